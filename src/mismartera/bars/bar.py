@@ -1,0 +1,113 @@
+"""Bar: one bar as a strategy sees it.
+
+Making bars is the cost of streaming, so a bar is a msgspec Struct (no dict, not tracked by the garbage
+collector) that the engine makes positionally, by the thousand; instants become datetimes on access.
+``Bar(...)`` is the public way to make one and checks its time; ``BarRow`` is the same object without checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from typing import Any, cast
+
+import msgspec
+
+from mismartera.bars.instants import to_datetime, to_us
+from mismartera.bars.interval import parse_interval
+from mismartera.bars.symbol import check_symbol
+
+
+class SeriesInfo(msgspec.Struct, frozen=True, gc=False):
+    """What all bars of a symbol's generation share."""
+
+    generation: int = 1
+    zone: tzinfo = UTC
+
+
+class BarRow(msgspec.Struct, frozen=True, gc=False):
+    """The fields of a bar in the engine's order. Instants are microseconds since the epoch, UTC."""
+
+    symbol: str
+    interval: str
+    start_us: int
+    end_us: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    info: SeriesInfo
+    bar_count: int = 1
+    lag_seconds: float = 0.0
+
+    @property
+    def timestamp(self) -> datetime:
+        """Start of the bar, in the exchange's zone."""
+        return to_datetime(self.start_us, self.info.zone)
+
+    @property
+    def end(self) -> datetime:
+        """End of the bar (exclusive), the moment at which it becomes visible, in the exchange's zone."""
+        return to_datetime(self.end_us, self.info.zone)
+
+    @property
+    def generation(self) -> int:
+        """1 for a symbol's first stay in the run, one more for each time it was added again."""
+        return self.info.generation
+
+    def __repr__(self) -> str:
+        return (
+            f"Bar({self.symbol!r}, {self.interval!r}, {self.timestamp.isoformat()}, open={self.open}, "
+            f"high={self.high}, low={self.low}, close={self.close}, volume={self.volume}, "
+            f"bar_count={self.bar_count}, lag_seconds={self.lag_seconds}, generation={self.generation})"
+        )
+
+
+class _BarFace(msgspec.StructMeta):
+    """Gives ``Bar`` its public constructor while every ``BarRow`` counts as a ``Bar``."""
+
+    def __instancecheck__(cls, instance: object) -> bool:  # noqa: N805
+        return isinstance(instance, BarRow)
+
+    def __call__(
+        cls,  # noqa: N805
+        symbol: str,
+        interval: str,
+        timestamp: datetime,
+        *,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float = 0.0,
+        end: datetime | None = None,
+        bar_count: int = 1,
+        lag_seconds: float = 0.0,
+        generation: int = 1,
+    ) -> Any:
+        check_symbol(symbol)
+        start = to_us(timestamp)
+        length = parse_interval(interval).length_us
+        zone = timestamp.tzinfo or UTC
+        return BarRow(
+            symbol, interval, start, start + length if end is None else to_us(end),
+            float(open), float(high), float(low), float(close), float(volume),
+            SeriesInfo(generation, zone), bar_count, lag_seconds,
+        )  # fmt: skip
+
+
+class Bar(BarRow, metaclass=_BarFace, frozen=True, gc=False):
+    """One bar of one symbol: covers ``[timestamp, end)`` and is complete and visible at ``end``.
+
+    Fields: ``symbol``, ``interval`` (``"1m"``), ``timestamp`` and ``end`` (aware datetimes), ``open``, ``high``,
+    ``low``, ``close`` (prices as stored), ``volume``, ``bar_count`` (base bars in it), ``lag_seconds`` (how far
+    behind the clock it was when it was handed over; 0 in a view), ``generation``. Frozen.
+
+    Making one: ``Bar("AAPL", "1m", timestamp, open=..., high=..., low=..., close=..., volume=...)``; ``timestamp``
+    must be timezone-aware (ValueError otherwise); ``end`` defaults to ``timestamp`` + interval.
+    """
+
+
+make_bar = cast("Callable[..., Bar]", BarRow)
+"""The engine's way to make bars: fields of :class:`BarRow` in order, unchecked."""

@@ -1,0 +1,199 @@
+"""Bars: a read-only sequence of bars over columns, fixed at the moment when it was handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars.bar import Bar, SeriesInfo, make_bar
+
+if TYPE_CHECKING:  # heavy, and only needed when somebody asks for a frame
+    import pandas as pd
+    import polars as pl
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_T = TypeVar("_T", bound=np.generic)
+_NO_INDICATORS: Mapping[str, Floats] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesColumns:
+    """One symbol's bars of one interval in one session: columns of one length, sorted by ``start``.
+
+    Append-only by contract: a change of a value makes a new SeriesColumns. ``start`` and ``end`` in microseconds
+    since the epoch; ``indicators`` has a column of doubles (NaN until warm) per indicator name.
+    """
+
+    symbol: str
+    interval: str
+    info: SeriesInfo
+    start: Ints
+    end: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    bar_count: Ints
+    indicators: Mapping[str, Floats] = field(default_factory=lambda: _NO_INDICATORS)
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def visible(self, now_us: int) -> int:
+        """How many of the bars have ended by ``now_us``."""
+        return int(self.end.searchsorted(now_us, side="right"))
+
+
+class Bars(Sequence[Bar]):
+    """Bars of one symbol and interval, oldest first: ``len``, indexing, slicing, iteration, and columns.
+
+    Zero-copy and fixed: bars that arrive later do not appear in it. The arrays are read-only NumPy views:
+    ``open``, ``high``, ``low``, ``close``, ``volume`` (doubles), ``bar_count``, and ``start_us``, ``end_us``
+    (int64, microseconds since the epoch, UTC). Two views are equal if all their bars are.
+    """
+
+    __slots__ = ("_columns", "_first", "_last")
+
+    def __init__(self, columns: SeriesColumns, first: int = 0, last: int | None = None) -> None:
+        self._columns = columns
+        self._first = first
+        self._last = len(columns) if last is None else last
+
+    @property
+    def symbol(self) -> str:
+        """The bars' symbol."""
+        return self._columns.symbol
+
+    @property
+    def interval(self) -> str:
+        """The bars' interval, as it was requested."""
+        return self._columns.interval
+
+    @property
+    def start_us(self) -> Ints:
+        """Starts of the bars."""
+        return self._part(self._columns.start)
+
+    @property
+    def end_us(self) -> Ints:
+        """Ends of the bars."""
+        return self._part(self._columns.end)
+
+    @property
+    def open(self) -> Floats:
+        """First prices."""
+        return self._part(self._columns.open)
+
+    @property
+    def high(self) -> Floats:
+        """Highest prices."""
+        return self._part(self._columns.high)
+
+    @property
+    def low(self) -> Floats:
+        """Lowest prices."""
+        return self._part(self._columns.low)
+
+    @property
+    def close(self) -> Floats:
+        """Last prices."""
+        return self._part(self._columns.close)
+
+    @property
+    def volume(self) -> Floats:
+        """Volumes, in the store's unit."""
+        return self._part(self._columns.volume)
+
+    @property
+    def bar_count(self) -> Ints:
+        """Base bars in each bar."""
+        return self._part(self._columns.bar_count)
+
+    @property
+    def indicator_names(self) -> tuple[str, ...]:
+        """The indicators that were computed on these bars."""
+        return tuple(self._columns.indicators)
+
+    def indicator(self, name: str) -> Floats:
+        """The column of an indicator, NaN until it is warm; KeyError for a name that is not configured."""
+        return self._part(self._columns.indicators[name])
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    @overload
+    def __getitem__(self, index: int) -> Bar: ...
+    @overload
+    def __getitem__(self, index: slice) -> Bars: ...
+    def __getitem__(self, index: int | slice) -> Bar | Bars:
+        if isinstance(index, slice):
+            first, last, step = index.indices(len(self))
+            if step != 1:
+                raise ValueError(f"a view of bars has no steps: found [::{step}], use its columns instead")
+            return Bars(self._columns, self._first + first, self._first + max(first, last))
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(f"bar {index} of {size}")
+        return self._bar(self._first + index if index >= 0 else self._last + index)
+
+    def __iter__(self) -> Iterator[Bar]:
+        c = self._columns
+        lists = (
+            self._part(column).tolist() for column in (c.start, c.end, c.open, c.high, c.low, c.close, c.volume)
+        )
+        rows: Iterator[Bar] = map(
+            make_bar, repeat(c.symbol), repeat(c.interval), *lists, repeat(c.info), self.bar_count.tolist()
+        )
+        yield from rows
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Bars):
+            return NotImplemented
+        return list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # compared by value, never a key
+
+    def __repr__(self) -> str:
+        span = f", {self[0].timestamp.isoformat()} .. {self[-1].end.isoformat()}" if len(self) else ""
+        return f"Bars({self.symbol!r}, {self.interval!r}, {len(self)} bars{span})"
+
+    def to_polars(self) -> pl.DataFrame:
+        """A frame with ``timestamp`` (UTC, microseconds), prices, volume, ``bar_count`` and the indicators."""
+        import polars as pl
+
+        return pl.DataFrame(self._frame()).with_columns(
+            pl.col("timestamp").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        )
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The same as a pandas frame indexed by ``timestamp`` (UTC)."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self._frame())
+        frame["timestamp"] = pd.to_datetime(frame["timestamp"], unit="us", utc=True)
+        return frame.set_index("timestamp")
+
+    def _frame(self) -> dict[str, Floats | Ints]:
+        columns: dict[str, Floats | Ints] = {
+            "timestamp": self.start_us, "open": self.open, "high": self.high, "low": self.low,
+            "close": self.close, "volume": self.volume, "bar_count": self.bar_count,
+        }  # fmt: skip
+        return columns | {name: self.indicator(name) for name in self.indicator_names}
+
+    def _part(self, column: NDArray[_T]) -> NDArray[_T]:
+        return column[self._first : self._last]
+
+    def _bar(self, row: int) -> Bar:
+        c = self._columns
+        return make_bar(
+            c.symbol, c.interval, int(c.start[row]), int(c.end[row]), float(c.open[row]), float(c.high[row]),
+            float(c.low[row]), float(c.close[row]), float(c.volume[row]), c.info, int(c.bar_count[row]),
+        )  # fmt: skip

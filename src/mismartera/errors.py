@@ -1,0 +1,40 @@
+"""The errors that users can meet: each says what was found, where, and what is allowed."""
+
+from __future__ import annotations
+
+
+class MismarteraError(Exception):
+    """Base of all errors that come from the world outside our code (files, input, data, time)."""
+
+
+class ConfigError(MismarteraError):
+    """A configuration that cannot be run. ``problems`` lists every fault, each with its key path."""
+
+    def __init__(self, problems: list[str], *, source: str = "configuration") -> None:
+        self.problems = problems
+        self.source = source
+        super().__init__(f"{source}: " + "; ".join(problems))
+
+
+class DataError(MismarteraError):
+    """A file, table or bar that cannot be used as market data."""
+
+
+class StoreError(MismarteraError):
+    """The bar store is missing, damaged, or written by another version."""
+
+
+class CalendarError(MismarteraError):
+    """A date or calendar that the exchange's timetable does not know."""
+
+
+class SymbolError(MismarteraError, ValueError):
+    """A name that is not a symbol."""
+
+
+class UsageError(MismarteraError):
+    """A call that cannot be carried out in the present state of the system."""
+
+
+class RunFailedError(MismarteraError):
+    """A run that started and could not be finished (exit status 1)."""
