@@ -1,0 +1,68 @@
+"""IndicatorSpec: one TA-Lib function with its parameters and inputs bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.indicators.library import talib_library
+
+Floats = NDArray[np.float64]
+INPUTS = ("open", "high", "low", "close", "volume")
+"""The columns of a bar that an indicator can read, in the order in which ``compute`` takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorSpec:
+    """An indicator on the bars of one interval; made by :func:`resolve_indicator`, equal by value.
+
+    ``params`` holds all parameters in TA-Lib's order, defaults included. ``columns`` are the names of the outputs:
+    ``SMA_20``, ``MACD_12_26_9_macd``, ``SMA_20_volume``. ``lookback`` is the number of bars without a value at the
+    beginning: the first value stands at index ``lookback``.
+    """
+
+    name: str
+    interval: str
+    params: Mapping[str, int | float] = field(hash=False)
+    input: str
+    columns: tuple[str, ...]
+    lookback: int
+    _batch: Callable[..., Any] = field(repr=False, compare=False)
+    _stream: Callable[..., Any] = field(repr=False, compare=False)
+    _inputs: tuple[int, ...] = field(repr=False, compare=False)
+
+    def compute(
+        self, open: Floats, high: Floats, low: Floats, close: Floats, volume: Floats
+    ) -> tuple[Floats, ...]:
+        """A column of doubles for each name in ``columns``, as long as the inputs; NaN until warm.
+
+        The inputs are columns of doubles of one length, oldest bar first, without NaN. The value at a bar
+        depends on that bar and those before it only, bit for bit. A warm value can still be NaN or infinite
+        where the function is not defined (``ACOS`` of a price above 1).
+        """
+        columns = (open, high, low, close, volume)
+        result = self._batch(*(columns[at] for at in self._inputs), *self.params.values())
+        return tuple(self._masked(column) for column in (result if isinstance(result, tuple) else (result,)))
+
+    def compute_last(
+        self, open: Floats, high: Floats, low: Floats, close: Floats, volume: Floats
+    ) -> tuple[float, ...]:
+        """The values at the last bar, bit-identical to the last ones of :meth:`compute`; NaN if not warm."""
+        if len(close) <= self.lookback:
+            return (np.nan,) * len(self.columns)
+        columns = (open, high, low, close, volume)
+        try:
+            handle = self._stream(*(columns[at] for at in self._inputs), *self.params.values())
+        except talib_library().InsufficientHistory:
+            return (np.nan,) * len(self.columns)
+        value = handle.value
+        return tuple(float(part) for part in (value if isinstance(value, tuple) else (value,)))
+
+    def _masked(self, column: NDArray[Any]) -> Floats:
+        values = column.astype(np.float64, copy=False)
+        values[: self.lookback] = np.nan  # candlestick functions return 0 there, which would pass for a value
+        return values
