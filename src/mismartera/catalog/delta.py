@@ -1,0 +1,266 @@
+"""The Delta table under the store: opening it, its versions and files, and atomic commits."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from mismartera.catalog.actions import COLUMN_TYPES, add_action, data_file, partition_values, table_schema
+from mismartera.catalog.layout import (
+    FILE_COLUMNS,
+    FORMAT,
+    FORMAT_KEY,
+    GENERATED_KEY,
+    PARTITION_BY,
+    DataFile,
+)
+from mismartera.errors import StoreError
+
+_READER_FEATURES = {"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint"}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of the table: which files hold its bars."""
+
+    version: int
+    files: tuple[DataFile, ...]
+    """By interval, day and name."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def partitions(self) -> dict[tuple[str, int], tuple[DataFile, ...]]:
+        """The files of each (interval, day), in order."""
+        parts: dict[tuple[str, int], list[DataFile]] = {}
+        for file in self.files:
+            parts.setdefault((file.interval, file.day), []).append(file)
+        return {key: tuple(files) for key, files in parts.items()}
+
+    @cached_property
+    def by_interval(self) -> dict[str, tuple[DataFile, ...]]:
+        """The files of each interval, by day."""
+        parts: dict[str, list[DataFile]] = {}
+        for file in self.files:
+            parts.setdefault(file.interval, []).append(file)
+        return {interval: tuple(files) for interval, files in parts.items()}
+
+    @property
+    def is_ours(self) -> bool:
+        """True if the table was made by this package (only such a one is written to)."""
+        return FORMAT_KEY in self.metadata
+
+    @property
+    def generated(self) -> tuple[str, ...]:
+        """The symbols whose bars were made up."""
+        return tuple(name for name in str(self.metadata.get(GENERATED_KEY, "")).split(",") if name)
+
+
+class ConflictError(Exception):
+    """Another writer changed what this commit was based on: read again and repeat."""
+
+
+class DeltaStore:
+    """The table at ``path``, opened at its latest version or at ``version``. Safe to use from several threads."""
+
+    def __init__(self, path: Path, version: int | None = None) -> None:
+        self.path = path
+        self.pinned = version
+        self._table: DeltaTable | None = None
+        self._snapshot: Snapshot | None = None
+        self._lock = threading.Lock()
+
+    def snapshot(self) -> Snapshot:
+        """The version in use; StoreError if there is no store or it cannot be read."""
+        with self._lock:
+            if self._snapshot is None:
+                self._load()
+            assert self._snapshot is not None
+            return self._snapshot
+
+    def refresh(self) -> Snapshot:
+        """Look for a newer version and use it (a pinned store stays at its version)."""
+        with self._lock:
+            if self._table is None:
+                self._load()
+            elif self.pinned is None:
+                with self._translated():
+                    self._table.update_incremental()
+                if self._snapshot is None or self._table.version() != self._snapshot.version:
+                    self._snapshot = self._read(self._table)
+            assert self._snapshot is not None
+            return self._snapshot
+
+    def exists(self) -> bool:
+        """True if a Delta table lies at the path (it may still be damaged)."""
+        return (self.path / "_delta_log").is_dir() and any((self.path / "_delta_log").iterdir())
+
+    def create(self) -> None:
+        """Make an empty table. Files of another kind in the folder are left alone."""
+        with self._translated():
+            DeltaTable.create(
+                str(self.path), table_schema(), mode="ignore", partition_by=list(PARTITION_BY), name="bars",
+                description=f"market data bars, mismartera store of format {FORMAT}",
+                # versions stay readable for runs that are pinned to them
+                configuration={"delta.enableExpiredLogCleanup": "false"},
+            )  # fmt: skip
+
+    def commit(self, added: Sequence[DataFile], removed: Sequence[DataFile], note: str) -> Snapshot:
+        """Replace files in one atomic commit and return the new version.
+
+        ConflictError if another writer has removed one of ``removed`` in between; then nothing was changed.
+        """
+        stamp_ms = max((int((self.path / file.relative).stat().st_mtime * 1000) for file in added), default=0)
+        actions: list[AddAction | RemoveAction] = [add_action(file, stamp_ms) for file in added]
+        actions += [_removal(file, stamp_ms) for file in removed]
+        with self._lock, self._translated():
+            assert self._table is not None, "commit on a table that was never opened"
+            try:
+                self._table.create_write_transaction(
+                    actions, "append", table_schema(), list(PARTITION_BY),
+                    commit_properties=CommitProperties(custom_metadata={"mismartera": note}),
+                )  # fmt: skip
+            except CommitFailedError as error:
+                raise ConflictError(str(error)) from error
+        snapshot = self.refresh()
+        sync_folder(self.path / "_delta_log")
+        return snapshot
+
+    def mark_generated(self, symbols: Sequence[str]) -> None:
+        """Record in the table that the bars of ``symbols`` are made up, not observed."""
+        known = self.refresh()
+        names = sorted({*known.generated, *symbols})
+        if tuple(names) == known.generated:
+            return
+        with self._lock, self._translated():
+            assert self._table is not None
+            self._table.alter.set_column_metadata(
+                "symbol", {FORMAT_KEY: str(FORMAT), GENERATED_KEY: ",".join(names)}
+            )
+        self.refresh()
+
+    def _load(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise StoreError(f"{self.path} is a file: a store is a folder")
+        if not self.exists():
+            found = "holds no bar store" if self.path.is_dir() else "does not exist"
+            raise StoreError(
+                f"the bar store {self.path} {found}: run `mismartera data import PATH` to fill it "
+                "with your bars, or `mismartera data sample` to try with generated ones"
+            )
+        with self._translated():
+            try:
+                table = DeltaTable(str(self.path))
+            except TableNotFoundError as error:
+                raise self._damaged(error) from error
+            if self.pinned is not None and self.pinned != table.version():
+                self._check_version(table.version())
+                table.load_as_version(self.pinned)
+            self._snapshot = self._read(table)
+            self._table = table
+
+    def _check_version(self, latest: int) -> None:
+        logs = sorted(int(name.stem) for name in (self.path / "_delta_log").glob("[0-9]*.json"))
+        first = logs[0] if logs else latest
+        if self.pinned is None or not first <= self.pinned <= latest:
+            raise StoreError(
+                f"the store {self.path} has no version {self.pinned}: allowed are {first} to {latest}"
+            )
+
+    def _read(self, table: DeltaTable) -> Snapshot:
+        """The files of the open version. Called inside ``_translated``."""
+        metadata = self._check_shape(table)
+        rows = pl.DataFrame(table.get_add_actions(flatten=True))
+        files = sorted(
+            (data_file(self.path, row) for row in rows.iter_rows(named=True)),
+            key=lambda file: (file.interval, file.day, file.relative),
+        )
+        return Snapshot(table.version(), tuple(files), metadata)
+
+    def _check_shape(self, table: DeltaTable) -> dict[str, Any]:
+        fields = {item.name: item for item in table.schema().fields}
+        wanted = {name: COLUMN_TYPES.get(name, "double") for name in (*PARTITION_BY, *FILE_COLUMNS)}
+        for name, kind in wanted.items():
+            found = getattr(fields[name].type, "type", str(fields[name].type)) if name in fields else "nothing"
+            if found != kind:
+                raise StoreError(
+                    f"the table {self.path} is no bar store: its column {name!r} is {found}, needed is {kind}; "
+                    "choose another folder, or import its files with `mismartera data import`"
+                )
+        if tuple(table.metadata().partition_columns) != PARTITION_BY:
+            raise StoreError(
+                f"the table {self.path} is no bar store: it is partitioned by "
+                f"{table.metadata().partition_columns}, needed is {list(PARTITION_BY)}"
+            )
+        metadata = dict(fields["symbol"].metadata)
+        self._check_format(table, str(metadata.get(FORMAT_KEY, FORMAT)))
+        return metadata
+
+    def _check_format(self, table: DeltaTable, found: str) -> None:
+        if not found.isdigit() or int(found) > FORMAT:
+            raise StoreError(
+                f"the store {self.path} has format {found}, this version of mismartera reads up to {FORMAT}: "
+                "use the version that wrote it, or a newer one"
+            )
+        features = set(table.protocol().reader_features or ()) - _READER_FEATURES
+        if features:
+            raise StoreError(
+                f"the store {self.path} uses features of Delta that are not supported: {sorted(features)}"
+            )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (StoreError, ConflictError):
+            raise
+        except BaseException as error:
+            # a panic in the library's own language is no Exception; what is neither is not ours to catch
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: BaseException) -> StoreError:
+        culprit = self._broken_log()
+        where = f"its log file {culprit} is damaged" if culprit else "its log cannot be used"
+        detail = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+        return StoreError(f"the store {self.path} cannot be used: {where} ({detail})")
+
+    def _broken_log(self) -> Path | None:
+        for log in sorted((self.path / "_delta_log").glob("[0-9]*.json")):
+            try:
+                text = log.read_text("utf-8")
+                if not all(isinstance(json.loads(line), dict) for line in text.splitlines()) or not text:
+                    return log
+            except (OSError, ValueError):
+                return log
+        return None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` survive a power loss (where the system can)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _removal(file: DataFile, stamp_ms: int) -> RemoveAction:
+    return RemoveAction(
+        file.relative, data_change=True, deletion_timestamp=stamp_ms, size=file.size,
+        partition_values=partition_values(file),
+    )  # fmt: skip

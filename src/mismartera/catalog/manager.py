@@ -1,0 +1,163 @@
+"""DataManager: the bar store, written by imports and read by sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from mismartera.bars import BarBlock, Bars, SeriesInfo, check_symbol, parse_interval
+from mismartera.bars.instants import to_us
+from mismartera.bars.view import SeriesColumns
+from mismartera.catalog import inventory, reader, writer
+from mismartera.catalog.delta import DeltaStore, Snapshot
+from mismartera.catalog.report import Rejections, WriteReport
+from mismartera.catalog.rows import BarsInput, as_file_rows, to_rows
+from mismartera.catalog.upsert import valid_rows
+from mismartera.errors import StoreError
+
+
+class Availability(NamedTuple):
+    """What the store has of a symbol in one interval: first and last start (microseconds, UTC), number of bars."""
+
+    first_us: int
+    last_us: int
+    rows: int
+
+
+class DataManager:
+    """Bars of many symbols and intervals in one Delta Lake table at ``path``.
+
+    The manager stands on one version of the store: the newest when it was first read, or ``version``. Its own
+    writes move it on; those of others are seen after :meth:`refresh`. Reading a store that is missing, damaged,
+    foreign or of a newer format raises StoreError; the first write makes a missing one. A store opened at a
+    ``version`` cannot be written to. Methods may be called from several threads and processes.
+    """
+
+    def __init__(self, path: str | Path, *, version: int | None = None) -> None:
+        if "://" in str(path):
+            raise StoreError(f"{path} is no folder: the store must be on a local file system")
+        self.path = Path(path)
+        self._store = DeltaStore(self.path, version)
+        self._inventory = inventory.Inventory()
+
+    @property
+    def version(self) -> int:
+        """The version of the store that is being read."""
+        return self._store.snapshot().version
+
+    def exists(self) -> bool:
+        """True if there is a store at the path (it may still be damaged)."""
+        return self._store.exists()
+
+    def refresh(self) -> int:
+        """Move on to the newest version (a store opened at a version stays there) and return its number."""
+        return self._store.refresh().version
+
+    def snapshot(self) -> Snapshot:
+        """The version being read and its files, for the other modules of this package."""
+        return self._store.snapshot()
+
+    def write_bars(self, symbol: str, interval: str, bars: BarsInput) -> WriteReport:
+        """Upsert ``bars`` of one symbol by timestamp, in one atomic commit.
+
+        ``bars``: a sequence of Bar or of mappings, or a frame of Polars, pandas or Arrow, with ``timestamp``
+        (timezone-aware), ``open``, ``high``, ``low``, ``close``, ``volume``. A row that breaks a rule is rejected
+        and counted, the others are written; writing the same again changes nothing. ValueError for a bad symbol or
+        interval, or a Bar of another one.
+        """
+        return self.write_many([(symbol, interval, bars)])
+
+    def write_many(self, items: Iterable[tuple[str, str, BarsInput]], *, note: str = "write") -> WriteReport:
+        """:meth:`write_bars` for many ``(symbol, interval, bars)`` in one commit: all of it, or nothing.
+
+        ``note`` is kept with the commit.
+        """
+        pieces: dict[str, list[pl.DataFrame]] = {}
+        rejections = Rejections()
+        offered = 0
+        for symbol, label, bars in items:
+            interval = parse_interval(label).canonical
+            rows, size = to_rows(check_symbol(symbol), interval, bars, rejections)
+            offered += size
+            good = valid_rows(interval, as_file_rows(symbol, rows), rejections)
+            pieces.setdefault(interval, []).append(good)
+        return writer.upsert(self._store, pieces, offered, rejections, note)
+
+    def write_frames(
+        self, frames: Iterable[tuple[str, pl.DataFrame]], *, rejections: Rejections, note: str = "import"
+    ) -> WriteReport:
+        """Upsert ``(interval, frame)`` with the columns of a store file (``layout.FILE_SCHEMA``) in one commit.
+
+        For importers, which have read and typed the rows already; ``rejections`` are theirs so far.
+        """
+        pieces: dict[str, list[pl.DataFrame]] = {}
+        offered = rejections.count
+        for interval, frame in frames:
+            offered += frame.height
+            pieces.setdefault(interval, []).append(valid_rows(interval, frame, rejections))
+        return writer.upsert(self._store, pieces, offered, rejections, note)
+
+    def mark_generated(self, symbols: Sequence[str]) -> None:
+        """Record in the store that the bars of ``symbols`` are made up."""
+        writer.mark_generated(self._store, symbols)
+
+    def generated_symbols(self) -> tuple[str, ...]:
+        """The symbols whose bars are made up, sorted."""
+        return self._store.snapshot().generated
+
+    def compact(self) -> int:
+        """Rewrite partitions that other tools have split into several files; returns how many.
+
+        Never needed after writes of this package. Earlier versions stay readable.
+        """
+        return writer.compact(self._store)
+
+    def read_block(self, interval: str, start_us: int, end_us: int, symbols: Sequence[str]) -> BarBlock:
+        """Bars that start in ``[start_us, end_us)``, in the order of ``symbols``.
+
+        Instants are microseconds since the epoch, UTC. A symbol without bars has an empty range. Sorted by time
+        within a symbol; if another tool has written a key twice, both rows are there. ``symbols`` must not repeat
+        (ValueError).
+        """
+        names = tuple(symbols)
+        if len(set(names)) != len(names):
+            raise ValueError("a symbol stands twice in the request")
+        label = parse_interval(interval).canonical
+        return reader.read_block(self._store.snapshot(), label, start_us, end_us, names)
+
+    def get_bars(self, symbol: str, interval: str, start: datetime, end: datetime) -> Bars:
+        """Bars of ``symbol`` that start in ``[start, end)``, both timezone-aware (ValueError otherwise).
+
+        Shown in the zone of ``start``. A bar's ``end`` is its start + the interval: the store knows no calendar.
+        """
+        first, last = to_us(start), to_us(end)
+        length = parse_interval(interval).length_us
+        block = self.read_block(interval, first, last, [check_symbol(symbol)])
+        info = SeriesInfo(zone=start.tzinfo) if start.tzinfo is not None else SeriesInfo()
+        ends, counts = block.start + length, np.ones(len(block), dtype=np.int64)
+        for column in (ends, counts):
+            column.flags.writeable = False
+        return Bars(SeriesColumns(symbol, interval, info, block.start, ends, *block.columns, counts))
+
+    def symbols(self) -> tuple[str, ...]:
+        """All symbols of the store, sorted."""
+        return self._inventory.symbols(self._store.snapshot())
+
+    def availability(self, symbol: str) -> dict[str, Availability]:
+        """What there is of ``symbol`` per interval, shortest first; empty if the store does not know it."""
+        spans = self._inventory.availability(self._store.snapshot(), check_symbol(symbol))
+        return {label: Availability(span.first_us, span.last_us, span.bars) for label, span in spans.items()}
+
+    def coverage(self, symbol: str, interval: str) -> list[tuple[str, int]]:
+        """The UTC dates (ISO) on which bars of ``symbol`` start, each with their number, in order."""
+        label = parse_interval(interval).canonical
+        return inventory.coverage(self._store.snapshot(), check_symbol(symbol), label)
+
+    def known_intervals(self, symbols: Iterable[str]) -> dict[str, frozenset[str]]:
+        """The intervals of each of ``symbols`` that the store has any bar of; others are left out."""
+        return self._inventory.known_intervals(self._store.snapshot(), symbols)

@@ -1,0 +1,161 @@
+"""Writing: under the store's lock, touched partitions are read, merged, written anew, and committed at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from mismartera.catalog.delta import ConflictError, DeltaStore, Snapshot, sync_folder
+from mismartera.catalog.files import read_files, write_file
+from mismartera.catalog.layout import DataFile
+from mismartera.catalog.lock import write_lock
+from mismartera.catalog.report import Rejections, WriteReport
+from mismartera.catalog.upsert import Merged, by_partition, merge
+from mismartera.errors import StoreError
+
+_ATTEMPTS = 5
+_WORKERS = min(4, os.cpu_count() or 1)
+"""Partitions in work at once; bounded, because each holds a partition in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """A partition that is ready to be committed; ``added`` is None if it stays as it is."""
+
+    merged: Merged
+    removed: tuple[DataFile, ...]
+    added: DataFile | None
+
+
+def upsert(
+    store: DeltaStore,
+    pieces: Mapping[str, Sequence[pl.DataFrame]],
+    offered: int,
+    rejections: Rejections,
+    note: str,
+) -> WriteReport:
+    """Write valid rows (``pieces``: frames with the columns of a store file, per interval) in one commit.
+
+    All or nothing: until the commit readers see the version before. Nothing is committed if nothing changes.
+    """
+    if store.pinned is not None:
+        raise StoreError(f"the store {store.path} is open at version {store.pinned}: open it without one to write")
+    if not any(frame.height for frames in pieces.values() for frame in frames):
+        version = store.refresh().version if store.exists() else None
+        return _report(offered, [], rejections, version)
+    if store.path.exists() and not store.path.is_dir():
+        raise StoreError(f"{store.path} is a file: a store is a folder")
+    with write_lock(store.path):
+        if not store.exists():
+            store.create()
+        for _ in range(_ATTEMPTS):
+            snapshot = store.refresh()
+            _require_ours(store.path, snapshot)
+            staged = _stage_all(store.path, snapshot, pieces)
+            try:
+                version = _commit(store, snapshot, staged, note)
+            except ConflictError:  # a writer of another kind, that knows no lock
+                _discard(staged)
+                continue
+            return _report(offered, [part.merged for part in staged], rejections, version)
+    raise StoreError(
+        f"the store {store.path} is rewritten by another program at the same time: nothing was written"
+    )
+
+
+def compact(store: DeltaStore) -> int:
+    """Make one sorted file of every partition that has several (other tools append); how many there were.
+
+    Earlier versions keep their files and stay readable. Rows with the same key become one, the last.
+    """
+    with write_lock(store.path):
+        snapshot = store.refresh()
+        _require_ours(store.path, snapshot)
+        staged: list[_Staged] = []
+        for (interval, day), files in snapshot.partitions.items():
+            if len(files) > 1:
+                merged = merge(None, read_files(files))
+                staged.append(_Staged(merged, files, write_file(store.path, interval, day, merged.rows)))
+        _commit(store, snapshot, staged, "compact")
+        return len(staged)
+
+
+def mark_generated(store: DeltaStore, symbols: Sequence[str]) -> None:
+    """Record in the table that the bars of ``symbols`` are made up; makes the store if there is none."""
+    with write_lock(store.path):
+        if not store.exists():
+            store.create()
+        _require_ours(store.path, store.refresh())
+        store.mark_generated(symbols)
+
+
+def _require_ours(path: Path, snapshot: Snapshot) -> None:
+    if not snapshot.is_ours:
+        raise StoreError(
+            f"the table {path} was made by another tool: it can be read, but not written; "
+            "import its files into a store of their own with `mismartera data import`"
+        )
+
+
+def _stage_all(root: Path, snapshot: Snapshot, pieces: Mapping[str, Sequence[pl.DataFrame]]) -> list[_Staged]:
+    staged: list[_Staged] = []
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        futures = [
+            pool.submit(_stage, root, snapshot, interval, day, rows)
+            for interval, frames in pieces.items()
+            for day, rows in by_partition(interval, frames)
+        ]
+        try:
+            staged.extend(future.result() for future in futures)
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            pool.shutdown(wait=True)
+            _discard([future.result() for future in futures if _succeeded(future)])
+            raise
+    return staged
+
+
+def _succeeded(future: Future[_Staged]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
+
+
+def _stage(root: Path, snapshot: Snapshot, interval: str, day: int, rows: pl.DataFrame) -> _Staged:
+    files = snapshot.partitions.get((interval, day), ())
+    merged = merge(read_files(files) if files else None, rows)
+    added = write_file(root, interval, day, merged.rows) if merged.changed else None
+    return _Staged(merged, files if merged.changed else (), added)
+
+
+def _commit(store: DeltaStore, snapshot: Snapshot, staged: Sequence[_Staged], note: str) -> int:
+    added = [part.added for part in staged if part.added is not None]
+    if not added:
+        return snapshot.version
+    for folder in sorted({(store.path / file.relative).parent for file in added}):
+        sync_folder(folder)
+        sync_folder(folder.parent)
+    return store.commit(added, [file for part in staged for file in part.removed], note).version
+
+
+def _discard(staged: Sequence[_Staged]) -> None:
+    for part in staged:
+        if part.added is not None:
+            Path(part.added.path).unlink(missing_ok=True)
+
+
+def _report(offered: int, merged: Sequence[Merged], rejections: Rejections, version: int | None) -> WriteReport:
+    return WriteReport(
+        rows=offered,
+        accepted=sum(part.accepted for part in merged),
+        duplicate=sum(part.duplicate for part in merged),
+        revised=sum(part.revised for part in merged),
+        rejected=rejections.count,
+        reasons=dict(sorted(rejections.reasons.items())),
+        examples=rejections.examples,
+        version=version,
+    )
