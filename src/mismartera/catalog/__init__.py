@@ -11,15 +11,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mismartera.catalog.importer import ImportReport, import_files
     from mismartera.catalog.manager import DataManager
     from mismartera.catalog.report import WriteReport
 
 _HOMES = {
     "DataManager": "mismartera.catalog.manager",
+    "ImportReport": "mismartera.catalog.importer",
+    "import_files": "mismartera.catalog.importer",
     "WriteReport": "mismartera.catalog.report",
 }
 
-__all__ = ["DataManager", "WriteReport"]
+__all__ = ["DataManager", "ImportReport", "WriteReport", "import_files"]
 
 
 def __getattr__(name: str) -> Any:

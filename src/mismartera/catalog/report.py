@@ -28,6 +28,13 @@ class Rejections:
         for rule, count in other.reasons.items():
             self.add(rule, count, other._examples[rule])
 
+    def of(self, source: str) -> Rejections:
+        """The same, each example with the ``source`` of its row."""
+        named = Rejections()
+        for rule, count in self.reasons.items():
+            named.add(rule, count, [f"{source}: {text}" for text in self._examples[rule]])
+        return named
+
     @property
     def count(self) -> int:
         """All rejected rows."""

@@ -1,0 +1,194 @@
+"""One foreign file as valid rows of the store: whose bars, which interval, when, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from mismartera.bars import check_symbol, parse_interval
+from mismartera.bars.instants import DAY_US, to_datetime
+from mismartera.bars.interval import Interval
+from mismartera.catalog.layout import PRICES
+from mismartera.catalog.report import EXAMPLES_PER_RULE, Rejections
+from mismartera.catalog.sources import PathFacts
+from mismartera.catalog.stamps import to_instants
+from mismartera.catalog.tabular import read_table
+from mismartera.catalog.upsert import valid_rows
+from mismartera.errors import DataError
+
+_HINTS = {
+    "bad_timestamp": "no timestamp of a known form",
+    "ambiguous_time": "the clock shows this time twice on that day: give UTC or an offset",
+    "nonexistent_time": "the clock skips this time on that day: is the zone right?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What the user says of all files of an import. ``zone`` is that of naive timestamps."""
+
+    symbol: str | None = None
+    interval: str | None = None
+    timestamps: Literal["start", "end"] = "start"
+    zone: str = "UTC"
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class FileRows:
+    """The valid rows of one file, per interval, with what was refused and what is worth telling."""
+
+    rows: int = 0
+    frames: list[tuple[str, pl.DataFrame]] = field(default_factory=list)
+    rejections: Rejections = field(default_factory=Rejections)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> int:
+        """How many rows are valid."""
+        return sum(frame.height for _, frame in self.frames)
+
+
+def read_bars(path: Path, facts: PathFacts, layout_given: bool, options: ImportOptions) -> FileRows:
+    """The bars in ``path``; DataError if the file cannot be used at all.
+
+    The symbol and the interval are those of the options, of a layout that was given, of the file's columns, or of
+    the usual layout, in this order; the interval may also be told by the spacing of the rows, with a note.
+    """
+    table = read_table(path, options.columns)
+    result = FileRows(rows=table.height)
+    stamps = to_instants(table["timestamp"], options.zone)
+    result.notes += stamps.notes
+    table = _with_label(table, "symbol", options.symbol, facts.symbol, layout_given)
+    table = _with_label(table, "interval", options.interval, facts.interval, layout_given)
+    table = table.with_columns(stamps.us.alias("us"))
+    kept = _refuse(table, stamps.refused, result.rejections)
+    for interval, rows in _by_interval(kept, result.notes):
+        starts = _starts(rows["us"], interval, options)
+        frame = rows.select(
+            "symbol", starts.cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("timestamp"), *PRICES
+        )
+        _remark(frame, interval, facts, options, result.notes)
+        result.frames.append((interval.canonical, valid_rows(interval.canonical, frame, result.rejections)))
+    return result
+
+
+def _with_label(
+    table: pl.DataFrame, name: str, option: str | None, of_path: str | None, layout_given: bool
+) -> pl.DataFrame:
+    """``table`` with the column ``name`` filled from where it is known (see ``read_bars``)."""
+    said = option or (of_path if layout_given else None)
+    if name not in table.columns:
+        label = said or of_path
+        if label is None and name == "symbol":
+            raise DataError(
+                "whose bars it holds is not known: give --symbol, a column 'symbol', or --layout, "
+                "for example --layout '{symbol}.csv'"
+            )
+        return table.with_columns(pl.lit(label, dtype=pl.String).alias(name))
+    column = table[name].cast(pl.String, strict=False).str.strip_chars()
+    others = sorted(set(column.drop_nulls().unique().to_list()) - {said})
+    if said is not None and others:
+        raise DataError(f"its column {name!r} holds {others[:5]}, but {said!r} was asked for")
+    return table.with_columns(column.alias(name))
+
+
+def _refuse(table: pl.DataFrame, refused: Mapping[str, pl.Series], rejections: Rejections) -> pl.DataFrame:
+    """``table`` without the rows that cannot become a bar; each is charged to one rule."""
+    masks = dict(refused)
+    masks["bad_symbol"] = _bad_labels(table["symbol"], check_symbol)
+    if table["interval"].null_count() < table.height:
+        masks["bad_interval"] = _bad_labels(table["interval"], parse_interval)
+    masks["not_a_number"] = table.select(pl.any_horizontal(pl.col(name).is_null() for name in PRICES)).to_series()
+    open_ = pl.repeat(value=True, n=table.height, dtype=pl.Boolean, eager=True)
+    for rule, mask in masks.items():
+        hit = mask & open_
+        if hit.any():
+            shown = table.filter(hit).head(EXAMPLES_PER_RULE).drop("us").rows(named=True)
+            hint = f" ({_HINTS[rule]})" if rule in _HINTS else ""
+            texts = [f"{rule}{hint}: " + ", ".join(f"{k}={v}" for k, v in row.items())[:200] for row in shown]
+            rejections.add(rule, int(hit.sum()), texts)
+            open_ &= ~hit
+    return table if open_.all() else table.filter(open_)
+
+
+def _bad_labels(column: pl.Series, check: object) -> pl.Series:
+    assert callable(check)
+    bad = []
+    for label in column.unique().to_list():
+        try:
+            check("" if label is None else label)
+        except ValueError:
+            bad.append(label)
+    if not bad:
+        return column.is_null() & column.is_not_null()
+    return column.is_in([label for label in bad if label is not None]) | (column.is_null() & (None in bad))
+
+
+def _by_interval(table: pl.DataFrame, notes: list[str]) -> list[tuple[Interval, pl.DataFrame]]:
+    if not table.height:
+        return []
+    labels = table["interval"]
+    if labels.null_count():
+        interval = _interval_of_spacing(table)
+        notes.append(f"the interval {interval.canonical} was told by the spacing of the rows")
+        return [(interval, table)]
+    by_length: dict[Interval, list[str]] = {}
+    for label in labels.unique(maintain_order=True).to_list():
+        by_length.setdefault(parse_interval(label), []).append(label)
+    if len(by_length) == 1:
+        return [(next(iter(by_length)), table)]
+    return [(interval, table.filter(labels.is_in(names))) for interval, names in by_length.items()]
+
+
+def _interval_of_spacing(table: pl.DataFrame) -> Interval:
+    """The commonest distance between rows of a symbol, if it is also the smallest and is an interval."""
+    ordered = table.select("symbol", "us").unique().sort("symbol", "us")
+    times, owner = ordered["us"].to_numpy(), ordered["symbol"].rle_id().to_numpy()
+    gaps = np.diff(times)[owner[1:] == owner[:-1]]
+    if not len(gaps):
+        raise DataError(
+            "its interval is not known and one row tells none: give --interval, for example --interval 1m"
+        )
+    sizes, counts = np.unique(gaps, return_counts=True)
+    common = int(sizes[counts.argmax()])
+    daily = common % DAY_US == 0
+    label = "1d" if daily else f"{common // 1_000_000}s"
+    smallest = int(sizes[0])
+    close = smallest >= DAY_US - DAY_US // 24 if daily else smallest == common and common % 1_000_000 == 0
+    if not close or common > DAY_US * 4:
+        raise DataError(
+            f"its interval is not clear: rows are {common / 1e6:g} s apart mostly, {smallest / 1e6:g} s at least; "
+            "give --interval, for example --interval 1m"
+        )
+    return parse_interval(label)
+
+
+def _starts(us: pl.Series, interval: Interval, options: ImportOptions) -> pl.Series:
+    """Starts of the bars. A daily bar labelled by its end starts at midnight (of the zone) of the day it ends."""
+    if options.timestamps == "start":
+        return us
+    if not interval.is_daily:
+        return us - interval.length_us
+    local = (us - 1).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.convert_time_zone(options.zone)
+    midnight = local.dt.replace_time_zone(None).dt.truncate("1d")
+    zoned = midnight.dt.replace_time_zone(options.zone, ambiguous="earliest", non_existent="null")
+    return zoned.dt.convert_time_zone("UTC").to_physical()
+
+
+def _remark(
+    frame: pl.DataFrame, interval: Interval, facts: PathFacts, options: ImportOptions, notes: list[str]
+) -> None:
+    first = frame["timestamp"].to_physical().min()
+    if not isinstance(first, int) or not 0 <= first < 4_102_444_800_000_000:
+        return
+    if interval.is_daily and options.zone == "UTC" and (frame["timestamp"].to_physical() % DAY_US).max() == 0:
+        notes.append("daily bars start at midnight UTC: if their dates are an exchange's, give its zone with --tz")
+    if facts.day is not None and abs(to_datetime(first).date() - facts.day) > timedelta(days=1):
+        notes.append(f"the path names {facts.day}, but the first bar is of {to_datetime(first).date()}")
