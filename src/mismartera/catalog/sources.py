@@ -44,8 +44,8 @@ class Layout:
             or re.sub(r"\{[^{}]*\}", "", pattern).count("{")
         ):
             raise DataError(
-                f"the layout {pattern!r} is not allowed: it needs some of {{symbol}}, {{interval}} and {{date}},
-                each " "once, for example '{symbol}/{interval}/{date}.parquet'"
+                f"the layout {pattern!r} is not allowed: it needs some of {{symbol}}, {{interval}} and {{date}}, "
+                "each once, for example '{symbol}/{interval}/{date}.parquet'"
             )
         suffix = "" if pattern.lower().endswith(SUFFIXES) else f"(?:{'|'.join(map(re.escape, SUFFIXES))})"
         body = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+?)", re.escape(pattern.strip("/")))
@@ -89,7 +89,7 @@ def facts_of(path: Path, layout: Layout | None) -> PathFacts:
 
 
 def find_files(paths: Iterable[str | Path]) -> tuple[list[Path], list[tuple[str, str]]]:
-    """The files under ``paths``, sorted within each, each once; and the paths that are of no use, with the reason."""
+    """The files under ``paths``, sorted within each, each once; and the paths of no use, with the reason."""
     found: dict[Path, None] = {}
     failed: list[tuple[str, str]] = []
     for path in map(Path, paths):

@@ -38,7 +38,7 @@ def check_mapping(columns: Mapping[str, str]) -> None:
 
 
 def read_table(path: Path, columns: Mapping[str, str]) -> pl.DataFrame:
-    """The file's columns under our names: ``timestamp`` as it is, prices as doubles, ``symbol`` and ``interval`` if any.
+    """The file's columns under our names: ``timestamp`` as it is, prices as doubles, and the labels.
 
     ``columns`` maps names of the file to ours and wins over the aliases; names that are all digits number the
     columns of a CSV without header, from 1. Cells that are no numbers become null. DataError says what is wrong.
