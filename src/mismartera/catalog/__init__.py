@@ -11,21 +11,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mismartera.catalog.check import CheckRow, StoreCheck, check_store
     from mismartera.catalog.importer import ImportReport, import_files
+    from mismartera.catalog.listing import ListingRow
     from mismartera.catalog.manager import DataManager
     from mismartera.catalog.report import WriteReport
+    from mismartera.catalog.sample import SAMPLE_CALENDAR, SAMPLE_END, SAMPLE_START, sample_symbols, write_sample
 
 _HOMES = {
-    "DataManager": "mismartera.catalog.manager",
-    "ImportReport": "mismartera.catalog.importer",
-    "import_files": "mismartera.catalog.importer",
-    "WriteReport": "mismartera.catalog.report",
+    "CheckRow": "check",
+    "DataManager": "manager",
+    "ImportReport": "importer",
+    "ListingRow": "listing",
+    "SAMPLE_CALENDAR": "sample",
+    "SAMPLE_END": "sample",
+    "SAMPLE_START": "sample",
+    "StoreCheck": "check",
+    "WriteReport": "report",
+    "check_store": "check",
+    "import_files": "importer",
+    "sample_symbols": "sample",
+    "write_sample": "sample",
 }
 
-__all__ = ["DataManager", "ImportReport", "WriteReport", "import_files"]
+__all__ = [
+    "SAMPLE_CALENDAR", "SAMPLE_END", "SAMPLE_START", "CheckRow", "DataManager", "ImportReport", "ListingRow",
+    "StoreCheck", "WriteReport", "check_store", "import_files", "sample_symbols", "write_sample",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -14,7 +14,8 @@ from mismartera.bars import BarBlock, Bars, SeriesInfo, check_symbol, parse_inte
 from mismartera.bars.instants import to_us
 from mismartera.bars.view import SeriesColumns
 from mismartera.catalog import inventory, reader, writer
-from mismartera.catalog.delta import DeltaStore, Snapshot
+from mismartera.catalog.delta import DeltaStore
+from mismartera.catalog.listing import ListingRow, list_store
 from mismartera.catalog.report import Rejections, WriteReport
 from mismartera.catalog.rows import BarsInput, as_file_rows, to_rows
 from mismartera.catalog.upsert import valid_rows
@@ -58,10 +59,6 @@ class DataManager:
         """Move on to the newest version (a store opened at a version stays there) and return its number."""
         return self._store.refresh().version
 
-    def snapshot(self) -> Snapshot:
-        """The version being read and its files, for the other modules of this package."""
-        return self._store.snapshot()
-
     def write_bars(self, symbol: str, interval: str, bars: BarsInput) -> WriteReport:
         """Upsert ``bars`` of one symbol by timestamp, in one atomic commit.
 
@@ -72,20 +69,26 @@ class DataManager:
         """
         return self.write_many([(symbol, interval, bars)])
 
-    def write_many(self, items: Iterable[tuple[str, str, BarsInput]], *, note: str = "write") -> WriteReport:
+    def write_many(
+        self, items: Iterable[tuple[str, str, BarsInput]], *, note: str = "write", generated: bool = False
+    ) -> WriteReport:
         """:meth:`write_bars` for many ``(symbol, interval, bars)`` in one commit: all of it, or nothing.
 
-        ``note`` is kept with the commit.
+        ``note`` is kept with the commit. ``generated`` marks the symbols, for good, as made up.
         """
         pieces: dict[str, list[pl.DataFrame]] = {}
         rejections = Rejections()
         offered = 0
+        names: set[str] = set()
         for symbol, label, bars in items:
+            names.add(symbol)
             interval = parse_interval(label).canonical
             rows, size = to_rows(check_symbol(symbol), interval, bars, rejections)
             offered += size
             good = valid_rows(interval, as_file_rows(symbol, rows), rejections)
             pieces.setdefault(interval, []).append(good)
+        if generated:
+            writer.mark_generated(self._store, sorted(names))
         return writer.upsert(self._store, pieces, offered, rejections, note)
 
     def write_frames(
@@ -101,10 +104,6 @@ class DataManager:
             offered += frame.height
             pieces.setdefault(interval, []).append(valid_rows(interval, frame, rejections))
         return writer.upsert(self._store, pieces, offered, rejections, note)
-
-    def mark_generated(self, symbols: Sequence[str]) -> None:
-        """Record in the store that the bars of ``symbols`` are made up."""
-        writer.mark_generated(self._store, symbols)
 
     def generated_symbols(self) -> tuple[str, ...]:
         """The symbols whose bars are made up, sorted."""
@@ -152,6 +151,10 @@ class DataManager:
         """What there is of ``symbol`` per interval, shortest first; empty if the store does not know it."""
         spans = self._inventory.availability(self._store.snapshot(), check_symbol(symbol))
         return {label: Availability(span.first_us, span.last_us, span.bars) for label, span in spans.items()}
+
+    def listing(self) -> list[ListingRow]:
+        """What there is of every symbol in every interval, by name and length."""
+        return list_store(self._store.snapshot(), self._inventory)
 
     def coverage(self, symbol: str, interval: str) -> list[tuple[str, int]]:
         """The UTC dates (ISO) on which bars of ``symbol`` start, each with their number, in order."""
