@@ -72,6 +72,7 @@ def shown(value: object) -> str:
         return "a list"
     if value is None or isinstance(value, str | bool | float):
         text = json.dumps(value)  # NaN and Infinity are spelt as people find them in their file
+        text = text.removesuffix(".0")  # an integer that was read as a number
     elif isinstance(value, int) and value.bit_length() > 256:
         text = "a very large integer"  # Python refuses to print integers of thousands of digits
     else:
@@ -102,6 +103,8 @@ def hint(word: object, allowed: Iterable[str]) -> str:
 def faults_of(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Fault, Loc]]:
     """Each of pydantic's findings on ``model`` as a fault, with the location to leave out to do without it."""
     for detail in error.errors(include_url=False):
+        if detail["type"] == "default_factory_not_called":
+            continue  # the key that the default depends on is wrong, and reported
         loc = tuple(part for part in detail["loc"] if part not in _TAGS)
         # The object around a missing key cannot be used; anything else is left out by itself.
         yield Fault(loc, _text(detail, loc, model)), loc[:-1] if detail["type"] == "missing" else loc
@@ -117,6 +120,8 @@ def _text(detail: ErrorDetails, loc: Loc, model: type[BaseModel]) -> str:
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"])
         return f"{shown(found)} is not known; {hint(found, words)}allowed: {', '.join(map(shown, words))}"
+    if kind == "float_type" and type(found) is int:
+        return f"{shown(found)} is out of range; allowed: numbers that a double can hold"
     if kind in _WANTED:
         return f"{_kind_of(found)}; allowed: {_WANTED[kind]}"
     return str(context["error"]) if "error" in context else f"{shown(found)}: {detail['msg']}"
