@@ -1,1 +1,12 @@
-"""."""
+"""F1: time: trading sessions, exchange calendars, clocks. The only package that reads the wall clock."""
+
+from mismartera.timing.calendar import ExchangeCalendar
+from mismartera.timing.clock import Clock, PacedClock, SteppedClock, make_clock
+from mismartera.timing.manager import TimeManager
+from mismartera.timing.session import TradingSession
+from mismartera.timing.timetable import user_cache_dir
+
+__all__ = [
+    "Clock", "ExchangeCalendar", "PacedClock", "SteppedClock", "TimeManager", "TradingSession", "make_clock",
+    "user_cache_dir",
+]  # fmt: skip
