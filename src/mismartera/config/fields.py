@@ -104,7 +104,8 @@ def _symbol_schema(schema: dict[str, Any]) -> None:
 def _check_interval(label: str) -> str:
     from mismartera.bars.interval import parse_interval
 
-    return parse_interval(label).label
+    # Cut, for the error quotes it; no interval has so long a name.
+    return parse_interval(label if len(label) <= 20 else f"{label[:20]}...").label
 
 
 def interval_length_us(label: str) -> int:
@@ -213,6 +214,7 @@ TimeOfDay = Annotated[str, Pattern(_TIME_PATTERN, "HH:MM from 00:00 to 24:00")]
 CalendarCode = Annotated[str, Pattern(_CALENDAR_PATTERN, "an ISO 10383 code such as XNYS or XLON, or 24/7")]
 Period = Annotated[str, Pattern(_PERIOD_PATTERN, "a number of sessions '<n>d' or weeks '<n>w', such as 10d or 2w")]
 ClassPath = Annotated[str, Pattern(_CLASS_PATTERN, "'module:Class', for example my_strategies:Momentum")]
+FunctionName = Annotated[str, Pattern(r"[A-Za-z][A-Za-z0-9_]{0,31}", "a function of TA-Lib such as SMA or RSI")]
 Number = Annotated[int | float, PlainValidator(_number, json_schema_input_type=float)]
 Numbers = Annotated[Mapping[str, Number], AfterValidator(FrozenDict)]
 JsonObject = Annotated[Mapping[str, Any], AfterValidator(freeze_json)]

@@ -93,6 +93,7 @@ def _read(
     model = _build_what_stands(cls, data, build, findings)
     for fault in _all_faults(model) if model is not None else ():
         findings.add(Fault(findings.original(fault.loc), fault.text, fault.because))
+    assert findings.problems or model is not None, "what cannot be read has a fault"
     if findings.problems or model is None:
         raise ConfigError(findings.problems, source=source)
     return model

@@ -50,7 +50,10 @@ class Fault(NamedTuple):
         return Fault(prefix + self.loc, self.text, tuple(prefix + loc for loc in self.because))
 
     def __str__(self) -> str:
-        return f"{key_path(self.loc)}: {self.text}" if self.loc else self.text
+        text = f"{key_path(self.loc)}: {self.text}" if self.loc else self.text
+        return text.encode(
+            "ascii", "backslashreplace"
+        ).decode()  # other floors quote what they refuse as it stands
 
 
 def key_path(loc: Loc) -> str:

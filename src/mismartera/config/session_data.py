@@ -9,11 +9,11 @@ from pydantic import Discriminator, Field, Tag
 
 from mismartera.config.fields import (
     Bounds,
+    FunctionName,
     IntervalLabel,
     Intervals,
     Numbers,
     Symbol,
-    Text,
     TimeOfDay,
     interval_length_us,
 )
@@ -80,14 +80,14 @@ class HoursConfig(ConfigModel):
 class IndicatorConfig(ConfigModel):
     """A TA-Lib indicator on the session's bars of one interval."""
 
-    name: Text
+    name: FunctionName
     """TA-Lib's name, for example "SMA"."""
     interval: IntervalLabel
     """One of the session's streams."""
     params: Numbers = FrozenDict()
     """Parameters by TA-Lib's names, for example {"timeperiod": 20}; TA-Lib's defaults for the others."""
-    input: Text = "close"
-    """The column that is read by functions of a single price: open, high, low, close or volume."""
+    input: Literal["open", "high", "low", "close", "volume"] = "close"
+    """The column that is read by functions of a single price."""
 
 
 def _hours_kind(value: object) -> str | None:

@@ -1,13 +1,13 @@
-"""Rules between keys: indicators and streams, history and its windows, the schedule, feeds."""
+"""Rules between keys: indicators and streams, history and its windows, the schedule."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from tests.unit.config.configs import live, minimal, problems, problems_of, with_data
+from tests.unit.config.configs import minimal, problems, problems_of, with_data
 
-from mismartera.config import FeedConfig, HistoricalConfig, ScheduleEntry, SessionConfig, SessionDataConfig
+from mismartera.config import HistoricalConfig, ScheduleEntry, SessionConfig, SessionDataConfig
 
 AVERAGE = {"type": "trailing_average", "period": "3d"}
 
@@ -38,7 +38,6 @@ def test_an_interval_is_the_same_under_another_name() -> None:
         ({"name": "SMA", "params": {"period": 20}}, "timeperiod"),
         ({"name": "SMA", "params": {"timeperiod": 0}}, "allowed are"),
         ({"name": "SMA", "params": {"timeperiod": 2.5}}, "an integer"),
-        ({"name": "SMA", "input": "vwap"}, "'volume'"),
         ({"name": "ATR", "input": "volume"}, "always reads"),
     ],
 )
@@ -47,6 +46,21 @@ def test_an_indicator_that_talib_cannot_compute_is_refused(indicator: dict[str, 
     (problem,) = problems(with_data(indicators=[good, indicator | {"interval": "1m"}]))
     assert problem.startswith("session_data_config.indicators[1]: ")
     assert word in problem
+
+
+def test_an_indicator_reads_a_column_of_the_bars() -> None:
+    assert problems(with_data(indicators=[{"name": "SMA", "interval": "1m", "input": "volumes"}])) == [
+        'session_data_config.indicators[0].input: "volumes" is not known; did you mean "volume"? '
+        'allowed: "open", "high", "low", "close", "volume"'
+    ]
+
+
+@pytest.mark.parametrize("name", ["", "S M A", "\u0405MA", "x" * 5000])
+def test_what_cannot_be_a_function_is_refused_before_talib_is_asked(name: str) -> None:
+    (problem,) = problems(with_data(indicators=[{"name": name, "interval": "1m"}]))
+    assert problem.startswith("session_data_config.indicators[0].name: ")
+    assert problem.endswith("has a wrong form; allowed: a function of TA-Lib such as SMA or RSI")
+    assert len(problem) < 200
 
 
 @pytest.mark.parametrize(
@@ -212,86 +226,3 @@ def test_an_entry_names_a_symbol(key: str) -> None:
 def test_an_added_symbol_may_have_streams_of_its_own() -> None:
     entry = ScheduleEntry(at="2024-07-01T10:00", add="A", streams=("30m",))  # type: ignore[arg-type]
     assert SessionConfig.from_dict(minimal(schedule=[entry.to_dict()])).schedule == (entry,)
-
-
-# Feeds
-
-
-ALPACA = {
-    "type": "alpaca",
-    "stream_url": "wss://stream.example.com/v2/iex",
-    "data_url": "https://data.example.com",
-}
-
-
-@pytest.mark.parametrize(
-    "feed",
-    [
-        ALPACA,
-        ALPACA | {"stall_timeout_seconds": 90, "reconcile_minutes": 60},
-        ALPACA | {"stream_url": "ws://127.0.0.1:8765/v2/iex", "data_url": "http://localhost:8080"},
-        ALPACA | {"stream_url": "ws://[::1]:8765/", "data_url": "https://data.example.com:8443"},
-        {"type": "ccxt", "exchange": "kraken"},
-        {"type": "ccxt", "exchange": "kraken", "data_url": "http://127.0.0.1:1"},
-        {"type": "replay", "date": "2024-07-03"},
-        {
-            "type": "replay",
-            "date": "2024-07-03",
-            "data": "data",
-            "faults": [{"at": "10:00", "kind": "drop", "n": None}],
-        },
-    ],
-)
-def test_a_live_configuration_with_a_feed_is_accepted_and_round_trips(feed: dict[str, Any]) -> None:
-    config = SessionConfig.from_dict(live(**feed))
-    assert config.feed is not None
-    assert config.feed.to_dict().items() >= feed.items()
-    assert SessionConfig.from_dict(config.to_dict()) == config
-
-
-@pytest.mark.parametrize(
-    ("feed", "keys"),
-    [
-        ({"type": "alpaca"}, ["stream_url", "data_url"]),
-        ({"type": "ccxt"}, ["exchange"]),
-        ({"type": "replay"}, ["date"]),
-        (ALPACA | {"exchange": "kraken"}, ["exchange"]),
-        (ALPACA | {"date": "2024-07-03", "faults": [{}]}, ["date", "faults"]),
-        ({"type": "replay", "date": "2024-07-03", "stream_url": "wss://x"}, ["stream_url"]),
-        ({"type": "nats"}, ["type"]),
-        ({"typ": "replay"}, ["type", "typ"]),
-    ],
-)
-def test_each_type_of_feed_has_its_keys(feed: dict[str, Any], keys: list[str]) -> None:
-    assert [problem.split(": ")[0] for problem in problems(live(**feed))] == [f"feed.{key}" for key in keys]
-
-
-@pytest.mark.parametrize(
-    ("key", "url"),
-    [
-        ("stream_url", "ws://stream.example.com/v2/iex"),
-        ("stream_url", "ws://localhost.example.com/"),
-        ("stream_url", "ws://127.0.0.1.example.com/"),
-        ("stream_url", "https://stream.example.com"),
-        ("stream_url", "stream.example.com"),
-        ("stream_url", "wss://"),
-        ("stream_url", "wss://[::1"),
-        ("stream_url", "wss://host:99999/"),
-        ("data_url", "http://data.example.com"),
-        ("data_url", "https://data.example.com/"),
-        ("data_url", "https://data.example.com/v2"),
-        ("data_url", "https://data.example.com?x=1"),
-        ("data_url", "wss://data.example.com"),
-    ],
-)
-def test_an_address_is_encrypted_and_of_its_kind(key: str, url: str) -> None:
-    (problem,) = problems(live(**(ALPACA | {key: url})))
-    assert problem.startswith(f"feed.{key}: ")
-    assert "; allowed: " in problem
-
-
-def test_a_secret_in_an_address_is_refused_and_not_repeated() -> None:
-    found = problems_of(lambda: FeedConfig(type="alpaca", stream_url="wss://key:s3cret@h/", data_url="https://h"))
-    assert found == [
-        "stream_url: the URL holds a user name or password; allowed: none, keys come from the environment"
-    ]

@@ -113,6 +113,12 @@ def test_bad_intervals_are_refused_with_their_place(label: str) -> None:
     assert problem.startswith(f"streams[1]: interval {label!r} is not supported")
 
 
+def test_the_quote_of_a_bad_interval_is_short_and_ascii() -> None:
+    (problem,) = problems_of(lambda: SessionDataConfig.from_dict({"symbols": [], "streams": ["\u0661m" * 5000]}))
+    assert problem.startswith("streams[0]: interval '\\u0661m")
+    assert len(problem) < 300
+
+
 def test_a_session_without_any_interval_is_refused() -> None:
     assert problems_of(lambda: SessionDataConfig.from_dict({"symbols": [], "streams": []})) == [
         'streams: the list is empty; allowed: at least one interval, for example ["1m"]'

@@ -1,0 +1,89 @@
+"""Feeds: a live configuration validates, each type has its keys, and addresses are safe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mismartera.config import FeedConfig, SessionConfig
+from tests.unit.config.configs import live, problems, problems_of
+
+ALPACA = {
+    "type": "alpaca",
+    "stream_url": "wss://stream.example.com/v2/iex",
+    "data_url": "https://data.example.com",
+}
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        ALPACA,
+        ALPACA | {"stall_timeout_seconds": 90, "reconcile_minutes": 60},
+        ALPACA | {"stream_url": "ws://127.0.0.1:8765/v2/iex", "data_url": "http://localhost:8080"},
+        ALPACA | {"stream_url": "ws://[::1]:8765/", "data_url": "https://data.example.com:8443"},
+        {"type": "ccxt", "exchange": "kraken"},
+        {"type": "ccxt", "exchange": "kraken", "data_url": "http://127.0.0.1:1"},
+        {"type": "replay", "date": "2024-07-03"},
+        {
+            "type": "replay",
+            "date": "2024-07-03",
+            "data": "data",
+            "faults": [{"at": "10:00", "kind": "drop", "n": None}],
+        },
+    ],
+)
+def test_a_live_configuration_with_a_feed_is_accepted_and_round_trips(feed: dict[str, Any]) -> None:
+    config = SessionConfig.from_dict(live(**feed))
+    assert config.feed is not None
+    assert config.feed.to_dict().items() >= feed.items()
+    assert SessionConfig.from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("feed", "keys"),
+    [
+        ({"type": "alpaca"}, ["stream_url", "data_url"]),
+        ({"type": "ccxt"}, ["exchange"]),
+        ({"type": "replay"}, ["date"]),
+        (ALPACA | {"exchange": "kraken"}, ["exchange"]),
+        (ALPACA | {"date": "2024-07-03", "faults": [{}]}, ["date", "faults"]),
+        ({"type": "replay", "date": "2024-07-03", "stream_url": "wss://x"}, ["stream_url"]),
+        ({"type": "nats"}, ["type"]),
+        ({"typ": "replay"}, ["type", "typ"]),
+    ],
+)
+def test_each_type_of_feed_has_its_keys(feed: dict[str, Any], keys: list[str]) -> None:
+    assert [problem.split(": ")[0] for problem in problems(live(**feed))] == [f"feed.{key}" for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("stream_url", "ws://stream.example.com/v2/iex"),
+        ("stream_url", "ws://localhost.example.com/"),
+        ("stream_url", "ws://127.0.0.1.example.com/"),
+        ("stream_url", "https://stream.example.com"),
+        ("stream_url", "stream.example.com"),
+        ("stream_url", "wss://"),
+        ("stream_url", "wss://[::1"),
+        ("stream_url", "wss://host:99999/"),
+        ("data_url", "http://data.example.com"),
+        ("data_url", "https://data.example.com/"),
+        ("data_url", "https://data.example.com/v2"),
+        ("data_url", "https://data.example.com?x=1"),
+        ("data_url", "wss://data.example.com"),
+    ],
+)
+def test_an_address_is_encrypted_and_of_its_kind(key: str, url: str) -> None:
+    (problem,) = problems(live(**(ALPACA | {key: url})))
+    assert problem.startswith(f"feed.{key}: ")
+    assert "; allowed: " in problem
+
+
+def test_a_secret_in_an_address_is_refused_and_not_repeated() -> None:
+    found = problems_of(lambda: FeedConfig(type="alpaca", stream_url="wss://key:s3cret@h/", data_url="https://h"))
+    assert found == [
+        "stream_url: the URL holds a user name or password; allowed: none, keys come from the environment"
+    ]
