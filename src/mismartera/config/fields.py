@@ -89,7 +89,8 @@ class Pattern:
         return handler(schema) | {"pattern": f"^({self.regex})$"}
 
 
-def _check_symbol(name: str) -> str:
+def check_symbol_name(name: str) -> str:
+    """``name`` itself; ValueError if it is no symbol."""
     from mismartera.bars.symbol import check_symbol
 
     return check_symbol(name)
@@ -199,7 +200,7 @@ def check_url(url: str, *, secure: str, plain: str, path_allowed: bool) -> str |
 
 
 Text = Annotated[str, AfterValidator(_text), Field(json_schema_extra={"minLength": 1})]
-Symbol = Annotated[str, AfterValidator(_check_symbol), Field(json_schema_extra=_symbol_schema)]
+Symbol = Annotated[str, AfterValidator(check_symbol_name), Field(json_schema_extra=_symbol_schema)]
 IntervalLabel = Annotated[
     str, AfterValidator(_check_interval), Field(json_schema_extra={"pattern": f"^({_INTERVAL_PATTERN})$"})
 ]

@@ -21,7 +21,8 @@ from mismartera.config.run import (
     ScheduleEntry,
     TradingConfig,
 )
-from mismartera.config.session_data import SessionDataConfig
+from mismartera.config.session_data import SessionDataConfig, symbol_faults
+from mismartera.errors import ConfigError
 
 _CALENDARS = {"US_EQUITY": "XNYS", "HK_EQUITY": "XHKG", "CRYPTO": "24/7"}
 
@@ -84,8 +85,10 @@ class SessionConfig(ConfigModel):
 
     def with_symbols(self, symbols: tuple[str, ...]) -> Self:
         """This configuration with other symbols, in their rank; ConfigError if they are no symbols or repeat."""
-        checked = SessionDataConfig(symbols=symbols).symbols
-        data = self.session_data_config.model_copy(update={"symbols": checked})
+        problems = [str(fault) for fault in symbol_faults(symbols)]
+        if problems:
+            raise ConfigError(problems)
+        data = self.session_data_config.model_copy(update={"symbols": tuple(symbols)})
         return self.model_copy(update={"session_data_config": data})
 
     def find_faults(self) -> Iterator[Fault]:

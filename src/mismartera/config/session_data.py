@@ -15,6 +15,7 @@ from mismartera.config.fields import (
     Numbers,
     Symbol,
     TimeOfDay,
+    check_symbol_name,
     interval_length_us,
 )
 from mismartera.config.frozen import FrozenDict
@@ -154,6 +155,16 @@ class SessionDataConfig(ConfigModel):
                 if owner != index:
                     text = f"makes the column {shown(column)} again; allowed: each indicator once per interval"
                     yield Fault(("indicators", index), text)
+
+
+def symbol_faults(symbols: tuple[str, ...]) -> Iterator[Fault]:
+    """What is wrong with a list of symbols: names that are none, and names that repeat."""
+    for index, name in enumerate(symbols):
+        try:
+            check_symbol_name(name)
+        except ValueError as error:
+            yield Fault(("symbols", index), str(error))
+    yield from repeated(("symbols",), ((name, name) for name in symbols))
 
 
 def _minutes(time_of_day: str) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.unit.config.configs import live, problems, problems_of
 
 from mismartera.config import FeedConfig, SessionConfig
-from tests.unit.config.configs import live, problems, problems_of
 
 ALPACA = {
     "type": "alpaca",
