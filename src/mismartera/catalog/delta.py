@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from mismartera.catalog.actions import COLUMN_TYPES, add_action, data_file, partition_values, table_schema
+from mismartera.catalog.durable import sync
 from mismartera.catalog.layout import (
     FILE_COLUMNS,
     FORMAT,
@@ -134,7 +134,7 @@ class DeltaStore:
             except CommitFailedError as error:
                 raise ConflictError(str(error)) from error
         snapshot = self.refresh()
-        sync_folder(self.path / "_delta_log")
+        sync(self._log_file(snapshot.version))
         return snapshot
 
     def mark_generated(self, symbols: Sequence[str]) -> None:
@@ -180,6 +180,7 @@ class DeltaStore:
 
     def _read(self, table: DeltaTable) -> Snapshot:
         """The files of the open version. Called inside ``_translated``."""
+        self._check_log(table.version())
         metadata = self._check_shape(table)
         rows = pl.DataFrame(table.get_add_actions(flatten=True))
         files = sorted(
@@ -187,6 +188,17 @@ class DeltaStore:
             key=lambda file: (file.interval, file.day, file.relative),
         )
         return Snapshot(table.version(), tuple(files), metadata)
+
+    def _check_log(self, latest: int) -> None:
+        """An empty file in the log, which a power loss can leave, passes for a commit of nothing: refuse it."""
+        first = 0 if self._snapshot is None else self._snapshot.version + 1
+        for version in range(first, latest + 1):
+            log = self._log_file(version)
+            if log.exists() and not log.stat().st_size:
+                raise self._damaged(ValueError("the file is empty"))
+
+    def _log_file(self, version: int) -> Path:
+        return self.path / "_delta_log" / f"{version:020}.json"
 
     def _check_shape(self, table: DeltaTable) -> dict[str, Any]:
         fields = {item.name: item for item in table.schema().fields}
@@ -246,17 +258,6 @@ class DeltaStore:
             except (OSError, ValueError):
                 return log
         return None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` survive a power loss (where the system can)."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _removal(file: DataFile, stamp_ms: int) -> RemoveAction:

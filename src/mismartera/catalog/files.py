@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
+from mismartera.catalog.durable import sync
 from mismartera.catalog.layout import (
     COMPRESSION,
     FILE_COLUMNS,
@@ -55,12 +55,13 @@ def write_file(root: Path, interval: str, day: int, rows: pl.DataFrame) -> DataF
         rows.select(FILE_COLUMNS).write_parquet(
             draft, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, statistics=True
         )
-        with draft.open("rb+") as handle:
-            os.fsync(handle.fileno())
         draft.rename(path)
+        sync(path)
+        sync(path.parent.parent)  # the folders are as new as the file may be
         size = path.stat().st_size
     except (OSError, PolarsError) as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # what hindered the writing may hinder this too
+            draft.unlink(missing_ok=True)
         raise StoreError(f"the store's file {path} cannot be written: {_first_line(error)}") from error
     times = rows["timestamp"].to_physical()
     first, last = times.min(), times.max()

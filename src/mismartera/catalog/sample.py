@@ -38,7 +38,7 @@ _GAP_SESSION, _GAP_AT_MINUTE, _GAP_MINUTES, _GAP_SYMBOL = 1, 97, 12, 1
 
 @dataclass(frozen=True, slots=True)
 class _Profile:
-    """How a symbol trades: its first price, a minute's volatility and mean volume, and how often there is a bar."""
+    """How a symbol trades: first price, volatility and mean volume of a minute, and how often there is a bar."""
 
     price: float
     volatility: float

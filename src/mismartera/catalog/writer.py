@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mismartera.catalog.delta import ConflictError, DeltaStore, Snapshot, sync_folder
+from mismartera.catalog.delta import ConflictError, DeltaStore, Snapshot
 from mismartera.catalog.files import read_files, write_file
 from mismartera.catalog.layout import DataFile
 from mismartera.catalog.lock import write_lock
@@ -136,9 +136,6 @@ def _commit(store: DeltaStore, snapshot: Snapshot, staged: Sequence[_Staged], no
     added = [part.added for part in staged if part.added is not None]
     if not added:
         return snapshot.version
-    for folder in sorted({(store.path / file.relative).parent for file in added}):
-        sync_folder(folder)
-        sync_folder(folder.parent)
     return store.commit(added, [file for part in staged for file in part.removed], note).version
 
 
