@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -107,6 +107,25 @@ class Bar(BarRow, metaclass=_BarFace, frozen=True, gc=False):
     Making one: ``Bar("AAPL", "1m", timestamp, open=..., high=..., low=..., close=..., volume=...)``; ``timestamp``
     must be timezone-aware (ValueError otherwise); ``end`` defaults to ``timestamp`` + interval.
     """
+
+    if TYPE_CHECKING:  # type checkers do not look at a metaclass: this is the constructor of _BarFace
+
+        def __init__(
+            self,
+            symbol: str,
+            interval: str,
+            timestamp: datetime,
+            *,
+            open: float,
+            high: float,
+            low: float,
+            close: float,
+            volume: float = 0.0,
+            end: datetime | None = None,
+            bar_count: int = 1,
+            lag_seconds: float = 0.0,
+            generation: int = 1,
+        ) -> None: ...
 
 
 make_bar = cast("Callable[..., Bar]", BarRow)
