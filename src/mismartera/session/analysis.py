@@ -1,0 +1,172 @@
+"""AnalysisEngine: the strategies of a run, what each of them wants, and their isolation from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from mismartera.bars import Bar, Interval, parse_interval
+from mismartera.session.delivery import Call, CallbackError, Delivery, OnBar
+from mismartera.session.slice import Part, Slice
+from mismartera.session.strategy import Strategy
+
+SliceParts = Callable[[], list[Part]]
+
+
+@dataclass(slots=True, eq=False)
+class StrategyRun:
+    """One strategy of the run. ``error`` names the exception that ended it."""
+
+    strategy: Strategy
+    name: str
+    symbols: frozenset[str] | None
+    intervals: frozenset[Interval] | None
+    error: str | None = None
+
+    def overrides(self, callback: str) -> bool:
+        """True if the strategy's class has its own ``callback`` and still runs."""
+        return self.error is None and getattr(type(self.strategy), callback) is not getattr(Strategy, callback)
+
+    def wants(self, symbol: str, interval: str) -> bool:
+        """True if bars of this series are for the strategy."""
+        return (self.symbols is None or symbol in self.symbols) and (
+            self.intervals is None or parse_interval(interval) in self.intervals
+        )
+
+
+class AnalysisEngine:
+    """Notifies the strategies in configured order. A strategy that raises is recorded and called no more.
+
+    ``on_error(run, error)`` is told of it. KeyboardInterrupt and SystemExit are not a strategy's: they go through.
+    """
+
+    def __init__(
+        self,
+        strategies: Sequence[Strategy],
+        delivery: Delivery,
+        on_error: Callable[[StrategyRun, BaseException], None],
+    ) -> None:
+        self.runs = [_run(strategy, name) for strategy, name in zip(strategies, _names(strategies), strict=True)]
+        self._delivery = delivery
+        self._on_error = on_error
+        self._recorders: list[OnBar] = []
+        self._reroute()
+
+    def record_bars(self, recorder: OnBar) -> None:
+        """Call ``recorder`` with each bar before any strategy is; its errors end the run."""
+        self._recorders.append(recorder)
+        self._reroute()
+
+    @property
+    def wants_bars(self) -> bool:
+        """True if anybody listens to single bars."""
+        return bool(self._recorders or self._on_bar)
+
+    @property
+    def wants_slices(self) -> bool:
+        """True if anybody listens to slices."""
+        return bool(self._on_slice)
+
+    def deliver_bars(self, bars: list[Bar]) -> int:
+        """Notify of the bars of an instant, bar by bar; returns how many of them a fence dropped."""
+        if self._sole is not None:
+            try:
+                return self._delivery.play(self._sole, bars)
+            except CallbackError as raised:
+                self._fail(raised)
+                return 0
+        calls = [(callback, bar) for bar in bars for callback in self._route(bar)]
+        first = {(bar.symbol, bar.interval): callback for callback, bar in reversed(calls)}
+        dropped: list[Call] = []
+        while calls:
+            try:
+                self._delivery.play_calls(calls, dropped)
+                break
+            except CallbackError as raised:
+                self._fail(raised)
+                calls = [call for call in raised.rest if call[0] != raised.callback]
+        return sum(callback == first[bar.symbol, bar.interval] for callback, bar in dropped)
+
+    def deliver_slice(self, parts: SliceParts, end_us: int, zone: tzinfo, lag_seconds: float) -> None:
+        """Notify of the instant as a whole; what was fenced meanwhile is cut out."""
+        for run in self._on_slice:
+            self._delivery.acknowledge()
+            wanted = self._wanted_parts(run, parts())
+            if wanted:
+                self.call(run, lambda s=Slice(wanted, end_us, zone, lag_seconds), r=run: r.strategy.on_slice(s))
+
+    def notify(self, callback: str, *args: object) -> None:
+        """Call a lifecycle callback of every strategy that has it; these are never gated."""
+        for run in self.runs:
+            if run.overrides(callback):
+                self.call(run, lambda r=run: getattr(r.strategy, callback)(*args))
+
+    def call(self, run: StrategyRun, fn: Callable[[], object]) -> None:
+        """Run a piece of a strategy's code, isolated."""
+        try:
+            fn()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001  # a strategy may raise anything: it is named and reported
+            self._end(run, error)
+
+    def _wanted_parts(self, run: StrategyRun, parts: list[Part]) -> list[Part]:
+        fenced = self._delivery.has_fences
+        wanted: list[Part] = []
+        for lane, rows in parts:
+            kept = rows
+            if fenced:
+                alive = [s for s, g in lane.generations() if not self._delivery.is_fenced(s, g)]
+                kept = lane.rows_of(kept, frozenset(alive), None)
+            if run.symbols is not None or run.intervals is not None:
+                kept = lane.rows_of(kept, run.symbols, run.intervals)
+            if len(kept):
+                wanted.append((lane, kept))
+        return wanted
+
+    def _route(self, bar: Bar) -> tuple[OnBar, ...]:
+        key = (bar.symbol, bar.interval)
+        route = self._routes.get(key)
+        if route is None:
+            listeners = [run.strategy.on_bar for run in self._on_bar if run.wants(*key)]
+            route = self._routes[key] = (*self._recorders, *listeners)
+        return route
+
+    def _reroute(self) -> None:
+        self._routes: dict[tuple[str, str], tuple[OnBar, ...]] = {}
+        self._on_bar = [run for run in self.runs if run.overrides("on_bar")]
+        self._on_slice = [run for run in self.runs if run.overrides("on_slice")]
+        only = self._on_bar[0] if len(self._on_bar) == 1 and not self._recorders else None
+        self._sole = only.strategy.on_bar if only and only.symbols is None and only.intervals is None else None
+
+    def _fail(self, raised: CallbackError) -> None:
+        error = raised.error
+        run = next((r for r in self._on_bar if r.strategy.on_bar == raised.callback), None)
+        if run is None or isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise error
+        self._end(run, error)
+
+    def _end(self, run: StrategyRun, error: BaseException) -> None:
+        run.error = f"{type(error).__name__}: {error}"
+        self._reroute()
+        self._on_error(run, error)
+
+
+def _run(strategy: Strategy, name: str) -> StrategyRun:
+    return StrategyRun(
+        strategy,
+        name,
+        None if strategy.symbols is None else frozenset(strategy.symbols),
+        None if strategy.intervals is None else frozenset(parse_interval(label) for label in strategy.intervals),
+    )
+
+
+def _names(strategies: Sequence[Strategy]) -> list[str]:
+    """Distinct names in configured order: ``Momentum``, ``Momentum#2`` ..."""
+    names: list[str] = []
+    for strategy in strategies:
+        name = strategy.name or type(strategy).__name__
+        count = sum(taken == name or taken.startswith(f"{name}#") for taken in names)
+        names.append(f"{name}#{count + 1}" if count else name)
+    return names

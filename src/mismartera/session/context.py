@@ -1,0 +1,94 @@
+"""StrategyContext: ``self.session`` of one strategy, made of the parts that answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from datetime import date, datetime
+
+from mismartera.bars import Bars
+from mismartera.bars.instants import to_us
+from mismartera.session.analysis import AnalysisEngine, StrategyRun
+from mismartera.session.coordinator import SessionCoordinator
+from mismartera.session.history import MinuteValues
+from mismartera.session.ports import Field
+from mismartera.session.quality import Quality
+
+
+class StrategyContext:
+    """See :class:`StrategySession`, the contract that this keeps."""
+
+    def __init__(self, coordinator: SessionCoordinator, run: StrategyRun, analysis: AnalysisEngine) -> None:
+        self._coordinator = coordinator
+        self._data = coordinator.session_data
+        self._run = run
+        self._analysis = analysis
+
+    @property
+    def now(self) -> datetime:
+        """The engine's clock, in the exchange's zone."""
+        return self._coordinator.time.get_current_time()
+
+    @property
+    def date(self) -> date | None:
+        """The date of the current session; None before the first one."""
+        return self._coordinator.date
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The loaded symbols, in rank order."""
+        return self._coordinator.loaded_in_order()
+
+    @property
+    def is_active(self) -> bool:
+        """True while strategies are notified."""
+        return self._data.is_session_active()
+
+    def bars(self, symbol: str, interval: str) -> Bars | None:
+        """The visible bars of this session."""
+        return self._data.get_bars(symbol, interval)
+
+    def indicator(self, symbol: str, name: str, interval: str | None = None) -> float | None:
+        """The newest value of an indicator's column; None until it is warm."""
+        return self._data.get_indicator(symbol, name, interval)
+
+    def history(self, symbol: str, interval: str) -> Bars | None:
+        """The bars of the sessions before this one."""
+        return self._data.get_history(symbol, interval)
+
+    def historical(self, symbol: str, name: str) -> float | MinuteValues | None:
+        """The value of a historical indicator."""
+        return self._data.get_historical(symbol, name)
+
+    def quality(self, symbol: str) -> Quality | None:
+        """Expected and present base bars of this session so far."""
+        return self._coordinator.get_quality(symbol)
+
+    def add_symbol(self, symbol: str, streams: Collection[str] | None = None) -> bool:
+        """Ask for a symbol."""
+        return self._coordinator.add_symbol(symbol, streams)
+
+    def remove_symbol(self, symbol: str) -> bool:
+        """Drop a symbol at once."""
+        return self._coordinator.remove_symbol(symbol)
+
+    def emit(self, name: str, value: Field = None) -> None:
+        """Publish a ``signal`` event; a number that is not finite is published as null."""
+        if isinstance(value, float) and not math.isfinite(value):
+            value = None
+        self._coordinator.publisher.publish("signal", strategy=self._run.name, name=name, value=value)
+
+    def at(self, time: str | datetime, fn: Callable[[], object]) -> None:
+        """Call ``fn`` when the clock stands at ``time``, isolated like a callback."""
+        clock = self._coordinator.time
+        if isinstance(time, datetime):
+            at_us = to_us(time)
+        elif "T" in time or "-" in time:
+            at_us = clock.parse_time(time)
+        else:
+            at_us = clock.next_time_of_day_us(clock.now_us(), time)
+        self._coordinator.agenda.add(at_us, lambda: self._call(fn))
+
+    def _call(self, fn: Callable[[], object]) -> None:
+        if self._run.error is None:
+            self._analysis.call(self._run, fn)

@@ -1,0 +1,390 @@
+"""SessionCoordinator: the heart. It decides when; the modules that it holds decide how.
+
+Per session: clear, load, open, stream, close. While streaming: commands from outside, then the instants up to the next
+entry of the agenda (or the close), then that entry, and so on. See docs/TOUR.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from mismartera.bars import check_symbol, parse_interval
+from mismartera.bars.instants import to_iso
+from mismartera.config import SessionConfig
+from mismartera.errors import MismarteraError, RunFailedError, UsageError
+from mismartera.session.parts import SessionParts
+from mismartera.session.quality import Quality
+from mismartera.session.reader import Streams
+from mismartera.session.series import SeriesBlock
+from mismartera.session.symbols import Member, SymbolState, in_rank_order
+from mismartera.timing import TimeManager, TradingSession
+
+_DESIRED = (SymbolState.PENDING, SymbolState.LOADING, SymbolState.LOADED)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: sessions begun, of how many, where the clock stands, and bars so far."""
+
+    sessions_begun: int
+    sessions: int
+    now_us: int
+    bars_streamed: int
+    bars_delivered: int
+    derived_bars: int
+
+
+class SessionCoordinator:
+    """Runs the sessions of a configuration and owns which symbols they have.
+
+    ``run`` is the engine: one thread, synchronous. ``add_symbol``, ``remove_symbol`` and the getters may be called from any
+    thread, from a strategy's callback too.
+    """
+
+    def __init__(self, config: SessionConfig, parts: SessionParts, dates: Sequence[date]) -> None:
+        self._base_config = config
+        self._parts = parts
+        self.dates = tuple(dates)
+        self._streams: Streams = tuple(parse_interval(label) for label in config.session_data_config.streams)
+        self._session: TradingSession | None = None
+        self._is_open = False
+        self._arriving: list[tuple[Member, str]] = []
+        self.time: TimeManager = parts.time
+        self.session_data = parts.session_data
+        self.publisher = parts.publisher
+        self.agenda = parts.agenda
+        self.inbox = parts.inbox
+        self.tally = parts.tally
+        for symbol in config.session_data_config.symbols:
+            member = parts.registry.add(symbol)
+            assert member is not None, "the configuration refuses repeated symbols"
+            self._arriving.append((member, "configured"))
+
+    # Symbols: from any thread
+
+    def add_symbol(self, symbol: str, streams: Collection[str] | None = None) -> bool:
+        """Ask for ``symbol``, with its own ``streams`` or the session's; returns at once.
+
+        True if accepted: it is pending, will be loaded between two instants and stays for the following sessions. False
+        if it is in the session or on its way. ValueError for a bad name or interval, UsageError after the run's end.
+        """
+        check_symbol(symbol)
+        own = None if streams is None else _streams(streams)
+        with self._parts.registry.changed:
+            member = self._parts.registry.add(symbol, own)
+            if member is None:
+                return False
+            self._parts.inbox.post(lambda: self._arriving_now(member))
+            return True
+
+    def remove_symbol(self, symbol: str) -> bool:
+        """Drop ``symbol`` at once; False if it is not in the session.
+
+        After the return no notification of it starts and no read returns its data. From another thread it waits for a
+        callback that is running; if that takes longer than ``command_timeout_seconds``, it raises TimeoutError, with
+        the symbol removed all the same. UsageError after the run's end.
+        """
+        parts = self._parts
+        with parts.registry.changed:
+            member = parts.registry.remove(symbol)
+            if member is None:
+                return False
+            parts.state.drop(symbol)
+            parts.inbox.post(lambda: self._leaving(member))
+        timeout = self._base_config.session_data_config.streaming.command_timeout_seconds
+        parts.delivery.fence(symbol, member.generation, timeout)
+        return True
+
+    def get_loaded_symbols(self) -> frozenset[str]:
+        """Symbols that are loaded."""
+        return frozenset(self.loaded_in_order())
+
+    def get_pending_symbols(self) -> frozenset[str]:
+        """Symbols on their way: pending or loading, until the very step in which they are loaded."""
+        return frozenset(self._parts.registry.symbols(SymbolState.PENDING, SymbolState.LOADING))
+
+    def get_failed_symbols(self) -> dict[str, str]:
+        """Symbols that could not be loaded, each with its reason."""
+        return {member.symbol: member.reason for member in self._parts.registry.members(SymbolState.FAILED)}
+
+    def get_streamed_data(self) -> dict[str, list[str]]:
+        """Per loaded symbol the requested intervals that come from the store as they are."""
+        return self._intervals(lambda block: block.is_base and block.public)
+
+    def get_generated_data(self) -> dict[str, list[str]]:
+        """Per loaded symbol the requested intervals that are derived."""
+        return self._intervals(lambda block: not block.is_base)
+
+    def wait_loaded(self, symbol: str, timeout: float | None = None) -> bool:
+        """True once ``symbol`` is loaded; False if it failed, was removed, or is not there.
+
+        TimeoutError after ``timeout`` seconds; UsageError on the engine's own thread, which would wait for itself.
+        """
+        if self._parts.delivery.on_engine_thread():
+            raise UsageError("wait_loaded on the engine's own thread would wait for itself: use on_symbol_loaded")
+        return self._parts.registry.wait_loaded(symbol, timeout)
+
+    def get_quality(self, symbol: str) -> Quality | None:
+        """Expected and present base bars of the session so far; None if gated or not loaded."""
+        intervals = self._streams_of(symbol)
+        if intervals is None or self.session_data.get_bars(symbol, intervals[0].label) is None:
+            return None
+        return self._parts.quality.quality(symbol, self._parts.state.visible_us(symbol))
+
+    def loaded_in_order(self) -> tuple[str, ...]:
+        """The loaded symbols in rank order."""
+        return self._parts.registry.symbols(SymbolState.LOADED)
+
+    @property
+    def config(self) -> SessionConfig:
+        """The configuration with the symbols as they are now."""
+        return self._base_config.with_symbols(self._parts.registry.desired())
+
+    @property
+    def lag_evaluations(self) -> int:
+        """Regular evaluations of the lag so far: one per ``catchup_check_interval`` base bars while active."""
+        return self._parts.gate.lag_evaluations
+
+    @property
+    def date(self) -> date | None:
+        """The date of the current session, or of the last one; None before the first."""
+        return self._session.date if self._session else None
+
+    def progress(self) -> Progress:
+        """How far the run is."""
+        tally, tape = self.tally, self._parts.streamer.tape
+        streamed, derived = tally.bars_streamed, tally.derived_bars
+        if self._is_open:
+            streamed, derived = streamed + tape.base_shown, derived + tape.derived_shown
+        return Progress(
+            tally.sessions,
+            len(self.dates),
+            self.time.now_us(),
+            streamed,
+            self._parts.streamer.bars_delivered,
+            derived,
+        )
+
+    # The run: on the engine's thread
+
+    def run(self) -> None:
+        """All sessions, one after the other. Raises RunFailedError if it cannot go on."""
+        parts = self._parts
+        parts.delivery.bind_thread()
+        try:
+            for day in self.dates:
+                if not self._run_session(self.time.get_trading_session(day)):
+                    break
+            else:
+                self._warn_of_late_entries()
+        finally:
+            try:
+                if self._is_open:
+                    self._close("stopped")
+                self._notify("on_stop")
+            finally:
+                parts.registry.end()
+                parts.inbox.end()
+
+    def _run_session(self, session: TradingSession) -> bool:
+        """One session; False if the run was stopped."""
+        self._open(session)
+        while not self._parts.inbox.stopping:
+            self._attend()
+            due_us = self.agenda.next_us
+            target_us = session.close_us if due_us is None else min(due_us, session.close_us)
+            self._parts.streamer.show_until(target_us)
+            if self._parts.inbox.attention or not self._parts.streamer.reach(target_us):
+                continue
+            if self._act() or self._parts.inbox.attention:
+                continue
+            assert target_us == session.close_us, "an entry whose time has come acts"
+            self._close("close")
+            return True
+        return False
+
+    def _open(self, session: TradingSession) -> None:
+        """Load what the session starts with, and open it."""
+        parts = self._parts
+        first, self._session = self._session is None, session
+        if not self._reach_open(session):
+            return
+        parts.state.clear(session.open_us)
+        parts.quality.clear()
+        parts.tally.sessions += 1
+        self._take_commands()
+        arriving = self._take_arriving()
+        loading = parts.loader.load(parts.registry.members(*_DESIRED), session)
+        parts.streamer.begin([loading.lane] if loading.lane else [])
+        if first:
+            self._notify("on_start")
+        self._is_open = True
+        self.publisher.publish("session_opened", date=session.date.isoformat())
+        self._notify("on_session_open")
+        for member, reason in arriving:
+            self.publisher.publish("symbol_pending", symbol=member.symbol, reason=reason)
+        reasons = {member.symbol: reason for member, reason in loading.failed}
+        for member in in_rank_order([*loading.members, *(member for member, _ in loading.failed)]):
+            if member.symbol in reasons:
+                self._fail([(member, reasons[member.symbol])])
+            elif member.state is not SymbolState.LOADED:
+                parts.streamer.loaded(member)
+        if loading.failed and not loading.members:
+            raise RunFailedError("; ".join(f"{m.symbol} failed: {reason}" for m, reason in loading.failed))
+        parts.streamer.open()
+
+    def _reach_open(self, session: TradingSession) -> bool:
+        """Put the clock at the open: the night between two sessions takes no time."""
+        clock = self.time.clock
+        if self._parts.tally.sessions == 0:
+            clock.start_at(session.open_us)
+        else:
+            clock.advance_to(session.open_us)
+        return not self._parts.inbox.stopping
+
+    def _close(self, reason: str) -> None:
+        """End the session: at its close, or where the run was stopped."""
+        parts, session = self._parts, self._session
+        assert session is not None, "only an open session can be closed"
+        whole_day = reason == "close"
+        if whole_day:
+            self._notify("on_session_close")
+        self._is_open = False
+        self._take_commands()
+        parts.streamer.close(reason)
+        members = parts.registry.members(SymbolState.LOADED)
+        for member in members:
+            if whole_day and parts.publisher.sinks:
+                self._publish_gaps(member.symbol)
+            parts.tally.add(member, session.date, parts.quality, self.time.now_us(), whole_day=whole_day)
+        tape = parts.streamer.tape
+        parts.tally.add_session(tape.base_shown, tape.derived_shown)
+        if whole_day:
+            self.publisher.publish("session_closed", date=session.date.isoformat())
+            self._record(session.date, [member.symbol for member in members])
+
+    def _record(self, day: date, symbols: Sequence[str]) -> None:
+        intervals = {symbol: [i.label for i in self._streams_of(symbol) or ()] for symbol in symbols}
+        for recorder in self._parts.recorders:
+            recorder.record(day, symbols, intervals, self.session_data)
+
+    def _publish_gaps(self, symbol: str) -> None:
+        for gap in self._parts.quality.gaps(symbol):
+            span = {"from": to_iso(gap.from_us), "to": to_iso(gap.to_us)}
+            self.publisher.publish("gap", symbol=symbol, interval=gap.interval, missing=gap.missing, **span)
+
+    # Between two instants
+
+    def _attend(self) -> None:
+        """Carry out what came through the inbox; hold while paused, with commands and loading going on."""
+        parts = self._parts
+        self._settle_commands()
+        if not parts.inbox.pausing or parts.inbox.stopping:
+            return
+        parts.time.clock.pause()
+        while parts.inbox.pausing and not parts.inbox.stopping:
+            parts.state.paused_us = self.time.now_us()
+            parts.inbox.hold()
+            self._settle_commands()
+        parts.state.paused_us = None
+        parts.time.clock.resume()
+
+    def _settle_commands(self) -> None:
+        """Commands in their order, then the symbols that they brought, as one batch; and so on until none is left."""
+        self._take_commands()
+        while self._arriving:
+            self._join([member for member, _ in self._take_arriving()])
+            self._take_commands()
+
+    def _take_commands(self) -> None:
+        fences = self._parts.delivery.fences  # the command of each of them was posted before it was raised
+        while command := self._parts.inbox.take():
+            command()
+        self._parts.delivery.purged(fences)
+
+    def _act(self) -> bool:
+        """The entries whose time has come; those that come last only when nothing else is left to do."""
+        now_us = self.time.now_us()
+        acted = False
+        while entry := self.agenda.pop_due(now_us):
+            acted = True
+            with self._parts.delivery.running():
+                entry.action()
+        if not acted and not self._parts.inbox.attention and (entry := self.agenda.pop_due(now_us, last=True)):
+            acted = True
+            entry.action()
+        return acted
+
+    def strategy_failed(self, name: str, error: str) -> None:
+        """A strategy has raised; the analysis engine calls it no more."""
+        self.tally.strategy_errors.append((name, error))
+        self.publisher.publish("strategy_error", strategy=name, error=error)
+
+    # Symbols: on the engine's thread
+
+    def _arriving_now(self, member: Member) -> None:
+        self._arriving.append((member, "added"))
+        if self._is_open:
+            self.publisher.publish("symbol_pending", symbol=member.symbol, reason="added")
+
+    def _take_arriving(self) -> list[tuple[Member, str]]:
+        arriving, self._arriving = self._arriving, []
+        return [(m, reason) for m, reason in arriving if self._parts.registry.advance(m, SymbolState.LOADING)]
+
+    def _join(self, members: Sequence[Member]) -> None:
+        """Symbols join in mid-session: load them as one batch and let the streamer catch up on them."""
+        assert self._session is not None, "symbols join an open session"
+        try:
+            loading = self._parts.loader.load(members, self._session)
+        except MismarteraError as error:
+            self._fail([(member, str(error)) for member in members])
+            return
+        self._fail(loading.failed)
+        self._parts.streamer.join(loading.lane, loading.members)
+
+    def _fail(self, failed: Sequence[tuple[Member, str]]) -> None:
+        for member, reason in failed:
+            if self._parts.registry.advance(member, SymbolState.FAILED, reason):
+                self.tally.symbols_failed[member.symbol] = reason
+                self.publisher.publish("symbol_failed", symbol=member.symbol, reason=reason)
+                self._notify("on_symbol_failed", member.symbol)
+
+    def _leaving(self, member: Member) -> None:
+        """The rest of a removal: the fence stands already."""
+        parts, symbol = self._parts, member.symbol
+        if self._session is not None and member.state is SymbolState.LOADED:
+            parts.tally.add(member, self._session.date, parts.quality, self.time.now_us(), whole_day=False)
+        parts.quality.forget(symbol)
+        parts.streamer.drop(symbol)
+        self.publisher.publish("symbol_removed", symbol=symbol, reason="removed")
+        self._notify("on_symbol_removed", symbol)
+
+    def _streams_of(self, symbol: str) -> Streams | None:
+        member = self._parts.registry.get(symbol)
+        return None if member is None else member.streams or self._streams
+
+    def _intervals(self, chosen: Callable[[SeriesBlock], bool]) -> dict[str, list[str]]:
+        data = {symbol: self._parts.state.symbols.get(symbol) for symbol in self.loaded_in_order()}
+        return {
+            symbol: [block.interval.label for block, _ in entry.blocks.values() if chosen(block)]
+            for symbol, entry in data.items()
+            if entry is not None
+        }
+
+    def _warn_of_late_entries(self) -> None:
+        for label in self.agenda.labels():
+            self._parts.warn(f"{label} lies after the last session of the run: it did not act")
+
+    def _notify(self, callback: str, *args: object) -> None:
+        with self._parts.delivery.running():
+            self._parts.analysis.notify(callback, *args)
+
+
+def _streams(labels: Collection[str]) -> Streams:
+    """The streams of one symbol; ValueError for none, a repeated one, or one that is no interval."""
+    streams = tuple(parse_interval(label) for label in labels)
+    if not streams or len(set(streams)) < len(streams):
+        raise ValueError(f"streams {list(labels)} are empty or repeat an interval: name each interval once")
+    return streams

@@ -1,0 +1,168 @@
+"""Delivery: hands out the notifications of an instant, and the fence that cuts into it (R6).
+
+``remove_symbol`` may come from any thread while the engine's thread walks a list of notifications. The list is
+published, and a fence empties it: the walk ends after the callback that is running, the rest is put together again
+without the symbol, and whoever raised the fence learns that it stands. So the walk costs nothing but the callbacks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from mismartera.bars import Bar
+
+OnBar = Callable[[Bar], object]
+Call = tuple[OnBar, Bar]
+
+
+class CallbackError(Exception):
+    """``callback`` raised ``error``; ``rest`` are the calls that were still to be made."""
+
+    def __init__(self, callback: OnBar, error: BaseException, rest: list[Call]) -> None:
+        super().__init__(repr(error))
+        self.callback = callback
+        self.error = error
+        self.rest = rest
+
+
+class Delivery:
+    """The walk and the fence. Only the engine's thread plays; any thread may fence.
+
+    ``_fences`` counts the fences raised, ``_purged`` those whose bars are off the tape, ``_acknowledged`` those after which
+    the engine was seen between two callbacks.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._fences = 0
+        self._purged = 0
+        self._acknowledged = 0
+        self._fenced: dict[str, int] = {}
+        self._published: list[Bar] | list[Call] = []
+        self._busy = False
+        self._engine_thread: int | None = None
+
+    @property
+    def fences(self) -> int:
+        """How many fences were raised."""
+        return self._fences
+
+    @property
+    def has_fences(self) -> bool:
+        """True while bars of a fenced symbol may still be on the tape."""
+        return self._fences != self._purged
+
+    def on_engine_thread(self) -> bool:
+        """True if the caller is the engine itself, or a callback of it."""
+        return threading.get_ident() == self._engine_thread
+
+    def bind_thread(self) -> None:
+        """The calling thread is the engine's."""
+        self._engine_thread = threading.get_ident()
+
+    def purged(self, fences: int) -> None:
+        """The tape holds nothing of the first ``fences`` fenced symbols any more."""
+        self._purged = fences
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Callbacks may run inside this block; outside of it nobody needs to wait for one."""
+        outer, self._busy = self._busy, True
+        try:
+            yield
+        finally:
+            if not outer:
+                with self._changed:
+                    self._busy = False
+                    self._acknowledged = self._fences
+                    self._changed.notify_all()
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Inside :meth:`running`: no callback runs in this block."""
+        with self._changed:
+            self._busy = False
+            self._acknowledged = self._fences
+            self._changed.notify_all()
+        yield
+        self._busy = True
+
+    def acknowledge(self) -> None:
+        """The engine is between two callbacks."""
+        if self._acknowledged != self._fences:
+            with self._changed:
+                self._acknowledged = self._fences
+                self._changed.notify_all()
+
+    def is_fenced(self, symbol: str, generation: int) -> bool:
+        """True once this generation of ``symbol`` was removed."""
+        return self._fenced.get(symbol, 0) >= generation
+
+    def fence(self, symbol: str, generation: int, timeout: float) -> None:
+        """No notification of this generation starts any more. Waits for a callback that is running elsewhere.
+
+        Raises TimeoutError if it still runs after ``timeout`` seconds; the fence stands all the same.
+        """
+        with self._changed:
+            self._fenced[symbol] = max(generation, self._fenced.get(symbol, 0))
+            self._fences += 1
+            mine = self._fences
+            self._published.clear()
+            if self.on_engine_thread():
+                return
+            if not self._changed.wait_for(lambda: not self._busy or self._acknowledged >= mine, timeout):
+                raise TimeoutError(
+                    f"{symbol} is removed, but a strategy's callback has been running for more than {timeout} s"
+                )
+
+    def play(self, callback: OnBar, bars: list[Bar]) -> int:
+        """Call ``callback`` with each bar; returns how many bars a fence dropped. ``bars`` is left as it is."""
+        dropped = 0
+        while True:
+            fences = self._fences
+            if fences != self._purged:
+                kept = [bar for bar in bars if not self.is_fenced(bar.symbol, bar.info.generation)]
+                dropped, bars = dropped + len(bars) - len(kept), kept
+                self.acknowledge()
+            walk = bars.copy()
+            self._published = walk
+            bar: Bar | None = None
+            if fences == self._fences:
+                try:
+                    for bar in walk:
+                        callback(bar)
+                except BaseException as error:
+                    assert bar is not None, "only a callback can raise here"
+                    raise CallbackError(callback, error, []) from error
+            if fences == self._fences:
+                return dropped
+            bars = bars if bar is None else bars[_place(bars, bar) + 1 :]
+
+    def play_calls(self, calls: list[Call], dropped: list[Call]) -> None:
+        """The same for calls to several callbacks, in their order; what a fence drops is added to ``dropped``."""
+        while True:
+            fences = self._fences
+            if fences != self._purged:
+                dropped += [call for call in calls if self.is_fenced(call[1].symbol, call[1].info.generation)]
+                calls = [call for call in calls if not self.is_fenced(call[1].symbol, call[1].info.generation)]
+                self.acknowledge()
+            walk = calls.copy()
+            self._published = walk
+            call: Call | None = None
+            if fences == self._fences:
+                try:
+                    for call in walk:
+                        call[0](call[1])
+                except BaseException as error:
+                    assert call is not None, "only a callback can raise here"
+                    raise CallbackError(call[0], error, calls[_place(calls, call) + 1 :]) from error
+            if fences == self._fences:
+                return
+            calls = calls if call is None else calls[_place(calls, call) + 1 :]
+
+
+def _place(items: list[Bar] | list[Call], item: Bar | Call) -> int:
+    """Where ``item`` itself stands in ``items``: equal bars may stand there twice."""
+    return next(k for k, candidate in enumerate(items) if candidate is item)

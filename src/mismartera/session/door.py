@@ -1,0 +1,168 @@
+"""The door of a session: which stored rows belong to it, and what becomes of each (R1, R3).
+
+Every row is received once and ends in one of four ways: accepted, duplicate, out of hours, rejected. The counts
+therefore balance by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars import BarBlock, Interval
+from mismartera.bars.instants import DAY_US, to_us
+from mismartera.bars.validation import is_valid
+from mismartera.errors import CalendarError
+from mismartera.session.series import SeriesBlock
+from mismartera.timing import TimeManager, TradingSession
+
+Ints = NDArray[np.int64]
+Fates = NDArray[np.int8]
+
+ACCEPTED, DUPLICATE, OUT_OF_HOURS, REJECTED = range(4)
+FATES = ("accepted", "duplicate", "out_of_hours", "rejected")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Territory:
+    """The stretch of time whose stored bars belong to one session: its hours, and else its local date.
+
+    ``first_us`` and ``last_us`` bound the local date and the hours; the stretches in ``foreign`` belong to the
+    sessions before and after it.
+    """
+
+    session: TradingSession
+    first_us: int
+    last_us: int
+    foreign: tuple[tuple[int, int], ...]
+
+    def holds(self, start: Ints) -> NDArray[np.bool_]:
+        """True for the starts that belong to this session."""
+        mine = (start >= self.first_us) & (start < self.last_us)
+        for first, last in self.foreign:
+            mine &= (start < first) | (start >= last)
+        return mine
+
+    @property
+    def daily_range(self) -> tuple[int, int]:
+        """Where daily bars of this date may be labelled: on the local date, in the hours, or at midnight UTC."""
+        utc_midnight = _midnight_us(self.session.date, UTC)
+        return min(self.first_us, utc_midnight), max(self.last_us, utc_midnight + 1)
+
+    def dated(self, start: Ints) -> NDArray[np.bool_]:
+        """True for the starts of daily bars of this date: midnight UTC names the UTC date, else the rule above."""
+        utc_midnight = _midnight_us(self.session.date, UTC)
+        return np.where(start % DAY_US == 0, start == utc_midnight, self.holds(start))
+
+
+def territory(time: TimeManager, session: TradingSession) -> Territory:
+    """What belongs to ``session``."""
+    midnight = _midnight_us(session.date, session.zone)
+    next_midnight = _midnight_us(session.date + timedelta(days=1), session.zone)
+    first, last = min(midnight, session.open_us), max(next_midnight, session.close_us)
+    around = (_neighbour(time, session, -1), _neighbour(time, session, 1))
+    foreign = tuple((n.open_us, n.close_us) for n in around if n and n.open_us < last and n.close_us > first)
+    return Territory(session, first, last, foreign)
+
+
+def _midnight_us(date: date, zone: tzinfo) -> int:
+    return to_us(datetime(date.year, date.month, date.day, tzinfo=zone))
+
+
+def _neighbour(time: TimeManager, session: TradingSession, step: int) -> TradingSession | None:
+    find = time.next_trading_date if step > 0 else time.previous_trading_date
+    try:
+        return time.get_trading_session(find(session.date))
+    except CalendarError:  # the calendar begins or ends here
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Admitted:
+    """What came through the door: the accepted bars, and the end and fate of every received row."""
+
+    block: SeriesBlock
+    received_offsets: Ints
+    received_end: Ints
+    fates: Fates
+
+    @property
+    def has_bars(self) -> NDArray[np.bool_]:
+        """For each symbol: was any bar accepted?"""
+        return np.diff(self.block.offsets) > 0
+
+    def take(self, symbols: Sequence[str]) -> Admitted:
+        """Only ``symbols`` (some of the block's, in its order)."""
+        block = self.block
+        if len(symbols) == len(block.symbols):
+            return self
+        chosen = np.isin(np.array(block.symbols, dtype=object), np.array(symbols, dtype=object))
+        kept = np.repeat(chosen, np.diff(block.offsets))
+        received = np.repeat(chosen, np.diff(self.received_offsets))
+        return Admitted(
+            block.select(tuple(symbols), chosen, kept),
+            _offsets(np.diff(self.received_offsets)[chosen]),
+            self.received_end[received],
+            self.fates[received],
+        )
+
+    def counts(self, k: int, until_us: int | None = None) -> dict[str, int]:
+        """R1's counts of symbol ``k`` over the rows that have ended by ``until_us`` (None: all)."""
+        rows = slice(int(self.received_offsets[k]), int(self.received_offsets[k + 1]))
+        fates = self.fates[rows]
+        if until_us is not None:
+            fates = fates[self.received_end[rows] <= until_us]
+        by_fate = np.bincount(fates, minlength=len(FATES)).tolist()
+        return {"received": len(fates), **dict(zip(FATES, by_fate, strict=True)), "revised": 0, "late": 0}
+
+
+def admit(raw: BarBlock, base: Interval, where: Territory, *, public: bool, label: str) -> Admitted:
+    """Sort out the rows of ``raw`` that belong to the session; see the module's docstring."""
+    session = where.session
+    mine = where.dated(raw.start) if base.is_daily else where.holds(raw.start)
+    raw = raw.keep(mine)
+    inside = np.zeros(len(raw), dtype=np.bool_)
+    if base.is_daily:
+        inside[:] = True
+        start = np.full(len(raw), session.open_us)
+        end = np.full(len(raw), session.close_us)
+    else:
+        start, end = raw.start, raw.start + base.length_us
+        for first, last in session.parts:
+            inside |= (start >= first) & (end <= last)
+    valid = is_valid(base, raw.start, *raw.columns)
+    fates = np.where(inside, np.int8(ACCEPTED), np.int8(OUT_OF_HOURS))
+    fates[_repeated(raw, start, valid)] = DUPLICATE
+    fates[~valid] = REJECTED
+    received_end, accepted = end, fates == ACCEPTED
+    kept = raw.keep(accepted)
+    if len(kept) != len(raw):
+        start, end = start[accepted], end[accepted]
+    interval = Interval(base.length_us, label)
+    block = SeriesBlock(
+        interval, raw.symbols, kept.offsets, start, end, *kept.columns,
+        np.ones(len(start), dtype=np.int64), is_base=True, public=public,
+    )  # fmt: skip
+    return Admitted(block, raw.offsets, received_end, fates)
+
+
+def _offsets(counts: Ints) -> Ints:
+    return np.concatenate(([0], np.cumsum(counts)))
+
+
+def _repeated(raw: BarBlock, start: Ints, valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """True for the valid rows whose symbol and start an earlier valid row has: a table of ours has none."""
+    owner = raw.row_symbols()
+    repeated = np.zeros(len(raw), dtype=np.bool_)
+    repeated[1:] = (start[1:] == start[:-1]) & (owner[1:] == owner[:-1])
+    if repeated.any():
+        group = np.cumsum(~repeated)
+        at = np.flatnonzero(valid)
+        firsts = at[np.unique(group[at], return_index=True)[1]]
+        repeated = valid.copy()
+        repeated[firsts] = False
+    return repeated

@@ -1,0 +1,203 @@
+"""History: trailing windows of sessions before the current one, and the indicators made of them (R7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars import Interval, SeriesInfo, parse_interval
+from mismartera.bars.instants import to_datetime
+from mismartera.bars.view import SeriesColumns
+from mismartera.config import HistoricalConfig, HistoricalIndicator, HistoricalWindow
+from mismartera.errors import CalendarError
+from mismartera.indicators import IndicatorSpec
+from mismartera.session.processor import DataProcessor
+from mismartera.session.reader import DayReader
+from mismartera.session.series import PRICE_COLUMNS
+from mismartera.timing import TimeManager, TradingSession
+
+_DAILY, _MINUTE = parse_interval("1d"), parse_interval("1m")
+MinuteValues = Mapping[int, float]
+"""Minute of the exchange's day (0 to 1439) to value."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SymbolHistory:
+    """What is known of one symbol before the session opens. ``values`` by the name of a historical indicator."""
+
+    series: Mapping[int, SeriesColumns] = field(default_factory=dict)
+    for_indicators: Mapping[int, SeriesColumns] = field(default_factory=dict)
+    values: Mapping[str, float | MinuteValues | None] = field(default_factory=dict)
+
+
+class HistoryLoader:
+    """Loads the windows of ``historical.data`` for the symbols of a session; days already read are kept."""
+
+    def __init__(
+        self, config: HistoricalConfig, specs: Sequence[IndicatorSpec], reader: DayReader, time: TimeManager,
+        *, complete_only: bool, sessions_per_week: int,
+    ) -> None:  # fmt: skip
+        self._config = config
+        self._reader = reader
+        self._time = time
+        self._indicator_intervals = tuple(dict.fromkeys(parse_interval(spec.interval) for spec in specs))
+        self._processors = {flag: DataProcessor(complete_only=flag) for flag in (complete_only, False)}
+        self._complete_only = complete_only
+        self._sessions_per_week = sessions_per_week
+        self._days: dict[tuple[date, Interval, bool, tuple[str, ...]], dict[str, SeriesColumns]] = {}
+
+    def load(self, symbols: Sequence[str], session: TradingSession) -> dict[str, SymbolHistory]:
+        """The history of ``symbols`` before ``session``. Symbols without a window have none."""
+        plans: dict[tuple[HistoryPlan, ...], list[str]] = {}
+        for symbol in symbols:
+            plan = tuple(self._plan(symbol))
+            if plan:
+                plans.setdefault(plan, []).append(symbol)
+        loaded = {symbol: SymbolHistory() for symbol in symbols}
+        for plan, members in plans.items():
+            loaded |= self._load_plan(plan, tuple(members), session)
+        self._forget_before(session)
+        return loaded
+
+    def _plan(self, symbol: str) -> list[HistoryPlan]:
+        windows = [w for w in self._config.data if w.apply_to == "all" or symbol in w.apply_to]
+        plans = [
+            HistoryPlan("series", interval, days, self._complete_only)
+            for interval, days in _longest(
+                (parse_interval(i), w.trailing_days) for w in windows for i in w.intervals
+            )
+        ]
+        plans += [
+            HistoryPlan("for_indicators", interval, days, self._complete_only)
+            for interval in self._indicator_intervals
+            if (days := _days_for(interval, windows))
+        ]
+        for name, indicator in self._config.indicators.items():
+            interval = _DAILY if indicator.granularity == "daily" else _MINUTE
+            if _days_for(interval, windows):
+                plans.append(HistoryPlan(name, interval, self._sessions(indicator.period), complete_only=False))
+        return plans
+
+    def _sessions(self, period: str) -> int:
+        count, unit = int(period[:-1]), period[-1]
+        return count * (self._sessions_per_week if unit == "w" else 1)
+
+    def _load_plan(
+        self, plan: Sequence[HistoryPlan], symbols: tuple[str, ...], session: TradingSession
+    ) -> dict[str, SymbolHistory]:
+        kinds = {"series": {s: {} for s in symbols}, "for_indicators": {s: {} for s in symbols}}
+        values: dict[str, dict[str, float | MinuteValues | None]] = {symbol: {} for symbol in symbols}
+        for want in plan:
+            days = [self._day(d, want, symbols) for d in self._trailing(session.date, want.days)]
+            for symbol in symbols:
+                parts = [day[symbol] for day in days if symbol in day]
+                if want.purpose in kinds:
+                    kinds[want.purpose][symbol][want.interval.length_us] = _joined(symbol, want.interval, parts)
+                else:
+                    values[symbol][want.purpose] = _value(self._config.indicators[want.purpose], parts)
+        return {s: SymbolHistory(kinds["series"][s], kinds["for_indicators"][s], values[s]) for s in symbols}
+
+    def _trailing(self, day: date, count: int) -> list[date]:
+        """The ``count`` sessions before ``day``, oldest first; fewer where the calendar begins."""
+        days: list[date] = []
+        for _ in range(count):
+            try:
+                day = self._time.previous_trading_date(day)
+            except CalendarError:
+                break
+            days.append(day)
+        return days[::-1]
+
+    def _day(self, day: date, want: HistoryPlan, symbols: tuple[str, ...]) -> dict[str, SeriesColumns]:
+        key = (day, want.interval, want.complete_only, symbols)
+        if key not in self._days:
+            session = self._time.get_trading_session(day)
+            read = self._reader.read(dict.fromkeys(symbols, (want.interval,)), session)
+            info = SeriesInfo(zone=session.zone)
+            found: dict[str, SeriesColumns] = {}
+            for group in read.groups:
+                block = self._processors[want.complete_only].process(group, lambda *_: None).blocks[-1]
+                found |= {
+                    symbol: block.series(k, info)
+                    for k, symbol in enumerate(block.symbols)
+                    if block.offsets[k] < block.offsets[k + 1]
+                }
+            self._days[key] = found
+        return self._days[key]
+
+    def _forget_before(self, session: TradingSession) -> None:
+        """Keep what the next session can need: memory does not grow with the number of days."""
+        longest = max([w.trailing_days for w in self._config.data], default=0)
+        needed = self._trailing(session.date, longest)
+        oldest = needed[0] if needed else session.date
+        self._days = {key: day for key, day in self._days.items() if key[0] >= oldest}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPlan:
+    """One thing to load: ``interval`` over ``days`` sessions for a purpose (or the name of an indicator)."""
+
+    purpose: str
+    interval: Interval
+    days: int
+    complete_only: bool
+
+
+def _longest(pairs: Iterable[tuple[Interval, int]]) -> list[tuple[Interval, int]]:
+    longest: dict[Interval, int] = {}
+    for interval, days in pairs:
+        longest[interval] = max(days, longest.get(interval, 0))
+    return list(longest.items())
+
+
+def _days_for(interval: Interval, windows: Sequence[HistoricalWindow]) -> int:
+    """The longest window that has ``interval`` or one from which it derives; 0 if there is none."""
+    return max(
+        (w.trailing_days for w in windows if any(interval.derives_from(parse_interval(i)) for i in w.intervals)),
+        default=0,
+    )
+
+
+def _joined(symbol: str, interval: Interval, parts: Sequence[SeriesColumns]) -> SeriesColumns:
+    names = ("start", "end", *PRICE_COLUMNS, "bar_count")
+    if not parts:
+        ints, floats = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
+        return SeriesColumns(symbol, interval.label, SeriesInfo(), ints, ints, *[floats] * 5, ints)
+    columns: dict[str, NDArray[np.generic]] = {}
+    for name in names:
+        columns[name] = np.concatenate([getattr(part, name) for part in parts])
+        columns[name].flags.writeable = False
+    return SeriesColumns(symbol, interval.label, parts[0].info, **columns)
+
+
+def _value(indicator: HistoricalIndicator, parts: Sequence[SeriesColumns]) -> float | MinuteValues | None:
+    """The indicator over the sessions that have bars (``parts``, oldest first)."""
+    columns = [getattr(part, indicator.field) for part in parts]
+    if indicator.granularity == "daily":
+        return _summary(indicator.type, [float(column[0]) for column in columns]) if columns else None
+    by_minute: dict[int, list[float]] = {}
+    for part, column in zip(parts, columns, strict=True):
+        for minute, value in zip(_minutes_of_day(part), column.tolist(), strict=True):
+            by_minute.setdefault(minute, []).append(value)
+    return {minute: _summary(indicator.type, by_minute[minute]) for minute in sorted(by_minute)}
+
+
+def _minutes_of_day(part: SeriesColumns) -> list[int]:
+    """The minute of the exchange's day in which each bar starts; the clock may be set back in mid-session."""
+    starts = (to_datetime(us, part.info.zone) for us in part.start.tolist())
+    return [moment.hour * 60 + moment.minute for moment in starts]
+
+
+def _summary(kind: str, values: Sequence[float]) -> float:
+    if kind == "trailing_max":
+        return max(values)
+    if kind == "trailing_min":
+        return min(values)
+    total = 0.0
+    for value in values:  # from left to right, as all sums here
+        total += value
+    return total / len(values)

@@ -1,0 +1,99 @@
+"""Inbox: the one door through which other threads reach the engine: bounded, ordered, drained between instants."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from mismartera.errors import UsageError
+
+Command = Callable[[], None]
+COMMANDS_MAX = 100_000
+
+
+class Inbox:
+    """Commands from outside and the engine's stop and pause flags.
+
+    ``attention`` is one flag that the streaming loop looks at once per instant: it is set when a command waits, a pause
+    or a stop is asked for.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._commands: deque[Command] = deque()
+        self.attention = False
+        self.stopping = False
+        self.pausing = False
+        self._holding = False
+        self._over = False
+
+    def post(self, command: Command) -> None:
+        """Let the engine run ``command`` between two instants, after those that wait. UsageError if too many do."""
+        with self._changed:
+            if len(self._commands) >= COMMANDS_MAX:
+                raise UsageError(
+                    f"{COMMANDS_MAX} commands are waiting for the engine: let it go on before sending more"
+                )
+            self._commands.append(command)
+            self._wake()
+
+    def take(self) -> Command | None:
+        """The next command; None if there is none. The engine's side."""
+        with self._changed:
+            if self._commands:
+                return self._commands.popleft()
+            self.attention = self.stopping or self.pausing
+            return None
+
+    def stop(self) -> None:
+        """Ask the engine to end the run."""
+        with self._changed:
+            self.stopping = True
+            self._wake()
+
+    def pause(self) -> None:
+        """Ask the engine to hold after the present instant."""
+        with self._changed:
+            self.pausing = True
+            self._wake()
+
+    def resume(self) -> None:
+        """Let the engine go on."""
+        with self._changed:
+            self.pausing = False
+            self._wake()
+
+    def wait(self, seconds: float | None) -> bool:
+        """The engine's side: sleep until something wants attention (True) or ``seconds`` have passed (False)."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.attention, seconds)
+
+    def hold(self) -> None:
+        """The engine's side: stand still while a pause is asked for and no command waits."""
+        with self._changed:
+            self._holding = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.stopping or not self.pausing or self._commands)
+            self._holding = False
+            self.attention = bool(self._commands) or self.stopping or self.pausing
+
+    def wait_holding(self, timeout: float | None, reached: Callable[[], bool] = lambda: True) -> bool:
+        """Another thread's side: True once the engine holds and ``reached`` is true.
+
+        False after ``timeout`` seconds, or if the engine has ended without ``reached``.
+        """
+        with self._changed:
+            done = self._changed.wait_for(lambda: (self._holding and reached()) or self._over, timeout)
+            return done and reached()
+
+    def end(self) -> None:
+        """The engine's side: the run is over; nobody waits any more."""
+        with self._changed:
+            self._over = True
+            self._commands.clear()
+            self._changed.notify_all()
+
+    def _wake(self) -> None:
+        self.attention = True
+        self._changed.notify_all()

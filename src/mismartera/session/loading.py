@@ -1,0 +1,80 @@
+"""SymbolLoader: the one way in which symbols get into a session, at its open and in its middle alike.
+
+Read the day's bars, sort them out at the door, derive, compute, put the columns where readers find them, and hand the
+coordinator a lane for its tape. What has been shown of it is the coordinator's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mismartera.bars import SeriesInfo
+from mismartera.session.history import HistoryLoader, SymbolHistory
+from mismartera.session.lane import Lane
+from mismartera.session.processor import DataProcessor
+from mismartera.session.quality import DataQualityManager
+from mismartera.session.reader import DayReader, Streams
+from mismartera.session.series import SeriesBlock
+from mismartera.session.state import SessionState, SymbolData
+from mismartera.session.symbols import Member, SymbolRegistry, SymbolState
+from mismartera.timing import TradingSession
+
+_NO_HISTORY = SymbolHistory()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loading:
+    """What came of it: a lane with the bars of ``members``, and the reasons of those that failed."""
+
+    lane: Lane | None
+    members: tuple[Member, ...]
+    failed: tuple[tuple[Member, str], ...]
+
+
+class SymbolLoader:
+    """Loads members of the registry into the session's state."""
+
+    def __init__(
+        self, reader: DayReader, processor: DataProcessor, history: HistoryLoader | None, quality: DataQualityManager,
+        state: SessionState, registry: SymbolRegistry, streams: Streams,
+    ) -> None:  # fmt: skip
+        self._reader = reader
+        self._processor = processor
+        self._history = history
+        self._quality = quality
+        self._state = state
+        self._registry = registry
+        self._streams = streams
+
+    def load(self, members: Sequence[Member], session: TradingSession) -> Loading:
+        """Load ``members`` (in rank order) for ``session``. Those removed meanwhile are left out."""
+        wanted = {member.symbol: member.streams or self._streams for member in members}
+        read = self._reader.read(wanted, session)
+        found = [member for member in members if member.symbol not in read.failed]
+        history = self._history.load([m.symbol for m in found], session) if self._history and found else {}
+        data = {
+            m.symbol: SymbolData(
+                SeriesInfo(m.generation, session.zone), history=history.get(m.symbol, _NO_HISTORY)
+            )
+            for m in found
+        }
+        blocks: list[SeriesBlock] = []
+        for group in read.groups:
+            done = self._processor.process(group, lambda s, i: data[s].history.for_indicators.get(i.length_us))
+            blocks += done.blocks
+            for k, symbol in enumerate(group.symbols):
+                data[symbol].blocks = {block.interval.length_us: (block, k) for block in done.blocks}
+            self._quality.watch(group)
+        infos = {member.symbol: data[member.symbol].info for member in found}
+        lane = Lane(blocks, infos) if blocks else None
+        failed = tuple((m, read.failed[m.symbol]) for m in members if m.symbol in read.failed)
+        return Loading(lane, tuple(self._install(m, data[m.symbol]) for m in found), failed)
+
+    def _install(self, member: Member, data: SymbolData) -> Member:
+        """Let readers find the bars, unless the member was removed meanwhile: both happen under one lock."""
+        with self._registry.changed:
+            if self._registry.is_current(member):
+                data.loaded = member.state is SymbolState.LOADED
+                self._state.put(member.symbol, data)
+        return member

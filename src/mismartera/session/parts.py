@@ -1,0 +1,44 @@
+"""SessionParts: what a coordinator works with. Built in one place, by the system's wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mismartera.session.agenda import Agenda
+from mismartera.session.analysis import AnalysisEngine
+from mismartera.session.delivery import Delivery
+from mismartera.session.gate import Gate
+from mismartera.session.inbox import Inbox
+from mismartera.session.loading import SymbolLoader
+from mismartera.session.ports import SessionRecorder
+from mismartera.session.publisher import Publisher
+from mismartera.session.quality import DataQualityManager
+from mismartera.session.session_data import SessionData
+from mismartera.session.state import SessionState
+from mismartera.session.streamer import Streamer
+from mismartera.session.symbols import SymbolRegistry
+from mismartera.session.tally import Tally
+from mismartera.timing import TimeManager
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SessionParts:
+    """One of each; see their modules."""
+
+    time: TimeManager
+    registry: SymbolRegistry
+    state: SessionState
+    session_data: SessionData
+    loader: SymbolLoader
+    streamer: Streamer
+    gate: Gate
+    quality: DataQualityManager
+    analysis: AnalysisEngine
+    delivery: Delivery
+    inbox: Inbox
+    agenda: Agenda
+    publisher: Publisher
+    tally: Tally
+    recorders: tuple[SessionRecorder, ...]
+    warn: Callable[[str], None]

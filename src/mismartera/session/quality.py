@@ -1,0 +1,106 @@
+"""DataQualityManager: how much of what the calendar expects is there, and where the gaps are (R8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.session.derive import session_windows
+from mismartera.session.reader import BaseGroup
+from mismartera.timing import TradingSession
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Consecutive expected base bars that are missing: ``[from_us, to_us)``, inside one part of the session."""
+
+    symbol: str
+    interval: str
+    from_us: int
+    to_us: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Base bars of a symbol in a session: expected by the calendar so far, and present."""
+
+    interval: str
+    expected: int
+    present: int
+
+    @property
+    def percent(self) -> float | None:
+        """100 x present / expected; None while nothing is expected."""
+        return 100.0 * self.present / self.expected if self.expected else None
+
+
+class DataQualityManager:
+    """Measures the groups of one session. It reads what has been accepted; it never fills anything."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, tuple[BaseGroup, int]] = {}
+
+    def clear(self) -> None:
+        """Begin a new session."""
+        self._groups = {}
+
+    def watch(self, group: BaseGroup) -> None:
+        """Measure the symbols of ``group`` from now on: from the open, however late they joined."""
+        self._groups |= {symbol: (group, k) for k, symbol in enumerate(group.symbols)}
+
+    def forget(self, symbol: str) -> None:
+        """Stop measuring ``symbol``."""
+        self._groups.pop(symbol, None)
+
+    def quality(self, symbol: str, until_us: int) -> Quality | None:
+        """Quality of ``symbol`` over the slots that have ended by ``until_us``; None if it is not measured."""
+        if symbol not in self._groups:
+            return None
+        group, k = self._groups[symbol]
+        block = group.admitted.block
+        ends = block.end[block.offsets[k] : block.offsets[k + 1]]
+        slots = session_windows(group.session, group.base).end
+        return Quality(
+            block.interval.label,
+            int(slots.searchsorted(until_us, side="right")),
+            int(ends.searchsorted(until_us, side="right")),
+        )
+
+    def counts(self, symbol: str, until_us: int | None) -> dict[str, int] | None:
+        """R1's counts of ``symbol`` over the rows that have ended by ``until_us`` (None: the whole day)."""
+        if symbol not in self._groups:
+            return None
+        group, k = self._groups[symbol]
+        return group.admitted.counts(k, until_us)
+
+    def gaps(self, symbol: str) -> list[Gap]:
+        """The gaps of ``symbol`` in the whole session, in time order."""
+        group, k = self._groups[symbol]
+        block = group.admitted.block
+        slots = session_windows(group.session, group.base)
+        missing = np.ones(len(slots.start), dtype=np.bool_)
+        missing[slots.start.searchsorted(block.start[block.offsets[k] : block.offsets[k + 1]])] = False
+        return [
+            Gap(symbol, block.interval.label, int(slots.start[first]), int(slots.end[last - 1]), last - first)
+            for first, last in _runs(missing, _part_cuts(group.session, slots.start))
+        ]
+
+
+def _part_cuts(session: TradingSession, starts: Ints) -> list[int]:
+    return [int(starts.searchsorted(first)) for first, _ in session.parts[1:]]
+
+
+def _runs(missing: NDArray[np.bool_], cuts: list[int]) -> list[tuple[int, int]]:
+    """``[first, last)`` of each run of True; a run ends at every cut."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], missing, [False])).astype(np.int8)))
+    runs: list[tuple[int, int]] = []
+    for first, last in edges.reshape(-1, 2).tolist():
+        inner = [cut for cut in cuts if first < cut < last]
+        bounds = [first, *inner, last]
+        runs += zip(bounds, bounds[1:], strict=False)
+    return runs

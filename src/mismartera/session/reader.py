@@ -1,0 +1,105 @@
+"""DayReader: the stored bars of one session, on the right base interval for each symbol (R7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mismartera.bars import BASE_INTERVALS, Interval
+from mismartera.session.door import Admitted, Territory, admit, territory
+from mismartera.session.ports import BarSource
+from mismartera.timing import TimeManager, TradingSession
+
+Streams = tuple[Interval, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BaseGroup:
+    """Symbols that share their streams and their base interval in one session."""
+
+    session: TradingSession
+    streams: Streams
+    base: Interval
+    admitted: Admitted
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The group's symbols, in the order in which they were asked for."""
+        return self.admitted.block.symbols
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DayRead:
+    """What the store has for a session: groups of symbols, and the reasons of those that cannot be built."""
+
+    groups: tuple[BaseGroup, ...]
+    failed: Mapping[str, str]
+
+
+class DayReader:
+    """Reads a session's bars of many symbols in as few reads as possible: one, if all share a base interval."""
+
+    def __init__(self, source: BarSource, time: TimeManager) -> None:
+        self._source = source
+        self._time = time
+
+    def read(self, wanted: Mapping[str, Streams], session: TradingSession) -> DayRead:
+        """The bars that belong to ``session``; ``wanted`` maps each symbol, in order, to its streams."""
+        where = territory(self._time, session)
+        by_streams: dict[Streams, list[str]] = {}
+        for symbol, streams in wanted.items():
+            by_streams.setdefault(streams, []).append(symbol)
+        groups: list[BaseGroup] = []
+        failed: dict[str, str] = {}
+        for streams, symbols in by_streams.items():
+            found, missing = self._read_streams(streams, symbols, where)
+            groups += found
+            failed |= missing
+        return DayRead(tuple(groups), failed)
+
+    def _read_streams(
+        self, streams: Streams, symbols: Sequence[str], where: Territory
+    ) -> tuple[list[BaseGroup], dict[str, str]]:
+        reads: dict[Interval, Admitted] = {}
+        chosen: dict[str, Interval] = {}
+        candidates = [base for base in BASE_INTERVALS if all(stream.derives_from(base) for stream in streams)]
+        for base in candidates:
+            rest = [symbol for symbol in symbols if symbol not in chosen]
+            if rest:
+                reads[base] = self._read_base(base, streams, rest, where)
+                with_bars = zip(rest, reads[base].has_bars.tolist(), strict=True)
+                chosen |= {symbol: base for symbol, has in with_bars if has}
+        rest = [symbol for symbol in symbols if symbol not in chosen]
+        failed = self._choose_known(rest, candidates, streams, chosen) if rest else {}
+        groups = [
+            BaseGroup(where.session, streams, base, admitted.take([s for s in symbols if chosen.get(s) == base]))
+            for base, admitted in reads.items()
+            if base in chosen.values()
+        ]
+        return groups, failed
+
+    def _choose_known(
+        self, rest: Sequence[str], candidates: Sequence[Interval], streams: Streams, chosen: dict[str, Interval]
+    ) -> dict[str, str]:
+        """For symbols without bars today: the finest base that the store knows; the others fail, with a reason."""
+        failed: dict[str, str] = {}
+        known = self._source.known_intervals(rest)
+        for symbol in rest:
+            bases = [base for base in candidates if base.canonical in known.get(symbol, frozenset())]
+            if bases:
+                chosen[symbol] = bases[0]
+            elif symbol in known:
+                failed[symbol] = (
+                    f"the store has {', '.join(sorted(known[symbol]))} bars of {symbol}, but "
+                    f"{', '.join(map(str, streams))} need {' or '.join(map(str, candidates))}"
+                )
+            else:
+                failed[symbol] = f"{symbol} is unknown to the store"
+        return failed
+
+    def _read_base(self, base: Interval, streams: Streams, symbols: Sequence[str], where: Territory) -> Admitted:
+        first, last = (where.first_us, where.last_us) if not base.is_daily else where.daily_range
+        raw = self._source.read_block(base.canonical, first, last, symbols)
+        requested = next((stream for stream in streams if stream == base), None)
+        label = requested.label if requested else base.label
+        return admit(raw, base, where, public=requested is not None, label=label)

@@ -1,0 +1,75 @@
+"""SeriesBlock: the finished bars of one interval for a batch of symbols, with ends, counts and indicators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars import Interval, SeriesInfo
+from mismartera.bars.view import SeriesColumns
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+PRICE_COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesBlock:
+    """Rows ``offsets[k]:offsets[k + 1]`` belong to ``symbols[k]``, sorted by ``start``; all columns of one length.
+
+    ``start`` and ``end`` in microseconds since the epoch. ``public`` is False for a base interval that nobody asked
+    for: it feeds derived bars and the lag, and is shown to nobody.
+    """
+
+    interval: Interval
+    symbols: tuple[str, ...]
+    offsets: Ints
+    start: Ints
+    end: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    bar_count: Ints
+    is_base: bool
+    public: bool
+    indicators: Mapping[str, Floats] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def select(self, symbols: tuple[str, ...], chosen: NDArray[np.bool_], rows: NDArray[np.bool_]) -> SeriesBlock:
+        """The block of ``symbols`` alone: ``chosen`` marks them among this block's, ``rows`` their rows."""
+        counts = np.diff(self.offsets)[chosen]
+        columns = {name: getattr(self, name)[rows] for name in ("start", "end", *PRICE_COLUMNS, "bar_count")}
+        return replace(
+            self,
+            symbols=symbols,
+            offsets=np.concatenate(([0], np.cumsum(counts))),
+            indicators={name: column[rows] for name, column in self.indicators.items()},
+            **columns,
+        )
+
+    def series(self, k: int, info: SeriesInfo) -> SeriesColumns:
+        """The columns of ``symbols[k]`` alone: read-only views, nothing is copied."""
+        rows = slice(int(self.offsets[k]), int(self.offsets[k + 1]))
+        columns = {
+            name: _frozen(getattr(self, name)[rows]) for name in ("start", "end", *PRICE_COLUMNS, "bar_count")
+        }
+        return SeriesColumns(
+            self.symbols[k],
+            self.interval.label,
+            info,
+            indicators={name: _frozen(column[rows]) for name, column in self.indicators.items()},
+            **columns,
+        )
+
+
+def _frozen(column: NDArray[np.generic]) -> NDArray[np.generic]:
+    column.flags.writeable = False
+    return column

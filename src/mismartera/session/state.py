@@ -1,0 +1,123 @@
+"""SessionState: the market data of the current session, as its single writer leaves it.
+
+Readers on other threads take a reference and look: columns never change in place, and what is visible of them follows
+from ``watermark_us``, one integer that only grows during a session.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mismartera.bars import Bar, Interval, SeriesInfo, parse_interval
+from mismartera.bars.view import SeriesColumns
+from mismartera.session.history import SymbolHistory
+from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
+
+
+@dataclass(slots=True, eq=False)
+class SymbolData:
+    """One member's bars in this session. ``blocks`` maps an interval's length to its block and row of symbols."""
+
+    info: SeriesInfo
+    blocks: Mapping[int, tuple[SeriesBlock, int]] = field(default_factory=dict)
+    history: SymbolHistory = field(default_factory=SymbolHistory)
+    loaded: bool = False
+    _series: dict[int, SeriesColumns] = field(default_factory=dict)
+
+    def series(self, interval: Interval) -> SeriesColumns | None:
+        """The columns of ``interval``, cut out of the batch when first asked for."""
+        found = self._series.get(interval.length_us)
+        if found is None and interval.length_us in self.blocks:
+            block, k = self.blocks[interval.length_us]
+            found = self._series[interval.length_us] = block.series(k, self.info)
+        return found
+
+    def is_public(self, interval: Interval) -> bool:
+        """True if ``interval`` was requested for this symbol."""
+        entry = self.blocks.get(interval.length_us)
+        return interval.length_us in self._series if entry is None else entry[0].public
+
+    def put(self, symbol: str, interval: Interval, bar: Bar) -> None:
+        """Insert or replace one bar: a new version of the columns, so that views handed out stay as they are."""
+        columns = self.series(interval) or _no_bars(symbol, interval, self.info)
+        at = int(columns.start.searchsorted(bar.start_us))
+        after = at + int(at < len(columns) and columns.start[at] == bar.start_us)
+        values = {"start": bar.start_us, "end": bar.end_us, "bar_count": bar.bar_count}
+        values |= {name: getattr(bar, name) for name in PRICE_COLUMNS}
+        changed = {}
+        for name, value in values.items():
+            column = getattr(columns, name)
+            changed[name] = np.concatenate((column[:at], np.array([value], dtype=column.dtype), column[after:]))
+            changed[name].flags.writeable = False
+        self._series[interval.length_us] = replace(columns, indicators={}, **changed)
+
+
+class SessionState:
+    """What the coordinator writes and everybody reads.
+
+    ``active``: strategies are notified. ``readable``: external reads are answered. ``behind_us``: symbols that are being
+    shown their backlog are visible only this far. ``paused_us``: where the clock stands in a pause. ``inactive``: symbols withheld by ``catchup_scope: "symbol"``.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.active = False
+        self.readable = False
+        self.history_readable = True
+        self.watermark_us = 0
+        self.behind_us: dict[str, int] = {}
+        self.paused_us: int | None = None
+        self.inactive: frozenset[str] = frozenset()
+        self.symbols: dict[str, SymbolData] = {}
+        self.intervals: tuple[Interval, ...] = ()
+
+    def clear(self, watermark_us: int) -> None:
+        """Forget the session's bars; the next one begins at ``watermark_us``."""
+        with self.lock:
+            self.symbols = {}
+            self.behind_us = {}
+            self.inactive = frozenset()
+            self.watermark_us = watermark_us
+
+    def put(self, symbol: str, data: SymbolData) -> None:
+        """Let ``symbol`` have ``data``."""
+        with self.lock:
+            self.symbols[symbol] = data
+
+    def drop(self, symbol: str) -> bool:
+        """Forget ``symbol``; False if it was not there. Takes effect for every read that begins after it."""
+        with self.lock:
+            self.behind_us.pop(symbol, None)
+            self.inactive -= {symbol}
+            return self.symbols.pop(symbol, None) is not None
+
+    def visible_us(self, symbol: str) -> int:
+        """Bars of ``symbol`` that end by this instant are visible.
+
+        While the run is paused, all of a joining symbol's bars up to the clock are.
+        """
+        behind_us = self.behind_us.get(symbol)
+        if behind_us is None:
+            return self.watermark_us
+        return behind_us if self.paused_us is None else self.paused_us
+
+    def interval(self, symbol: str, label: str) -> Interval:
+        """The interval named ``label``; ValueError if it was requested neither for ``symbol`` nor for the session."""
+        interval = parse_interval(label)
+        data = self.symbols.get(symbol)
+        requested = data.is_public(interval) if data else not self.intervals or interval in self.intervals
+        if not requested:
+            raise ValueError(
+                f"{label} bars of {symbol} were not requested; the session's streams are "
+                f"{', '.join(map(str, self.intervals)) or 'none'}"
+            )
+        return interval
+
+
+def _no_bars(symbol: str, interval: Interval, info: SeriesInfo) -> SeriesColumns:
+    ints, floats = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
+    return SeriesColumns(symbol, interval.label, info, ints, ints, floats, floats, floats, floats, floats, ints)

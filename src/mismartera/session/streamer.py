@@ -1,0 +1,212 @@
+"""Streamer: shows the tape instant by instant, and keeps what is stale from the strategies (R4, R5).
+
+One mechanism for every case: the head of the tape is late or it is not. Late by more than the threshold: the session is
+deactivated, the stale instants are passed over in silence (their bars become visible to internal readers), and at the
+first one that is fresh, or when none is due, it is activated again. A symbol that joins, a pause and a slow strategy
+differ only in how the tape got its late head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mismartera.bars.instants import SECOND_US
+from mismartera.session.analysis import AnalysisEngine
+from mismartera.session.delivery import Delivery
+from mismartera.session.gate import Gate, GateState
+from mismartera.session.inbox import Inbox
+from mismartera.session.lane import Lane
+from mismartera.session.publisher import Publisher
+from mismartera.session.state import SessionState
+from mismartera.session.symbols import Member, SymbolRegistry, SymbolState, in_rank_order
+from mismartera.session.tape import Tape
+from mismartera.timing import TimeManager
+
+
+class Streamer:
+    """Moves the clock along the tape of one session and notifies. Runs on the engine's thread only."""
+
+    def __init__(
+        self, gate: Gate, state: SessionState, analysis: AnalysisEngine, delivery: Delivery, publisher: Publisher,
+        registry: SymbolRegistry, inbox: Inbox, time: TimeManager, *, scope: str,
+    ) -> None:  # fmt: skip
+        self._gate = gate
+        self._state = state
+        self._analysis = analysis
+        self._delivery = delivery
+        self._publisher = publisher
+        self._registry = registry
+        self._inbox = inbox
+        self._clock = time.clock
+        self._zone = time.zone
+        self._by_symbol = scope == "symbol"
+        self._joining: list[Member] = []
+        self.tape = Tape()
+        self.bars_delivered = 0
+
+    def begin(self, lanes: Sequence[Lane]) -> None:
+        """A session opens with the bars of ``lanes``: nothing of it has been shown."""
+        self.tape = Tape()
+        self._joining = []
+        for lane in lanes:
+            self.tape.append(lane)
+
+    def join(self, lane: Lane | None, members: Sequence[Member]) -> None:
+        """Put the bars of symbols that join in mid-session on the tape; they are loaded once they are caught up."""
+        if lane is not None:
+            self.tape.append(lane)
+        self._joining += members
+        for member in members:
+            self._state.behind_us[member.symbol] = 0
+        self.look()
+
+    def drop(self, symbol: str) -> None:
+        """Take a symbol that was removed off the tape."""
+        self.tape.remove(symbol)
+
+    def reach(self, at_us: int) -> bool:
+        """Bring the clock to ``at_us``; False if something wants attention before it is there."""
+        seconds = self._clock.wall_seconds_until(at_us)
+        while seconds > 0:
+            with self._delivery.resting():
+                if self._inbox.wait(seconds):
+                    return False
+            seconds = self._clock.wall_seconds_until(at_us)
+        if at_us > self._clock.now_us():
+            self._clock.advance_to(at_us)
+        return True
+
+    def show_until(self, limit_us: int) -> None:
+        """Show the instants that end by ``limit_us``, or until something wants attention."""
+        tape, clock, inbox = self.tape, self._clock, self._inbox
+        threshold_us = self._gate.threshold_us
+        with self._delivery.running():
+            while tape.position < len(tape.ends) and not inbox.attention:
+                end_us = tape.ends[tape.position]
+                if end_us > limit_us or not self.reach(end_us):
+                    return
+                lag_us = clock.now_us() - end_us
+                if lag_us > threshold_us:
+                    self.look()
+                else:
+                    self._show(end_us, lag_us)
+
+    def look(self) -> None:
+        """Evaluate the lag at once: pass over what is stale, and activate when nothing stale is due any more."""
+        with self._delivery.running():
+            now_us = self._clock.now_us()
+            while (head_us := self.tape.head_end) is not None and self._gate.is_stale(now_us - head_us):
+                self._pass_stale(now_us)
+                now_us = self._clock.now_us()
+            self._caught_up(now_us)
+
+    def _show(self, end_us: int, lag_us: int) -> None:
+        tape, state, analysis = self.tape, self._state, self._analysis
+        k = tape.position
+        self._gate.is_due(tape.base_before[k + 1] - tape.base_before[k])
+        if state.behind_us:
+            self._pin(end_us)
+        state.watermark_us = max(state.watermark_us, end_us)
+        tape.position = k + 1
+        lag_seconds = lag_us / SECOND_US
+        shown = tape.public_before[k + 1] - tape.public_before[k]
+        if analysis.wants_bars:
+            shown -= analysis.deliver_bars(tape.bars(k, lag_seconds))
+        if analysis.wants_slices:
+            analysis.deliver_slice(lambda: tape.rows(k), end_us, self._zone, lag_seconds)
+        self.bars_delivered += shown
+        if state.behind_us:
+            self._unpin()
+
+    def _pass_stale(self, now_us: int) -> None:
+        """Deactivate, and let all bars go by whose lag is above the threshold."""
+        tape, fresh_us = self.tape, now_us - self._gate.threshold_us
+        if self._by_symbol:
+            first = tape.position
+            for symbol, end_us in tape.oldest_by_symbol(first, tape.due(fresh_us - 1)).items():
+                if symbol not in self._state.inactive:
+                    self._state.inactive |= {symbol}
+                    self._tell_symbol("symbol_deactivated", "lag", now_us - end_us, symbol)
+        elif self._gate.active:
+            head = tape.head(tape.position)
+            self._deactivate("lag", now_us - head.end_us, head.symbol)
+        tape.skip_before(fresh_us)
+        self._pin(fresh_us - 1)
+        self._state.watermark_us = max(self._state.watermark_us, min(fresh_us - 1, now_us))
+
+    def _caught_up(self, now_us: int) -> None:
+        """Nothing stale is due: activate what was deactivated, and let those that join be loaded."""
+        head_us = self.tape.head_end
+        due = head_us is not None and head_us <= now_us
+        if self._gate.state is GateState.CATCHING_UP:
+            head = self.tape.head(self.tape.position) if due else None
+            self._activate("caught_up", now_us - head.end_us if head else 0, head.symbol if head else None)
+        oldest = self.tape.oldest_by_symbol(self.tape.position, self.tape.due(now_us)) if self._by_symbol else {}
+        joining, self._joining = {member.symbol: member for member in self._joining}, []
+        waiting = [m for m in self._registry.members() if m.symbol in joining or m.symbol in self._state.inactive]
+        for member in in_rank_order(waiting):
+            symbol = member.symbol
+            if symbol in self._state.inactive:
+                self._state.inactive -= {symbol}
+                lag_us = now_us - oldest.get(symbol, now_us)
+                self._tell_symbol("symbol_activated", "caught_up", lag_us, symbol)
+            if joining.get(symbol) is member:
+                self.loaded(member)
+        if self._state.behind_us:
+            self._unpin()
+
+    def loaded(self, member: Member) -> None:
+        """``member`` is caught up: from now on it is read and delivered, unless it was removed meanwhile."""
+        with self._registry.changed:
+            data = self._state.symbols.get(member.symbol)
+            if not self._registry.advance(member, SymbolState.LOADED) or data is None:
+                return
+            data.loaded = True
+        self._publisher.publish("symbol_loaded", symbol=member.symbol, reason="caught_up")
+        if not self._delivery.is_fenced(member.symbol, member.generation):
+            self._analysis.notify("on_symbol_loaded", member.symbol)
+
+    def _activate(self, reason: str, lag_us: int, symbol: str | None) -> None:
+        self._gate.move(GateState.ACTIVE)
+        self._state.active = self._state.readable = self._state.history_readable = True
+        self._publisher.publish("session_activated", reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol)
+        self._analysis.notify("on_session_active", True, reason)  # noqa: FBT003  # the callback's own signature
+
+    def _deactivate(self, reason: str, lag_us: int, symbol: str | None) -> None:
+        closing = reason != "lag"
+        self._gate.move(GateState.CLOSED if closing else GateState.CATCHING_UP)
+        self._state.active = False
+        self._state.readable = self._state.history_readable = closing
+        self._publisher.publish(
+            "session_deactivated", reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol
+        )
+        self._analysis.notify("on_session_active", False, reason)  # noqa: FBT003  # the callback's own signature
+
+    def open(self) -> None:
+        """The session is open and everything that it starts with is loaded."""
+        self._gate.open()
+        self._activate("open", 0, None)
+
+    def close(self, reason: str) -> None:
+        """The session has ended: no more notifications; what it showed stays readable."""
+        if self._gate.active:
+            self._deactivate(reason, 0, None)
+        elif self._gate.state is not GateState.CLOSED:  # stopped in the middle of a catch-up
+            before = self._gate.move(GateState.CLOSED)
+            self._publisher.publish("session_state", **{"from": before, "to": GateState.CLOSED, "reason": reason})
+
+    def _tell_symbol(self, event: str, reason: str, lag_us: int, symbol: str) -> None:
+        self._publisher.publish(event, reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol)
+        self._analysis.notify("on_symbol_active", symbol, event == "symbol_activated", reason)
+
+    def _pin(self, end_us: int) -> None:
+        """Joining symbols are visible up to ``end_us``: their backlog is shown end by end."""
+        behind_us = self._state.behind_us
+        for symbol, until_us in list(behind_us.items()):
+            behind_us[symbol] = max(until_us, end_us)
+
+    def _unpin(self) -> None:
+        """Once the backlog is shown, nobody is behind."""
+        head_us = self.tape.head_end
+        if head_us is None or head_us > self._state.watermark_us:
+            self._state.behind_us = {}

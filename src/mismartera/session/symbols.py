@@ -1,0 +1,130 @@
+"""SymbolRegistry: which symbols the session has, in which state (R6). Safe to use from any thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mismartera.errors import UsageError
+from mismartera.session.reader import Streams
+
+
+class SymbolState(StrEnum):
+    """A symbol is in exactly one of these; one that the registry does not hold is absent."""
+
+    PENDING = "pending"
+    LOADING = "loading"
+    LOADED = "loaded"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Member:
+    """A symbol's stay in the run. A removed and added symbol is a new member of the next generation, ranking last."""
+
+    symbol: str
+    generation: int
+    rank: int
+    streams: Streams | None
+    state: SymbolState = SymbolState.PENDING
+    reason: str = ""
+
+
+class SymbolRegistry:
+    """The members of the session. The add or removal counts from the moment at which this registry takes it."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition(threading.RLock())
+        self._members: dict[str, Member] = {}
+        self._generations: dict[str, int] = {}
+        self._ranks = 0
+        self._ended = False
+
+    def add(self, symbol: str, streams: Streams | None = None) -> Member | None:
+        """A new pending member; None if the symbol is in the session or on its way."""
+        with self.changed:
+            self._check_running()
+            present = self._members.get(symbol)
+            if present is not None and present.state is not SymbolState.FAILED:
+                return None
+            generation = self._generations.get(symbol, 0) + 1
+            self._generations[symbol] = generation
+            member = Member(symbol, generation, self._ranks, streams)
+            self._ranks += 1
+            self._members.pop(symbol, None)
+            self._members[symbol] = member
+            return member
+
+    def remove(self, symbol: str) -> Member | None:
+        """Take a member out; None if the symbol is not in the session (a failed one is not)."""
+        with self.changed:
+            self._check_running()
+            member = self._members.get(symbol)
+            if member is None or member.state is SymbolState.FAILED:
+                return None
+            del self._members[symbol]
+            self.changed.notify_all()
+            return member
+
+    def is_current(self, member: Member) -> bool:
+        """False once ``member`` was removed (or removed and added again)."""
+        return self._members.get(member.symbol) is member
+
+    def advance(self, member: Member, state: SymbolState, reason: str = "") -> bool:
+        """Move ``member`` on; False if it was removed meanwhile."""
+        with self.changed:
+            if not self.is_current(member):
+                return False
+            member.state = state
+            member.reason = reason
+            if state is SymbolState.FAILED:  # a failed stay does not count as one
+                self._generations[member.symbol] = member.generation - 1
+            self.changed.notify_all()
+            return True
+
+    def members(self, *states: SymbolState) -> list[Member]:
+        """The members in one of ``states`` (all states if none is named), in rank order."""
+        with self.changed:
+            return [m for m in self._members.values() if not states or m.state in states]
+
+    def get(self, symbol: str) -> Member | None:
+        """The member of this name, failed ones included."""
+        return self._members.get(symbol)
+
+    def symbols(self, *states: SymbolState) -> tuple[str, ...]:
+        """The names of :meth:`members`."""
+        return tuple(member.symbol for member in self.members(*states))
+
+    def desired(self) -> tuple[str, ...]:
+        """The symbols that the session has or is about to have, in rank order."""
+        return self.symbols(SymbolState.PENDING, SymbolState.LOADING, SymbolState.LOADED)
+
+    def wait_loaded(self, symbol: str, timeout: float | None) -> bool:
+        """True once ``symbol`` is loaded; False if it failed or is not there; TimeoutError after ``timeout`` s."""
+
+        def settled() -> bool:
+            member = self._members.get(symbol)
+            return self._ended or member is None or member.state in {SymbolState.LOADED, SymbolState.FAILED}
+
+        with self.changed:
+            if not self.changed.wait_for(settled, timeout):
+                raise TimeoutError(f"{symbol} is not loaded after {timeout} s")
+            member = self._members.get(symbol)
+            return member is not None and member.state is SymbolState.LOADED
+
+    def end(self) -> None:
+        """The run is over: waiting threads go on, further changes raise."""
+        with self.changed:
+            self._ended = True
+            self.changed.notify_all()
+
+    def _check_running(self) -> None:
+        if self._ended:
+            raise UsageError("the run has ended: symbols can no longer be added or removed")
+
+
+def in_rank_order(members: Sequence[Member]) -> list[Member]:
+    """``members`` sorted by rank."""
+    return sorted(members, key=lambda member: member.rank)

@@ -1,0 +1,210 @@
+"""SystemManager: one run, from its start to its summary."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from mismartera.bars.instants import to_us
+from mismartera.catalog import DataManager
+from mismartera.config import SessionConfig
+from mismartera.errors import ConfigError, RunFailedError, UsageError
+from mismartera.session.analysis import StrategyRun
+from mismartera.session.coordinator import SessionCoordinator
+from mismartera.session.ports import EventSink, SessionRecorder
+from mismartera.session.session_data import SessionData
+from mismartera.session.strategy import Strategy
+from mismartera.system.strategies import load_strategies
+from mismartera.system.summary import Summary, summarize
+from mismartera.system.wiring import make_coordinator, make_time
+from mismartera.timing import TimeManager
+
+
+class Outcome(StrEnum):
+    """How a run ended, or that it has not."""
+
+    NOT_STARTED = "not started"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+class SystemManager:
+    """Runs one configuration: ``start`` it on a thread of its own, steer it from any other, ``wait`` for its end.
+
+    ``data_manager``: the bar store (default: the folder ``data``). ``strategies``: instances, notified after those that the
+    configuration names. ``sinks`` listen to the events, ``recorders`` get each finished session. ``folder``: where strategy
+    modules are looked up first, besides the current directory. Raises ConfigError for what cannot be run.
+    """
+
+    def __init__(
+        self, config: SessionConfig, *, data_manager: DataManager | None = None, strategies: Sequence[Strategy] = (),
+        sinks: Sequence[EventSink] = (), recorders: Sequence[SessionRecorder] = (), folder: Path | None = None,
+        warn: Callable[[str], None] | None = None,
+    ) -> None:  # fmt: skip
+        if config.mode != "backtest":
+            raise ConfigError([f"mode: {config.mode!r} cannot be run by this system; allowed: 'backtest'"])
+        self._data = data_manager or DataManager("data")
+        self._time = make_time(config)
+        self.warnings: list[str] = []
+        self._warn = warn or self.warnings.append
+        folders = [*([folder] if folder else []), Path.cwd()]
+        self.strategies = (*load_strategies(config.analysis.strategies, folders), *strategies)
+        self._stop_on_error = config.analysis.on_strategy_error == "stop"
+        self.coordinator: SessionCoordinator = make_coordinator(
+            config, self._time, self._data, self.strategies, sinks, recorders, self._warn, self._strategy_failed
+        )
+        self._thread: threading.Thread | None = None
+        self._outcome = Outcome.NOT_STARTED
+        self._error: BaseException | None = None
+        self._started_seconds = self._ended_seconds = 0.0
+        self._timeout_seconds = config.session_data_config.streaming.command_timeout_seconds
+        self._lock = threading.Lock()
+
+    @property
+    def config(self) -> SessionConfig:
+        """The configuration with the symbols as they are now."""
+        return self.coordinator.config
+
+    @property
+    def session_data(self) -> SessionData:
+        """The gated reads of the current session."""
+        return self.coordinator.session_data
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the run stands or ended."""
+        return self._outcome
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended a run that failed or was interrupted."""
+        return self._error
+
+    def get_time_manager(self) -> TimeManager:
+        """The run's time."""
+        return self._time
+
+    def get_data_manager(self) -> DataManager:
+        """The run's bar store."""
+        return self._data
+
+    def start(self) -> None:
+        """Begin the run on its own thread; returns at once. UsageError if it was started before."""
+        with self._lock:
+            if self._thread is not None:
+                raise UsageError("a system runs once: make a new SystemManager for another run")
+            self._outcome = Outcome.RUNNING
+            self._started_seconds = self._time.monotonic()
+            self._thread = threading.Thread(target=self._run, name="mismartera-engine", daemon=True)
+        self._thread.start()
+
+    def run(self) -> None:
+        """Start, and wait for the end."""
+        self.start()
+        self.wait()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """True once the run has ended; False if it has not after ``timeout`` seconds.
+
+        Raises what ended a run that failed: RunFailedError, StoreError, OSError of an events file, and the like.
+        """
+        if self._thread is None:
+            raise UsageError("the run was not started")
+        if self._on_engine_thread():
+            raise UsageError("wait on the engine's own thread would wait for itself")
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            return False
+        if self._outcome is Outcome.FAILED and self._error is not None:
+            raise self._error
+        return True
+
+    def is_running(self) -> bool:
+        """True from ``start`` to the run's end, pauses included."""
+        return self._outcome is Outcome.RUNNING
+
+    def pause(self) -> None:
+        """Hold after the present instant; returns when the engine stands (from a callback: at once).
+
+        Commands go on being carried out. TimeoutError if a callback keeps the engine longer than the command time-out;
+        the pause takes effect after it.
+        """
+        self.coordinator.inbox.pause()
+        if self._on_engine_thread() or not self.is_running():
+            return
+        if not self.coordinator.inbox.wait_holding(self._timeout_seconds):
+            raise TimeoutError(
+                f"the engine is still busy after {self._timeout_seconds} s; it will pause afterwards"
+            )
+
+    def resume(self) -> None:
+        """Go on after a pause; nothing happens if there is none."""
+        self.coordinator.inbox.resume()
+
+    def run_until(self, time: str | datetime) -> bool:
+        """Run to the next such time of day ("10:00", exchange time) or to an aware datetime, and pause there.
+
+        That instant and the entries of that time are included. Starts a system that was not started; resumes one that is
+        paused. A time outside all sessions means the next session's open. True when it stands there, False if the run
+        ended first. UsageError on the engine's own thread.
+        """
+        if self._on_engine_thread():
+            raise UsageError("run_until on the engine's own thread would wait for itself: use session.at")
+        reached = threading.Event()
+        inbox = self.coordinator.inbox
+
+        def stand() -> None:
+            reached.set()
+            inbox.pause()
+
+        self.coordinator.agenda.add(self._next_us(time), stand, last=True)
+        inbox.resume()
+        if self._thread is None:
+            self.start()
+        return inbox.wait_holding(None, reached.is_set)
+
+    def stop(self) -> None:
+        """End the run after the present instant and wait for it (from a callback: return at once). Idempotent."""
+        self.coordinator.inbox.stop()
+        if self._thread is not None and not self._on_engine_thread():
+            self._thread.join()
+
+    def summary(self) -> Summary:
+        """The figures of the run so far; see the documentation of the command line for its keys."""
+        ended = self._ended_seconds if self._outcome is not Outcome.RUNNING else self._time.monotonic()
+        return summarize(self.coordinator, self._data.version, ended - self._started_seconds)
+
+    def _next_us(self, time: str | datetime) -> int:
+        if isinstance(time, datetime):
+            return to_us(time)
+        first_us = self._time.get_trading_session(self.coordinator.dates[0]).open_us
+        return self._time.next_time_of_day_us(max(self._time.now_us(), first_us - 1), time)
+
+    def _on_engine_thread(self) -> bool:
+        return threading.current_thread() is self._thread
+
+    def _run(self) -> None:
+        try:
+            self.coordinator.run()
+            outcome = Outcome.STOPPED if self.coordinator.inbox.stopping else Outcome.FINISHED
+            if self._error is not None:
+                outcome = Outcome.FAILED
+        except (KeyboardInterrupt, SystemExit) as error:  # a strategy asked for the end of the run
+            self._error, outcome = error, Outcome.INTERRUPTED
+        except BaseException as error:  # noqa: BLE001  # the thread's last line of defence: wait() raises it
+            self._error, outcome = error, Outcome.FAILED
+        self._ended_seconds = self._time.monotonic()
+        self._outcome = outcome
+
+    def _strategy_failed(self, run: StrategyRun, error: BaseException) -> None:
+        self.coordinator.strategy_failed(run.name, run.error or "")
+        if self._stop_on_error and self._error is None:
+            self._error = RunFailedError(f"strategy {run.name} raised {run.error}")
+            self._error.__cause__ = error
+            self.coordinator.inbox.stop()

@@ -1,0 +1,123 @@
+"""Wiring: makes the parts of a run and puts them together. The only place that does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from mismartera.bars import parse_interval
+from mismartera.bars.instants import SECOND_US
+from mismartera.config import HoursConfig, SessionConfig
+from mismartera.errors import ConfigError
+from mismartera.indicators import IndicatorSpec, resolve_indicator
+from mismartera.session.agenda import Agenda
+from mismartera.session.analysis import AnalysisEngine, StrategyRun
+from mismartera.session.context import StrategyContext
+from mismartera.session.coordinator import SessionCoordinator
+from mismartera.session.delivery import Delivery
+from mismartera.session.gate import Gate
+from mismartera.session.history import HistoryLoader
+from mismartera.session.inbox import Inbox
+from mismartera.session.loading import SymbolLoader
+from mismartera.session.parts import SessionParts
+from mismartera.session.ports import BarSource, EventSink, SessionRecorder
+from mismartera.session.processor import DataProcessor
+from mismartera.session.publisher import Publisher
+from mismartera.session.quality import DataQualityManager
+from mismartera.session.reader import DayReader
+from mismartera.session.session_data import SessionData
+from mismartera.session.state import SessionState
+from mismartera.session.strategy import Strategy
+from mismartera.session.streamer import Streamer
+from mismartera.session.symbols import SymbolRegistry
+from mismartera.session.tally import Tally
+from mismartera.timing import Clock, TimeManager, make_clock, user_cache_dir
+
+
+def make_time(config: SessionConfig, clock: Clock | None = None) -> TimeManager:
+    """The time of a run: its exchange's calendar, hours and clock."""
+    assert config.backtest_config is not None, "the configuration of a backtest has a backtest_config"
+    hours = config.session_data_config.hours
+    return TimeManager(
+        config.calendar_code,
+        hours=(hours.open, hours.close) if isinstance(hours, HoursConfig) else None,
+        clock=clock or make_clock(config.backtest_config.speed_multiplier),
+        cache_dir=user_cache_dir(os.environ),
+    )
+
+
+def make_coordinator(
+    config: SessionConfig, time: TimeManager, source: BarSource, strategies: Sequence[Strategy],
+    sinks: Sequence[EventSink], recorders: Sequence[SessionRecorder],
+    warn: Callable[[str], None], on_strategy_error: Callable[[StrategyRun, BaseException], None],
+) -> SessionCoordinator:  # fmt: skip
+    """A coordinator that is ready to run."""
+    assert config.backtest_config is not None, "the configuration of a backtest has a backtest_config"
+    dates = time.trading_dates(config.backtest_config.start_date, config.backtest_config.end_date)
+    if not dates:
+        span = f"{config.backtest_config.start_date} to {config.backtest_config.end_date}"
+        raise ConfigError([f"backtest_config: {config.calendar_code} has no trading session from {span}"])
+    parts = _make_parts(config, time, source, strategies, sinks, recorders, warn, on_strategy_error)
+    coordinator = SessionCoordinator(config, parts, dates)
+    _fill_agenda(config, coordinator)
+    for run in parts.analysis.runs:
+        run.strategy.session = StrategyContext(coordinator, run, parts.analysis)
+    return coordinator
+
+
+def _make_parts(
+    config: SessionConfig, time: TimeManager, source: BarSource, strategies: Sequence[Strategy],
+    sinks: Sequence[EventSink], recorders: Sequence[SessionRecorder],
+    warn: Callable[[str], None], on_strategy_error: Callable[[StrategyRun, BaseException], None],
+) -> SessionParts:  # fmt: skip
+    data_config = config.session_data_config
+    streaming = data_config.streaming
+    specs = [resolve_indicator(i.name, i.interval, i.params, i.input) for i in data_config.indicators]
+    complete_only = data_config.derived_bars == "complete"
+    streams = tuple(parse_interval(label) for label in data_config.streams)
+    registry, state, inbox, delivery = SymbolRegistry(), SessionState(), Inbox(), Delivery()
+    state.intervals = streams
+    quality, publisher = DataQualityManager(), Publisher(sinks, time)
+    reader = DayReader(source, time)
+    analysis = AnalysisEngine(strategies, delivery, on_strategy_error)
+    for sink in sinks:
+        if sink.wants_bars:
+            analysis.record_bars(sink.bar)
+    gate = Gate(round(streaming.catchup_threshold_seconds * SECOND_US), streaming.catchup_check_interval)
+    return SessionParts(
+        time=time, registry=registry, state=state, session_data=SessionData(state),
+        loader=SymbolLoader(
+            reader, DataProcessor(specs, complete_only=complete_only), _make_history(config, specs, reader, time),
+            quality, state, registry, streams,
+        ),
+        streamer=Streamer(
+            gate, state, analysis, delivery, publisher, registry, inbox, time, scope=streaming.catchup_scope
+        ),
+        gate=gate, quality=quality, analysis=analysis, delivery=delivery, inbox=inbox, agenda=Agenda(),
+        publisher=publisher, tally=Tally(), recorders=tuple(recorders), warn=warn,
+    )  # fmt: skip
+
+
+def _make_history(
+    config: SessionConfig, specs: Sequence[IndicatorSpec], reader: DayReader, time: TimeManager
+) -> HistoryLoader | None:
+    historical = config.session_data_config.historical
+    if not historical.data:
+        return None
+    return HistoryLoader(
+        historical, specs, reader, time,
+        complete_only=config.session_data_config.derived_bars == "complete",
+        sessions_per_week=config.sessions_per_week,
+    )  # fmt: skip
+
+
+def _fill_agenda(config: SessionConfig, coordinator: SessionCoordinator) -> None:
+    for index, entry in enumerate(config.schedule):
+        label = f"schedule[{index}] ({'add' if entry.add else 'remove'} {entry.add or entry.remove} at {entry.at.isoformat()})"
+        at_us = coordinator.time.parse_time(entry.at.isoformat())
+        if entry.add is not None:
+            add, streams = entry.add, entry.streams
+            coordinator.agenda.add(at_us, lambda s=add, i=streams: coordinator.add_symbol(s, i), label=label)
+        else:
+            assert entry.remove is not None, "an entry adds or removes"
+            coordinator.agenda.add(at_us, lambda s=entry.remove: coordinator.remove_symbol(s), label=label)
