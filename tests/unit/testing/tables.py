@@ -46,11 +46,13 @@ def config(
     dates: tuple[str, str] = (DAY, DAY),
     schedule: Iterable[Mapping[str, Any]] = (),
     group: str = "US_EQUITY",
+    calendar: str | None = None,
     **data: Any,
 ) -> SessionConfig:
     """A backtest of ten minutes a day; ``data`` are further keys of ``session_data_config``."""
+    exchange = {"exchange_group": group} if calendar is None else {"calendar": calendar}
     return SessionConfig.from_dict({
-        "session_name": "Table", "exchange_group": group, "asset_class": "EQUITY", "mode": "backtest",
+        "session_name": "Table", **exchange, "asset_class": "EQUITY", "mode": "backtest",
         "backtest_config": {"start_date": dates[0], "end_date": dates[1], "speed_multiplier": 0},
         "session_data_config": {
             "symbols": list(symbols), "streams": list(streams),

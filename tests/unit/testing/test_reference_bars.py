@@ -77,6 +77,25 @@ def test_a_lunch_break_cuts_derived_bars_and_gaps_but_not_the_day() -> None:
     assert result.counts["A"]["out_of_hours"] == 1
 
 
+def test_a_gap_does_not_span_a_break() -> None:
+    stored = {("A", "1m"): [row(text, zone=HONG_KONG) for text in ("09:30", "15:59")]}
+    result = run(config(hours=None, group="HK_EQUITY"), stored)
+    assert [line for line in lines(result, HONG_KONG) if "gap" in line] == [
+        "16:00 gap A 1m 09:31-12:00 149",
+        "16:00 gap A 1m 13:00-15:59 179",
+    ]
+
+
+def test_an_evening_bar_belongs_to_the_session_that_it_opens_and_not_to_its_date() -> None:
+    chicago = ZoneInfo("America/Chicago")
+    times = ("2024-07-01 16:59", "2024-07-01 17:00", "2024-07-02 16:59")  # it opens at 17:00
+    stored = {("A", "1m"): [row(text, zone=chicago) for text in times]}
+    settings = config(streams=["1d"], hours=None, calendar="CMES", dates=("2024-07-01", DAY))
+    result = run(settings, stored)
+    assert [event["bar_count"] for event in result.events if event["event"] == "bar"] == [1, 2]
+    assert result.counts["A"]["received"] == 3  # each row once
+
+
 def test_the_base_is_the_finest_interval_with_bars_that_day() -> None:
     stored = {
         ("A", "1s"): [row("09:30:59"), *rows("09:30", day=HALF_DAY), row("2024-07-05 08:00")],
@@ -113,6 +132,14 @@ def test_a_daily_row_belongs_to_its_date_and_is_shown_from_open_to_close(stamp: 
         "16:00 session_closed 2024-07-02",
     ]
     assert result.quality["A"][DAY]["1d"] == {"expected": 1, "present": 1, "percent": 100.0}
+
+
+def test_of_two_daily_rows_of_one_date_the_first_counts() -> None:
+    stored = {("A", "1d"): [row("09:30", 2.0), row("00:00", 1.0)]}
+    result = run(config(streams=["1d"], hours=None), stored)
+    assert closes(result, "close", "1d") == [1.0]
+    assert result.counts["A"]["accepted"] == 1
+    assert result.counts["A"]["duplicate"] == 1
 
 
 def test_a_missing_daily_bar_is_one_gap() -> None:
@@ -167,6 +194,7 @@ def test_the_longest_window_that_applies_is_the_history() -> None:
 
     one = {"trailing_days": 1, "intervals": ["1m"]}
     assert value(one) is None
+    assert value({"trailing_days": 3, "intervals": ["1m"]}) == pytest.approx(17 / 3)  # of the last two and today's
     assert value(one, {"trailing_days": 2, "intervals": ["5m"]}) == pytest.approx(17 / 3)
     assert value(one, {"trailing_days": 2, "intervals": ["1m"], "apply_to": ["A"]}) == pytest.approx(17 / 3)
     assert value(one, {"trailing_days": 2, "intervals": ["1m"], "apply_to": ["B"]}) is None
@@ -175,10 +203,10 @@ def test_the_longest_window_that_applies_is_the_history() -> None:
 
 def test_history_leaves_incomplete_windows_out_if_only_complete_ones_are_wanted() -> None:
     history = {"data": [{"trailing_days": 1, "intervals": ["1m"]}]}
-    stored = {("A", "1m"): [*priced("09:31", [7, 2, 4], day="2024-07-01"), *priced("09:30", [6, 6])]}
+    stored = {("A", "1m"): [*priced("09:30", [2, 4, 7], day="2024-07-01"), *priced("09:30", [6, 6])]}
     wanted = {"name": "SMA", "interval": "2m", "params": {"timeperiod": 2}}
     settings = config(streams=["2m"], indicators=[wanted], historical=history, derived_bars="complete")
-    assert closes(run(settings, stored), "SMA_2") == [5.0]  # 7 stands in a window of one: left out
+    assert closes(run(settings, stored), "SMA_2") == [5.0]  # of 4 and 6: 7 stands in a window of one
 
 
 def test_history_of_daily_bars_comes_from_the_finest_stored_bars_of_each_day() -> None:
