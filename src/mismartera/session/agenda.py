@@ -12,7 +12,9 @@ Action = Callable[[], object]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """``action`` acts when the clock stands at ``at_us``: by time, then by ``last`` (False first), then in order."""
+    """``action`` acts when the clock stands at ``at_us``: by time, then by ``last`` (False first), then in
+    order.
+    """
 
     at_us: int
     last: bool
@@ -39,7 +41,9 @@ class Agenda:
             return [entry.label for entry in self._entries if entry.label]
 
     def add(self, at_us: int, action: Action, *, last: bool = False, label: str = "") -> None:
-        """Let ``action`` act at ``at_us``, after the entries of that time that are there; ``last``: after all others."""
+        """Let ``action`` act at ``at_us``, after the entries of that time that are there; ``last``: after all
+        others.
+        """
         with self._lock:
             self._count += 1
             insort(self._entries, Entry(at_us, last, self._count, action, label))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import partial
 
 from mismartera.bars import Bar, Interval, parse_interval
 from mismartera.session.delivery import Call, CallbackError, Delivery, OnBar
@@ -94,13 +95,13 @@ class AnalysisEngine:
             self._delivery.acknowledge()
             wanted = self._wanted_parts(run, parts())
             if wanted:
-                self.call(run, lambda s=Slice(wanted, end_us, zone, lag_seconds), r=run: r.strategy.on_slice(s))
+                self.call(run, partial(run.strategy.on_slice, Slice(wanted, end_us, zone, lag_seconds)))
 
     def notify(self, callback: str, *args: object) -> None:
         """Call a lifecycle callback of every strategy that has it; these are never gated."""
         for run in self.runs:
             if run.overrides(callback):
-                self.call(run, lambda r=run: getattr(r.strategy, callback)(*args))
+                self.call(run, partial(getattr(run.strategy, callback), *args))
 
     def call(self, run: StrategyRun, fn: Callable[[], object]) -> None:
         """Run a piece of a strategy's code, isolated."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Callable, Collection
-from datetime import date, datetime
 
 from mismartera.bars import Bars
 from mismartera.bars.instants import to_us
@@ -25,12 +25,12 @@ class StrategyContext:
         self._analysis = analysis
 
     @property
-    def now(self) -> datetime:
+    def now(self) -> dt.datetime:
         """The engine's clock, in the exchange's zone."""
         return self._coordinator.time.get_current_time()
 
     @property
-    def date(self) -> date | None:
+    def date(self) -> dt.date | None:
         """The date of the current session; None before the first one."""
         return self._coordinator.date
 
@@ -78,10 +78,10 @@ class StrategyContext:
             value = None
         self._coordinator.publisher.publish("signal", strategy=self._run.name, name=name, value=value)
 
-    def at(self, time: str | datetime, fn: Callable[[], object]) -> None:
+    def at(self, time: str | dt.datetime, fn: Callable[[], object]) -> None:
         """Call ``fn`` when the clock stands at ``time``, isolated like a callback."""
         clock = self._coordinator.time
-        if isinstance(time, datetime):
+        if isinstance(time, dt.datetime):
             at_us = to_us(time)
         elif "T" in time or "-" in time:
             at_us = clock.parse_time(time)

@@ -1,14 +1,14 @@
 """SessionCoordinator: the heart. It decides when; the modules that it holds decide how.
 
-Per session: clear, load, open, stream, close. While streaming: commands from outside, then the instants up to the next
-entry of the agenda (or the close), then that entry, and so on. See docs/TOUR.md.
+Per session: clear, load, open, stream, close. While streaming: commands from outside, then the instants up to
+the next entry of the agenda (or the close), then that entry, and so on. See docs/TOUR.md.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from mismartera.bars import check_symbol, parse_interval
 from mismartera.bars.instants import to_iso
@@ -39,11 +39,11 @@ class Progress:
 class SessionCoordinator:
     """Runs the sessions of a configuration and owns which symbols they have.
 
-    ``run`` is the engine: one thread, synchronous. ``add_symbol``, ``remove_symbol`` and the getters may be called from any
-    thread, from a strategy's callback too.
+    ``run`` is the engine: one thread, synchronous. ``add_symbol``, ``remove_symbol`` and the getters may be
+    called from any thread, from a strategy's callback too.
     """
 
-    def __init__(self, config: SessionConfig, parts: SessionParts, dates: Sequence[date]) -> None:
+    def __init__(self, config: SessionConfig, parts: SessionParts, dates: Sequence[dt.date]) -> None:
         self._base_config = config
         self._parts = parts
         self.dates = tuple(dates)
@@ -67,8 +67,9 @@ class SessionCoordinator:
     def add_symbol(self, symbol: str, streams: Collection[str] | None = None) -> bool:
         """Ask for ``symbol``, with its own ``streams`` or the session's; returns at once.
 
-        True if accepted: it is pending, will be loaded between two instants and stays for the following sessions. False
-        if it is in the session or on its way. ValueError for a bad name or interval, UsageError after the run's end.
+        True if accepted: it is pending, will be loaded between two instants and stays for the following
+        sessions. False if it is in the session or on its way. ValueError for a bad name or interval, UsageError
+        after the run's end.
         """
         check_symbol(symbol)
         own = None if streams is None else _streams(streams)
@@ -82,9 +83,9 @@ class SessionCoordinator:
     def remove_symbol(self, symbol: str) -> bool:
         """Drop ``symbol`` at once; False if it is not in the session.
 
-        After the return no notification of it starts and no read returns its data. From another thread it waits for a
-        callback that is running; if that takes longer than ``command_timeout_seconds``, it raises TimeoutError, with
-        the symbol removed all the same. UsageError after the run's end.
+        After the return no notification of it starts and no read returns its data. From another thread it waits
+        for a callback that is running; if that takes longer than ``command_timeout_seconds``, it raises
+        TimeoutError, with the symbol removed all the same. UsageError after the run's end.
         """
         parts = self._parts
         with parts.registry.changed:
@@ -148,7 +149,7 @@ class SessionCoordinator:
         return self._parts.gate.lag_evaluations
 
     @property
-    def date(self) -> date | None:
+    def date(self) -> dt.date | None:
         """The date of the current session, or of the last one; None before the first."""
         return self._session.date if self._session else None
 
@@ -265,7 +266,7 @@ class SessionCoordinator:
             self.publisher.publish("session_closed", date=session.date.isoformat())
             self._record(session.date, [member.symbol for member in members])
 
-    def _record(self, day: date, symbols: Sequence[str]) -> None:
+    def _record(self, day: dt.date, symbols: Sequence[str]) -> None:
         intervals = {symbol: [i.label for i in self._streams_of(symbol) or ()] for symbol in symbols}
         for recorder in self._parts.recorders:
             recorder.record(day, symbols, intervals, self.session_data)
@@ -281,10 +282,10 @@ class SessionCoordinator:
         """Carry out what came through the inbox; hold while paused, with commands and loading going on."""
         parts = self._parts
         self._settle_commands()
-        if not parts.inbox.pausing or parts.inbox.stopping:
+        if not parts.inbox.must_hold():
             return
         parts.time.clock.pause()
-        while parts.inbox.pausing and not parts.inbox.stopping:
+        while parts.inbox.must_hold():
             parts.state.paused_us = self.time.now_us()
             parts.inbox.hold()
             self._settle_commands()
@@ -292,7 +293,9 @@ class SessionCoordinator:
         parts.time.clock.resume()
 
     def _settle_commands(self) -> None:
-        """Commands in their order, then the symbols that they brought, as one batch; and so on until none is left."""
+        """Commands in their order, then the symbols that they brought, as one batch; and so on until none is
+        left.
+        """
         self._take_commands()
         while self._arriving:
             self._join([member for member, _ in self._take_arriving()])

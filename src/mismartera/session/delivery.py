@@ -1,8 +1,9 @@
 """Delivery: hands out the notifications of an instant, and the fence that cuts into it (R6).
 
 ``remove_symbol`` may come from any thread while the engine's thread walks a list of notifications. The list is
-published, and a fence empties it: the walk ends after the callback that is running, the rest is put together again
-without the symbol, and whoever raised the fence learns that it stands. So the walk costs nothing but the callbacks.
+published, and a fence empties it: the walk ends after the callback that is running, the rest is put together
+again without the symbol, and whoever raised the fence learns that it stands. So the walk costs nothing but the
+callbacks.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class CallbackError(Exception):
 class Delivery:
     """The walk and the fence. Only the engine's thread plays; any thread may fence.
 
-    ``_fences`` counts the fences raised, ``_purged`` those whose bars are off the tape, ``_acknowledged`` those after which
-    the engine was seen between two callbacks.
+    ``_fences`` counts the fences raised, ``_purged`` those whose bars are off the tape, ``_acknowledged`` those
+    after which the engine was seen between two callbacks.
     """
 
     def __init__(self) -> None:

@@ -7,6 +7,7 @@ order by ``np.bincount`` (a plain loop in C that starts at 0.0); pairwise sums w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,9 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """The windows of an interval in a session, in time order: ``start``, ``end`` and the first one of each part."""
+    """The windows of an interval in a session, in time order: ``start``, ``end`` and the first one of each
+    part.
+    """
 
     start: Ints
     end: Ints
@@ -31,13 +34,17 @@ class Windows:
     def of(self, starts: Ints) -> Ints:
         """For each bar start (inside the session's parts) the index of the window that holds it."""
         if len(self.part_start) == 1:
-            return (starts - self.part_start[0]) // self.length_us
+            only: Ints = (starts - self.part_start[0]) // self.length_us
+            return only
         part = self.part_start.searchsorted(starts, side="right") - 1
-        return (starts - self.part_start[part]) // self.length_us + self.part_first[part]
+        found: Ints = (starts - self.part_start[part]) // self.length_us + self.part_first[part]
+        return found
 
 
 def session_windows(session: TradingSession, interval: Interval) -> Windows:
-    """Windows of ``interval``: anchored at the open of each continuous part, the last one cut at the part's end."""
+    """Windows of ``interval``: anchored at the open of each continuous part, the last one cut at the part's
+    end.
+    """
     if interval.is_daily:
         whole = np.array([session.open_us]), np.array([session.close_us])
         return Windows(*whole, whole[0], np.zeros(1, dtype=np.int64), session.close_us - session.open_us)
@@ -74,7 +81,7 @@ def derive(base: SeriesBlock, interval: Interval, session: TradingSession, *, co
     last = first + counts - 1
     high = np.maximum.reduceat(base.high, first)
     low = np.minimum.reduceat(base.low, first)
-    volume = np.bincount(np.repeat(np.arange(len(first)), counts), weights=base.volume)
+    volume: Any = np.bincount(np.repeat(np.arange(len(first)), counts), weights=base.volume)
     if complete_only:
         whole = counts == expected_bars(session, base.interval, windows)[window[first]]
         first, last, counts = first[whole], last[whole], counts[whole]

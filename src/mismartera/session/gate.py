@@ -20,8 +20,8 @@ class GateState(StrEnum):
 class Gate:
     """The state of the session and the cadence of its regular lag evaluations.
 
-    The cadence counts the base bars that are shown while the session is active: the bars 0, N, 2N ... since the open are
-    due (N = ``check_interval``), and the first instant that holds a due bar is evaluated, once.
+    The cadence counts the base bars that are shown while the session is active: the bars 0, N, 2N ... since the
+    open are due (N = ``check_interval``), and the first instant that holds a due bar is evaluated, once.
     """
 
     def __init__(self, threshold_us: int, check_interval: int) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mismartera.bars import Interval, SeriesInfo, parse_interval
 from mismartera.bars.instants import to_datetime
@@ -89,7 +89,10 @@ class HistoryLoader:
     def _load_plan(
         self, plan: Sequence[HistoryPlan], symbols: tuple[str, ...], session: TradingSession
     ) -> dict[str, SymbolHistory]:
-        kinds = {"series": {s: {} for s in symbols}, "for_indicators": {s: {} for s in symbols}}
+        kinds: dict[str, dict[str, dict[int, SeriesColumns]]] = {
+            "series": {s: {} for s in symbols},
+            "for_indicators": {s: {} for s in symbols},
+        }
         values: dict[str, dict[str, float | MinuteValues | None]] = {symbol: {} for symbol in symbols}
         for want in plan:
             days = [self._day(d, want, symbols) for d in self._trailing(session.date, want.days)]
@@ -166,8 +169,10 @@ def _joined(symbol: str, interval: Interval, parts: Sequence[SeriesColumns]) -> 
     names = ("start", "end", *PRICE_COLUMNS, "bar_count")
     if not parts:
         ints, floats = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
-        return SeriesColumns(symbol, interval.label, SeriesInfo(), ints, ints, *[floats] * 5, ints)
-    columns: dict[str, NDArray[np.generic]] = {}
+        return SeriesColumns(
+            symbol, interval.label, SeriesInfo(), ints, ints, floats, floats, floats, floats, floats, ints
+        )
+    columns: dict[str, Any] = {}
     for name in names:
         columns[name] = np.concatenate([getattr(part, name) for part in parts])
         columns[name].flags.writeable = False

@@ -15,8 +15,8 @@ COMMANDS_MAX = 100_000
 class Inbox:
     """Commands from outside and the engine's stop and pause flags.
 
-    ``attention`` is one flag that the streaming loop looks at once per instant: it is set when a command waits, a pause
-    or a stop is asked for.
+    ``attention`` is one flag that the streaming loop looks at once per instant: it is set when a command waits,
+    a pause or a stop is asked for.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,9 @@ class Inbox:
         self._over = False
 
     def post(self, command: Command) -> None:
-        """Let the engine run ``command`` between two instants, after those that wait. UsageError if too many do."""
+        """Let the engine run ``command`` between two instants, after those that wait. UsageError if too many
+        do.
+        """
         with self._changed:
             if len(self._commands) >= COMMANDS_MAX:
                 raise UsageError(
@@ -68,6 +70,10 @@ class Inbox:
         """The engine's side: sleep until something wants attention (True) or ``seconds`` have passed (False)."""
         with self._changed:
             return self._changed.wait_for(lambda: self.attention, seconds)
+
+    def must_hold(self) -> bool:
+        """The engine's side: a pause is asked for, and no stop."""
+        return self.pausing and not self.stopping
 
     def hold(self) -> None:
         """The engine's side: stand still while a pause is asked for and no command waits."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import repeat
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_T = TypeVar("_T", bound=np.generic)
 _RADIX_MAX = 1 << 16
 
 
@@ -138,7 +140,7 @@ def _argsort(keys: Ints) -> Ints:
     return keys.argsort(kind="stable")
 
 
-def _stack(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+def _stack(parts: Sequence[NDArray[_T]]) -> NDArray[_T]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 

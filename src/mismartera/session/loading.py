@@ -1,7 +1,7 @@
 """SymbolLoader: the one way in which symbols get into a session, at its open and in its middle alike.
 
-Read the day's bars, sort them out at the door, derive, compute, put the columns where readers find them, and hand the
-coordinator a lane for its tape. What has been shown of it is the coordinator's business.
+Read the day's bars, sort them out at the door, derive, compute, put the columns where readers find them, and
+hand the coordinator a lane for its tape. What has been shown of it is the coordinator's business.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class SymbolLoader:
     """Loads members of the registry into the session's state."""
 
     def __init__(
-        self, reader: DayReader, processor: DataProcessor, history: HistoryLoader | None, quality: DataQualityManager,
-        state: SessionState, registry: SymbolRegistry, streams: Streams,
+        self, reader: DayReader, processor: DataProcessor, history: HistoryLoader | None,
+        quality: DataQualityManager, state: SessionState, registry: SymbolRegistry, streams: Streams,
     ) -> None:  # fmt: skip
         self._reader = reader
         self._processor = processor

@@ -32,8 +32,9 @@ class Processed:
 class DataProcessor:
     """Turns base bars into everything that was asked for.
 
-    A pure function of its input, and chunk-invariant: the first n rows of a result depend on the first n rows of the
-    input alone, so what is computed ahead for a day shows, at each moment, what a bar-by-bar computation would.
+    A pure function of its input, and chunk-invariant: the first n rows of a result depend on the first n rows
+    of the input alone, so what is computed ahead for a day shows, at each moment, what a bar-by-bar computation
+    would.
     """
 
     def __init__(self, indicators: Sequence[IndicatorSpec] = (), *, complete_only: bool = False) -> None:
@@ -45,9 +46,11 @@ class DataProcessor:
     def process(self, group: BaseGroup, history: HistoryOf) -> Processed:
         """Derived bars of the group's streams, and the indicators of each requested interval."""
         base = group.admitted.block
-        blocks = [base]
-        for interval in sorted(stream for stream in group.streams if stream != group.base):
-            blocks.append(derive(base, interval, group.session, complete_only=self._complete_only))
+        blocks = [base] + [
+            derive(base, interval, group.session, complete_only=self._complete_only)
+            for interval in sorted(group.streams)
+            if interval != group.base
+        ]
         return Processed(group, tuple(self._with_indicators(block, history) for block in blocks))
 
     def _with_indicators(self, block: SeriesBlock, history: HistoryOf) -> SeriesBlock:

@@ -17,7 +17,7 @@ class Publisher:
         self.counts: Counter[str] = Counter()
         self._time = time
 
-    def publish(self, name: str, **fields: Field) -> None:
+    def publish(self, name: str, /, **fields: Field) -> None:
         """Something happened now."""
         self.counts[name] += 1
         now = self._time.now_us()

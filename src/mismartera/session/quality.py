@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,5 +103,5 @@ def _runs(missing: NDArray[np.bool_], cuts: list[int]) -> list[tuple[int, int]]:
     for first, last in edges.reshape(-1, 2).tolist():
         inner = [cut for cut in cuts if first < cut < last]
         bounds = [first, *inner, last]
-        runs += zip(bounds, bounds[1:], strict=False)
+        runs += pairwise(bounds)
     return runs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from mismartera.bars.view import SeriesColumns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_T = TypeVar("_T", bound=np.generic)
 
 PRICE_COLUMNS = ("open", "high", "low", "close", "volume")
 
@@ -21,8 +23,8 @@ PRICE_COLUMNS = ("open", "high", "low", "close", "volume")
 class SeriesBlock:
     """Rows ``offsets[k]:offsets[k + 1]`` belong to ``symbols[k]``, sorted by ``start``; all columns of one length.
 
-    ``start`` and ``end`` in microseconds since the epoch. ``public`` is False for a base interval that nobody asked
-    for: it feeds derived bars and the lag, and is shown to nobody.
+    ``start`` and ``end`` in microseconds since the epoch. ``public`` is False for a base interval that nobody
+    asked for: it feeds derived bars and the lag, and is shown to nobody.
     """
 
     interval: Interval
@@ -46,7 +48,9 @@ class SeriesBlock:
     def select(self, symbols: tuple[str, ...], chosen: NDArray[np.bool_], rows: NDArray[np.bool_]) -> SeriesBlock:
         """The block of ``symbols`` alone: ``chosen`` marks them among this block's, ``rows`` their rows."""
         counts = np.diff(self.offsets)[chosen]
-        columns = {name: getattr(self, name)[rows] for name in ("start", "end", *PRICE_COLUMNS, "bar_count")}
+        columns: dict[str, Any] = {
+            name: getattr(self, name)[rows] for name in ("start", "end", *PRICE_COLUMNS, "bar_count")
+        }
         return replace(
             self,
             symbols=symbols,
@@ -70,6 +74,6 @@ class SeriesBlock:
         )
 
 
-def _frozen(column: NDArray[np.generic]) -> NDArray[np.generic]:
+def _frozen(column: NDArray[_T]) -> NDArray[_T]:
     column.flags.writeable = False
     return column

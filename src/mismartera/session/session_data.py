@@ -12,10 +12,11 @@ from mismartera.session.state import SessionState, SymbolData
 class SessionData:
     """The bars of the session's symbols, as columns.
 
-    External reads answer None while the session is deactivated (or, in ``catchup_scope: "symbol"``, the symbol), and for a
-    symbol that is not loaded. ``internal=True`` is for the engine's own parts and is not gated. All reads are safe from any
-    thread. The mutators belong to the coordinator: on a SessionData of a running system they raise UsageError; one that
-    stands alone (``SessionData()``) takes them, and starts active.
+    External reads answer None while the session is deactivated (or, in ``catchup_scope: "symbol"``, the
+    symbol), and for a symbol that is not loaded. ``internal=True`` is for the engine's own parts and is not
+    gated. All reads are safe from any thread. The mutators belong to the coordinator: on a SessionData of a
+    running system they raise UsageError; one that stands alone (``SessionData()``) takes them, and starts
+    active.
     """
 
     def __init__(self, state: SessionState | None = None) -> None:
@@ -31,8 +32,8 @@ class SessionData:
     def get_bars(self, symbol: str, interval: str, internal: bool = False) -> Bars | None:
         """The visible bars of ``symbol``, a fixed read-only sequence; None if gated or not loaded.
 
-        An empty sequence means: no bar yet. ValueError for an interval that was not requested; internal readers may
-        also read the base interval.
+        An empty sequence means: no bar yet. ValueError for an interval that was not requested; internal readers
+        may also read the base interval.
         """
         data = self._data(symbol, internal=internal)
         columns = data.series(parse_interval(interval)) if data else None
@@ -56,7 +57,8 @@ class SessionData:
         return None if value != value else value  # noqa: PLR0124  # NaN: not warm
 
     def get_history(self, symbol: str, interval: str) -> Bars | None:
-        """The bars of the sessions before this one, from the windows of ``historical.data`` that name ``interval``.
+        """The bars of the sessions before this one, from the windows of ``historical.data`` that name
+        ``interval``.
 
         Readable from ``on_start``. None if gated or not there; ValueError for an interval without a window.
         """

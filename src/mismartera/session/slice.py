@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +37,11 @@ class SliceColumns:
 
 
 class Slice(Mapping[str, tuple[Bar, ...]]):
-    """The bars that ended at ``end``: ``slice["AAPL"]`` is the tuple of that symbol's bars, shortest interval first.
+    """The bars that ended at ``end``: ``slice["AAPL"]`` is the tuple of that symbol's bars, shortest interval
+    first.
 
-    Symbols come in rank order. ``size`` counts bars; ``closes`` and the like for whole columns: ``slice.columns("1m")``.
-    Bars are only made when they are asked for. Fixed, like a view.
+    Symbols come in rank order. ``size`` counts bars; ``closes`` and the like for whole columns:
+    ``slice.columns("1m")``. Bars are only made when they are asked for. Fixed, like a view.
     """
 
     __slots__ = ("_by_symbol", "_parts", "_zone", "end_us", "lag_seconds")
@@ -80,7 +82,7 @@ class Slice(Mapping[str, tuple[Bar, ...]]):
             none = np.empty(0, dtype=np.float64)
             return SliceColumns((), none, none, none, none, none, np.empty(0, dtype=np.int64))
         parts = [_columns(lane, rows) for lane, rows in chosen]
-        stacked = (
+        stacked: Any = (
             np.concatenate([getattr(part, name) for part in parts])
             for name in ("open", "high", "low", "close", "volume", "bar_count")
         )
@@ -118,11 +120,15 @@ class Slice(Mapping[str, tuple[Bar, ...]]):
                 yield lane, rows[lane.kind[rows] == lane.intervals.index(interval)]
 
 
+def _taken(lane: Lane, rows: Ints) -> tuple[Floats, Floats, Floats, Floats, Floats, Ints]:
+    open_, high, low, close, volume = lane.prices
+    return open_[rows], high[rows], low[rows], close[rows], volume[rows], lane.bar_count[rows]
+
+
 def _columns(lane: Lane, rows: Ints) -> SliceColumns:
     owners = lane.owner[rows].tolist()
     symbols = lane.symbols
     return SliceColumns(
         symbols if len(owners) == len(symbols) else tuple(symbols[k] for k in owners),
-        *(column[rows] for column in lane.prices),
-        lane.bar_count[rows],
+        *_taken(lane, rows),
     )

@@ -1,7 +1,7 @@
 """SessionState: the market data of the current session, as its single writer leaves it.
 
-Readers on other threads take a reference and look: columns never change in place, and what is visible of them follows
-from ``watermark_us``, one integer that only grows during a session.
+Readers on other threads take a reference and look: columns never change in place, and what is visible of them
+follows from ``watermark_us``, one integer that only grows during a session.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class SymbolData:
         after = at + int(at < len(columns) and columns.start[at] == bar.start_us)
         values = {"start": bar.start_us, "end": bar.end_us, "bar_count": bar.bar_count}
         values |= {name: getattr(bar, name) for name in PRICE_COLUMNS}
-        changed = {}
+        changed: dict[str, Any] = {}
         for name, value in values.items():
             column = getattr(columns, name)
             changed[name] = np.concatenate((column[:at], np.array([value], dtype=column.dtype), column[after:]))
@@ -59,8 +60,9 @@ class SymbolData:
 class SessionState:
     """What the coordinator writes and everybody reads.
 
-    ``active``: strategies are notified. ``readable``: external reads are answered. ``behind_us``: symbols that are being
-    shown their backlog are visible only this far. ``paused_us``: where the clock stands in a pause. ``inactive``: symbols withheld by ``catchup_scope: "symbol"``.
+    ``active``: strategies are notified. ``readable``: external reads are answered. ``behind_us``: symbols that
+    are being shown their backlog are visible only this far. ``paused_us``: where the clock stands in a pause.
+    ``inactive``: symbols withheld by ``catchup_scope: "symbol"``.
     """
 
     def __init__(self) -> None:
@@ -106,7 +108,9 @@ class SessionState:
         return behind_us if self.paused_us is None else self.paused_us
 
     def interval(self, symbol: str, label: str) -> Interval:
-        """The interval named ``label``; ValueError if it was requested neither for ``symbol`` nor for the session."""
+        """The interval named ``label``; ValueError if it was requested neither for ``symbol`` nor for the
+        session.
+        """
         interval = parse_interval(label)
         data = self.symbols.get(symbol)
         requested = data.is_public(interval) if data else not self.intervals or interval in self.intervals

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Collection
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mismartera.bars import Bar, Bars
@@ -23,12 +23,12 @@ class StrategySession(Protocol):
     """
 
     @property
-    def now(self) -> datetime:
+    def now(self) -> dt.datetime:
         """The engine's clock, in the exchange's zone."""
         ...
 
     @property
-    def date(self) -> date | None:
+    def date(self) -> dt.date | None:
         """The date of the current session; None before the first one."""
         ...
 
@@ -74,7 +74,7 @@ class StrategySession(Protocol):
         """Publish a signal: a ``signal`` event of this strategy."""
         ...
 
-    def at(self, time: str | datetime, fn: Callable[[], object]) -> None:
+    def at(self, time: str | dt.datetime, fn: Callable[[], object]) -> None:
         """Call ``fn`` when the clock stands at ``time``, after that instant was delivered.
 
         ``time`` is the next such time of day ("10:00", "10:00:30"), a date-time ("2024-07-02T10:00", in exchange
@@ -86,9 +86,9 @@ class StrategySession(Protocol):
 class Strategy:
     """Override what you need; a callback that is not overridden costs nothing.
 
-    ``symbols`` and ``intervals`` narrow what is delivered (None: everything that was requested). ``name`` stands in
-    events and errors and defaults to the class's name. An exception in a callback ends this strategy alone: it is
-    recorded and the strategy is called no more (``analysis.on_strategy_error``).
+    ``symbols`` and ``intervals`` narrow what is delivered (None: everything that was requested). ``name``
+    stands in events and errors and defaults to the class's name. An exception in a callback ends this strategy
+    alone: it is recorded and the strategy is called no more (``analysis.on_strategy_error``).
     """
 
     symbols: Collection[str] | None = None

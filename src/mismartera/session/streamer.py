@@ -1,9 +1,9 @@
 """Streamer: shows the tape instant by instant, and keeps what is stale from the strategies (R4, R5).
 
-One mechanism for every case: the head of the tape is late or it is not. Late by more than the threshold: the session is
-deactivated, the stale instants are passed over in silence (their bars become visible to internal readers), and at the
-first one that is fresh, or when none is due, it is activated again. A symbol that joins, a pause and a slow strategy
-differ only in how the tape got its late head.
+One mechanism for every case: the head of the tape is late or it is not. Late by more than the threshold: the
+session is deactivated, the stale instants are passed over in silence (their bars become visible to internal
+readers), and at the first one that is fresh, or when none is due, it is activated again. A symbol that joins, a
+pause and a slow strategy differ only in how the tape got its late head.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class Streamer:
             self.tape.append(lane)
 
     def join(self, lane: Lane | None, members: Sequence[Member]) -> None:
-        """Put the bars of symbols that join in mid-session on the tape; they are loaded once they are caught up."""
+        """Put the bars of symbols that join in mid-session on the tape; they are loaded once they are caught
+        up.
+        """
         if lane is not None:
             self.tape.append(lane)
         self._joining += members

@@ -22,7 +22,9 @@ class SymbolState(StrEnum):
 
 @dataclass(slots=True)
 class Member:
-    """A symbol's stay in the run. A removed and added symbol is a new member of the next generation, ranking last."""
+    """A symbol's stay in the run. A removed and added symbol is a new member of the next generation, ranking
+    last.
+    """
 
     symbol: str
     generation: int

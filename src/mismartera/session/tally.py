@@ -29,7 +29,9 @@ class Tally:
     def add(
         self, member: Member, day: date, measured: DataQualityManager, now_us: int, *, whole_day: bool
     ) -> None:
-        """Book what a member's session came to: at its close (``whole_day``), at its removal, or at the run's stop."""
+        """Book what a member's session came to: at its close (``whole_day``), at its removal, or at the run's
+        stop.
+        """
         symbol = member.symbol
         counts = measured.counts(symbol, None if whole_day else now_us)
         quality = measured.quality(symbol, now_us)

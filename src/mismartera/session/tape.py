@@ -1,7 +1,7 @@
 """Tape: what is still to be shown, instant by instant, in the order of (end, symbol rank, interval length).
 
-Symbols that join later rank last, so the tape is a list of lanes in rank order: an instant is the instant's part of
-each lane, one after the other, and nothing is ever merged again.
+Symbols that join later rank last, so the tape is a list of lanes in rank order: an instant is the instant's
+part of each lane, one after the other, and nothing is ever merged again.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Head:
 class Tape:
     """The remaining instants. ``ends[position]`` is the next one; ``position`` only moves forward.
 
-    ``base_before[k]``, ``derived_before[k]`` and ``public_before[k]`` count the base bars, the derived bars and the bars to
-    be shown of the tape before instant ``k``.
+    ``base_before[k]``, ``derived_before[k]`` and ``public_before[k]`` count the base bars, the derived bars and
+    the bars to be shown of the tape before instant ``k``.
     """
 
     def __init__(self) -> None:

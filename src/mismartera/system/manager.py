@@ -37,14 +37,16 @@ class Outcome(StrEnum):
 class SystemManager:
     """Runs one configuration: ``start`` it on a thread of its own, steer it from any other, ``wait`` for its end.
 
-    ``data_manager``: the bar store (default: the folder ``data``). ``strategies``: instances, notified after those that the
-    configuration names. ``sinks`` listen to the events, ``recorders`` get each finished session. ``folder``: where strategy
-    modules are looked up first, besides the current directory. Raises ConfigError for what cannot be run.
+    ``data_manager``: the bar store (default: the folder ``data``). ``strategies``: instances, notified after
+    those that the configuration names. ``sinks`` listen to the events, ``recorders`` get each finished session.
+    ``folder``: where strategy modules are looked up first, besides the current directory. Raises ConfigError
+    for what cannot be run.
     """
 
     def __init__(
-        self, config: SessionConfig, *, data_manager: DataManager | None = None, strategies: Sequence[Strategy] = (),
-        sinks: Sequence[EventSink] = (), recorders: Sequence[SessionRecorder] = (), folder: Path | None = None,
+        self, config: SessionConfig, *, data_manager: DataManager | None = None,
+        strategies: Sequence[Strategy] = (), sinks: Sequence[EventSink] = (),
+        recorders: Sequence[SessionRecorder] = (), folder: Path | None = None,
         warn: Callable[[str], None] | None = None,
     ) -> None:  # fmt: skip
         if config.mode != "backtest":
@@ -132,8 +134,8 @@ class SystemManager:
     def pause(self) -> None:
         """Hold after the present instant; returns when the engine stands (from a callback: at once).
 
-        Commands go on being carried out. TimeoutError if a callback keeps the engine longer than the command time-out;
-        the pause takes effect after it.
+        Commands go on being carried out. TimeoutError if a callback keeps the engine longer than the command
+        time-out; the pause takes effect after it.
         """
         self.coordinator.inbox.pause()
         if self._on_engine_thread() or not self.is_running():
@@ -150,9 +152,9 @@ class SystemManager:
     def run_until(self, time: str | datetime) -> bool:
         """Run to the next such time of day ("10:00", exchange time) or to an aware datetime, and pause there.
 
-        That instant and the entries of that time are included. Starts a system that was not started; resumes one that is
-        paused. A time outside all sessions means the next session's open. True when it stands there, False if the run
-        ended first. UsageError on the engine's own thread.
+        That instant and the entries of that time are included. Starts a system that was not started; resumes
+        one that is paused. A time outside all sessions means the next session's open. True when it stands
+        there, False if the run ended first. UsageError on the engine's own thread.
         """
         if self._on_engine_thread():
             raise UsageError("run_until on the engine's own thread would wait for itself: use session.at")

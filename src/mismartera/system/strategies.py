@@ -17,8 +17,8 @@ from mismartera.session.strategy import Strategy
 def load_strategies(configs: Sequence[StrategyConfig], folders: Sequence[Path]) -> list[Strategy]:
     """One strategy per entry of ``analysis.strategies``.
 
-    ``module:Class`` is looked up in ``folders``, in their order, then among the installed packages. ConfigError names
-    every entry that cannot be imported, is not a Strategy, or cannot be made of its ``params``.
+    ``module:Class`` is looked up in ``folders``, in their order, then among the installed packages. ConfigError
+    names every entry that cannot be imported, is not a Strategy, or cannot be made of its ``params``.
     """
     strategies: list[Strategy] = []
     problems: list[str] = []

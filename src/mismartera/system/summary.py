@@ -24,7 +24,9 @@ class StrategyErrorEntry(TypedDict):
 
 
 class Summary(TypedDict):
-    """The figures of a run; ``counts`` per symbol as in rule R1, ``quality`` per symbol, date and base interval."""
+    """The figures of a run; ``counts`` per symbol as in rule R1, ``quality`` per symbol, date and base
+    interval.
+    """
 
     sessions: int
     bars_streamed: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from mismartera.bars import parse_interval
 from mismartera.bars.instants import SECOND_US
@@ -113,11 +114,12 @@ def _make_history(
 
 def _fill_agenda(config: SessionConfig, coordinator: SessionCoordinator) -> None:
     for index, entry in enumerate(config.schedule):
-        label = f"schedule[{index}] ({'add' if entry.add else 'remove'} {entry.add or entry.remove} at {entry.at.isoformat()})"
-        at_us = coordinator.time.parse_time(entry.at.isoformat())
+        at = entry.at.isoformat()
+        label = f"schedule[{index}] ({'add' if entry.add else 'remove'} {entry.add or entry.remove} at {at})"
+        at_us = coordinator.time.parse_time(at)
         if entry.add is not None:
-            add, streams = entry.add, entry.streams
-            coordinator.agenda.add(at_us, lambda s=add, i=streams: coordinator.add_symbol(s, i), label=label)
+            add = partial(coordinator.add_symbol, entry.add, entry.streams)
+            coordinator.agenda.add(at_us, add, label=label)
         else:
             assert entry.remove is not None, "an entry adds or removes"
-            coordinator.agenda.add(at_us, lambda s=entry.remove: coordinator.remove_symbol(s), label=label)
+            coordinator.agenda.add(at_us, partial(coordinator.remove_symbol, entry.remove), label=label)
