@@ -7,9 +7,9 @@ so no command but the ``schedule``.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any, NamedTuple
 
 from mismartera.bars.instants import SECOND_US, to_iso
@@ -73,7 +73,7 @@ class _Run:
         self.entries = sorted(entries, key=lambda entry: entry.at_us)  # stable: those of one time in their order
         self.day: Day
         self.now_us = 0
-        self.coming: list[Item] = []
+        self.coming: deque[Item] = deque()  # in the order of R4
         self.base_bars_shown = 0
 
     def whole_run(self) -> None:
@@ -104,19 +104,20 @@ class _Run:
         else:
             for symbol in self.symbols:
                 symbol.read(self.config, self.store, self.day)
-        self.coming = sorted(item for symbol in self.symbols for item in symbol.items())
+        self.coming = deque(sorted(item for symbol in self.symbols for item in symbol.items()))
         self.event("session_activated", reason="open", lag_seconds=0.0, symbol=None)
 
     def stream_session(self) -> None:
         """Step from time to time, of bars and of entries; at one time the bars come first."""
         while True:
-            times = [item.end_us for item in self.coming[:1]]
+            times = [self.coming[0].end_us] if self.coming else []
             times += [entry.at_us for entry in self.entries[:1] if entry.at_us <= self.day.close_us]
             if not times:
                 return
             self.now_us = max(min(times), self.now_us)  # an entry from before the open acts at the open
-            instant = list(takewhile(lambda item: item.end_us <= self.now_us, self.coming))
-            self.coming = self.coming[len(instant) :]
+            instant = []
+            while self.coming and self.coming[0].end_us <= self.now_us:
+                instant.append(self.coming.popleft())
             self.show(instant)
             due = [entry for entry in self.entries if entry.at_us <= self.now_us]
             self.entries = self.entries[len(due) :]
@@ -191,7 +192,7 @@ class _Run:
     def remove(self, name: str) -> None:
         for symbol in [symbol for symbol in self.symbols if symbol.name == name]:
             self.symbols.remove(symbol)
-            self.coming = [item for item in self.coming if item.symbol is not symbol]
+            self.coming = deque(item for item in self.coming if item.symbol is not symbol)
             if symbol.is_loaded:
                 self.settle(symbol, left_early=True)
             self.event("symbol_removed", symbol=name, reason="removed")
@@ -211,7 +212,7 @@ class _Run:
 
     def join(self, joining: Sequence[RefSymbol]) -> None:
         items = sorted(item for symbol in joining for item in symbol.items())
-        self.coming = sorted([*self.coming, *(item for item in items if item.end_us > self.now_us)])
+        self.coming = deque(sorted([*self.coming, *(item for item in items if item.end_us > self.now_us)]))
         backlog = [item for item in items if item.end_us <= self.now_us]
         own = [(symbol, [item for item in backlog if item.symbol is symbol]) for symbol in joining]
         if self.streaming.catchup_scope == "session":
