@@ -121,7 +121,8 @@ class _Run:
             self.show(instant)
             due = [entry for entry in self.entries if entry.at_us <= self.now_us]
             self.entries = self.entries[len(due) :]
-            self.act(due)
+            if due:
+                self.act(due)
 
     def close_session(self) -> None:
         self.now_us = self.day.close_us
