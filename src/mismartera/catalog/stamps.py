@@ -23,6 +23,8 @@ _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y")
 _SLASHED_TIMES = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 _UNITS = (("seconds", 1e11, 1_000_000, 1), ("milliseconds", 1e14, 1_000, 1), ("microseconds", 1e17, 1, 1),
           ("nanoseconds", float("inf"), 1, 1_000))  # fmt: skip
+_SECONDS_MIN = 365 * 86_400
+"""Less than a year since 1970: a smaller unit than seconds was meant, or days."""
 
 
 @dataclass
@@ -92,12 +94,16 @@ def _numbers(column: pl.Series, values: pl.Series, zone: str) -> Stamps:
         naive = text.str.to_datetime(form, time_unit="us", strict=False)
         return _localised(column, naive, zone, [f"numbers in {column.name!r} were read as {form}"])
     unit, _, times, over = next(entry for entry in _UNITS if middle < entry[1])
+    notes = [f"numbers in {column.name!r} were read as {unit} since 1970"]
+    if unit == "seconds" and middle < _SECONDS_MIN:
+        notes.append(f"numbers in {column.name!r} are too small for seconds since 1970: are they minutes or days?")
+        values = values.set(values.is_not_null(), None)
     if values.dtype.is_float():
         us = (values * times / over).round().cast(pl.Int64, strict=False)
     else:
         us = values.cast(pl.Int64, strict=False)
         us = us * times if over == 1 else us // over
-    return _finish(column, us, {}, [f"numbers in {column.name!r} were read as {unit} since 1970"])
+    return _finish(column, us, {}, notes[-1:])
 
 
 def _texts(column: pl.Series, zone: str) -> Stamps:

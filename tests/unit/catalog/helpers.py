@@ -32,6 +32,7 @@ def bars(symbol: str, minutes: Sequence[int], price: float = 10.0) -> list[Bar]:
 
 def frame(minutes: Sequence[int], price: float = 10.0) -> pl.DataFrame:
     """The same bars as a frame."""
+    price = float(price)
     start = pl.Series(OPEN_US + np.array(minutes, dtype=np.int64) * MINUTE_US).cast(pl.Datetime("us"))
     return pl.DataFrame({"timestamp": start.dt.replace_time_zone("UTC")}).with_columns(
         open=pl.lit(price),
