@@ -291,6 +291,8 @@ class SessionCoordinator:
             self._settle_commands()
         parts.state.paused_us = None
         parts.time.clock.resume()
+        if self._is_open:
+            parts.streamer.look()
 
     def _settle_commands(self) -> None:
         """Commands in their order, then the symbols that they brought, as one batch; and so on until none is

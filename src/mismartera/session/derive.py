@@ -7,6 +7,7 @@ order by ``np.bincount`` (a plain loop in C that starts at 0.0); pairwise sums w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Windows:
         return found
 
 
+@lru_cache(maxsize=256)
 def session_windows(session: TradingSession, interval: Interval) -> Windows:
     """Windows of ``interval``: anchored at the open of each continuous part, the last one cut at the part's
     end.

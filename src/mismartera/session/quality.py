@@ -41,9 +41,13 @@ class Quality:
 
 
 class DataQualityManager:
-    """Measures the groups of one session. It reads what has been accepted; it never fills anything."""
+    """Measures the groups of one session. It reads what has been accepted; it never fills anything.
 
-    def __init__(self) -> None:
+    With ``enabled`` False (``gap_filler.enable_session_quality``) there are no figures and no gaps, only counts.
+    """
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self._enabled = enabled
         self._groups: dict[str, tuple[BaseGroup, int]] = {}
 
     def clear(self) -> None:
@@ -60,7 +64,7 @@ class DataQualityManager:
 
     def quality(self, symbol: str, until_us: int) -> Quality | None:
         """Quality of ``symbol`` over the slots that have ended by ``until_us``; None if it is not measured."""
-        if symbol not in self._groups:
+        if not self._enabled or symbol not in self._groups:
             return None
         group, k = self._groups[symbol]
         block = group.admitted.block
@@ -81,6 +85,8 @@ class DataQualityManager:
 
     def gaps(self, symbol: str) -> list[Gap]:
         """The gaps of ``symbol`` in the whole session, in time order."""
+        if not self._enabled:
+            return []
         group, k = self._groups[symbol]
         block = group.admitted.block
         slots = session_windows(group.session, group.base)

@@ -208,7 +208,9 @@ class Streamer:
             behind_us[symbol] = max(until_us, end_us)
 
     def _unpin(self) -> None:
-        """Once the backlog is shown, nobody is behind."""
+        """Once the backlog is shown, nobody is behind. In a pause all of it is visible, and not yet delivered."""
+        if self._state.paused_us is not None:
+            return
         head_us = self.tape.head_end
         if head_us is None or head_us > self._state.watermark_us:
             self._state.behind_us = {}

@@ -35,7 +35,7 @@ class Tally:
         symbol = member.symbol
         counts = measured.counts(symbol, None if whole_day else now_us)
         quality = measured.quality(symbol, now_us)
-        if counts is None or quality is None:
+        if counts is None:
             return
         if self._generations.get(symbol) != member.generation:
             self._generations[symbol] = member.generation
@@ -43,4 +43,5 @@ class Tally:
         totals = self.counts[symbol]
         for name, count in counts.items():
             totals[name] += count
-        self.quality.setdefault(symbol, {})[day] = quality
+        if quality is not None:
+            self.quality.setdefault(symbol, {})[day] = quality

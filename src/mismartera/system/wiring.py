@@ -78,7 +78,10 @@ def _make_parts(
     streams = tuple(parse_interval(label) for label in data_config.streams)
     registry, state, inbox, delivery = SymbolRegistry(), SessionState(), Inbox(), Delivery()
     state.intervals = streams
-    quality, publisher = DataQualityManager(), Publisher(sinks, time)
+    quality, publisher = (
+        DataQualityManager(enabled=data_config.gap_filler.enable_session_quality),
+        Publisher(sinks, time),
+    )
     reader = DayReader(source, time)
     analysis = AnalysisEngine(strategies, delivery, on_strategy_error)
     for sink in sinks:
