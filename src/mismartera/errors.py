@@ -7,7 +7,7 @@ class MismarteraError(Exception):
     """Base of all errors that come from the world outside our code (files, input, data, time)."""
 
 
-class ConfigError(MismarteraError):
+class ConfigError(MismarteraError, ValueError):
     """A configuration that cannot be run. ``problems`` lists every fault, each with its key path."""
 
     def __init__(self, problems: list[str], *, source: str = "configuration") -> None:

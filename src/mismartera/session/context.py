@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 
 from mismartera.bars import Bars
 from mismartera.bars.instants import to_us
+from mismartera.config import SessionConfig
 from mismartera.session.analysis import AnalysisEngine, StrategyRun
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.history import MinuteValues
@@ -40,6 +41,11 @@ class StrategyContext:
         return self._coordinator.loaded_in_order()
 
     @property
+    def config(self) -> SessionConfig:
+        """The run's configuration, with the symbols as they are now."""
+        return self._coordinator.config
+
+    @property
     def is_active(self) -> bool:
         """True while strategies are notified."""
         return self._data.is_session_active()
@@ -63,6 +69,10 @@ class StrategyContext:
     def quality(self, symbol: str) -> Quality | None:
         """Expected and present base bars of this session so far."""
         return self._coordinator.get_quality(symbol)
+
+    def history_quality(self, symbol: str, interval: str) -> Quality | None:
+        """Expected and present bars of a window of ``historical.data``."""
+        return self._data.get_history_quality(symbol, interval)
 
     def add_symbol(self, symbol: str, streams: Collection[str] | None = None) -> bool:
         """Ask for a symbol."""

@@ -15,7 +15,9 @@ from mismartera.bars.view import SeriesColumns
 from mismartera.config import HistoricalConfig, HistoricalIndicator, HistoricalWindow
 from mismartera.errors import CalendarError
 from mismartera.indicators import IndicatorSpec
+from mismartera.session.derive import session_windows
 from mismartera.session.processor import DataProcessor
+from mismartera.session.quality import Quality
 from mismartera.session.reader import DayReader
 from mismartera.session.series import PRICE_COLUMNS
 from mismartera.timing import TimeManager, TradingSession
@@ -27,11 +29,16 @@ MinuteValues = Mapping[int, float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SymbolHistory:
-    """What is known of one symbol before the session opens. ``values`` by the name of a historical indicator."""
+    """What is known of one symbol before the session opens.
+
+    ``series`` (readable), ``for_indicators`` (their warm-up) and ``quality`` by an interval's length, ``values`` by the
+    name of a historical indicator.
+    """
 
     series: Mapping[int, SeriesColumns] = field(default_factory=dict)
     for_indicators: Mapping[int, SeriesColumns] = field(default_factory=dict)
     values: Mapping[str, float | MinuteValues | None] = field(default_factory=dict)
+    quality: Mapping[int, Quality] = field(default_factory=dict)
 
 
 class HistoryLoader:
@@ -94,15 +101,30 @@ class HistoryLoader:
             "for_indicators": {s: {} for s in symbols},
         }
         values: dict[str, dict[str, float | MinuteValues | None]] = {symbol: {} for symbol in symbols}
+        quality: dict[str, dict[int, Quality]] = {symbol: {} for symbol in symbols}
         for want in plan:
-            days = [self._day(d, want, symbols) for d in self._trailing(session.date, want.days)]
+            dates = self._trailing(session.date, want.days)
+            days = [self._day(d, want, symbols) for d in dates]
+            expected = self._expected(dates, want) if want.purpose == "series" else 0
             for symbol in symbols:
                 parts = [day[symbol] for day in days if symbol in day]
                 if want.purpose in kinds:
                     kinds[want.purpose][symbol][want.interval.length_us] = _joined(symbol, want.interval, parts)
+                    if expected:
+                        present = sum(len(part) for part in parts)
+                        quality[symbol][want.interval.length_us] = Quality(want.interval.label, expected, present)
                 else:
                     values[symbol][want.purpose] = _value(self._config.indicators[want.purpose], parts)
-        return {s: SymbolHistory(kinds["series"][s], kinds["for_indicators"][s], values[s]) for s in symbols}
+        return {
+            s: SymbolHistory(kinds["series"][s], kinds["for_indicators"][s], values[s], quality[s])
+            for s in symbols
+        }
+
+    def _expected(self, dates: Sequence[date], want: HistoryPlan) -> int:
+        """How many bars the calendar expects on ``dates``; 0 if ``enable_quality`` is off."""
+        if not self._config.enable_quality:
+            return 0
+        return sum(len(session_windows(self._time.get_trading_session(d), want.interval).start) for d in dates)
 
     def _trailing(self, day: date, count: int) -> list[date]:
         """The ``count`` sessions before ``day``, oldest first; fewer where the calendar begins."""

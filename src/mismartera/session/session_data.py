@@ -6,6 +6,7 @@ from mismartera.bars import Bar, Bars, SeriesInfo, check_symbol, parse_interval
 from mismartera.bars.view import SeriesColumns
 from mismartera.errors import UsageError
 from mismartera.session.history import MinuteValues
+from mismartera.session.quality import Quality
 from mismartera.session.state import SessionState, SymbolData
 
 
@@ -69,6 +70,14 @@ class SessionData:
         if columns is None:
             raise ValueError(f"historical.data has no window with {interval} bars for {symbol}")
         return Bars(columns)
+
+    def get_history_quality(self, symbol: str, interval: str) -> Quality | None:
+        """Expected and present bars of the window of ``interval``; None if gated, or not measured.
+
+        Measured with ``historical.enable_quality``, over all sessions of the window, with data or not.
+        """
+        data = self._history_data(symbol)
+        return data.history.quality.get(parse_interval(interval).length_us) if data else None
 
     def get_historical(self, symbol: str, name: str) -> float | MinuteValues | None:
         """The value of a historical indicator: a number, or per minute of the day a mapping; None without data.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mismartera.bars import Bar, Bars
+from mismartera.config import SessionConfig
 from mismartera.session.history import MinuteValues
 from mismartera.session.ports import Field
 from mismartera.session.quality import Quality
@@ -38,6 +39,11 @@ class StrategySession(Protocol):
         ...
 
     @property
+    def config(self) -> SessionConfig:
+        """The run's configuration, with the symbols as they are now; ``config.trading_config`` has your limits."""
+        ...
+
+    @property
     def is_active(self) -> bool:
         """True while strategies are notified."""
         ...
@@ -60,6 +66,10 @@ class StrategySession(Protocol):
 
     def quality(self, symbol: str) -> Quality | None:
         """Expected and present base bars of this session so far; None if gated or not loaded."""
+        ...
+
+    def history_quality(self, symbol: str, interval: str) -> Quality | None:
+        """Expected and present bars of a window of ``historical.data`` (``historical.enable_quality``)."""
         ...
 
     def add_symbol(self, symbol: str, streams: Collection[str] | None = None) -> bool:
