@@ -31,8 +31,8 @@ MinuteValues = Mapping[int, float]
 class SymbolHistory:
     """What is known of one symbol before the session opens.
 
-    ``series`` (readable), ``for_indicators`` (their warm-up) and ``quality`` by an interval's length, ``values`` by the
-    name of a historical indicator.
+    ``series`` (readable), ``for_indicators`` (their warm-up) and ``quality`` by an interval's length,
+    ``values`` by the name of a historical indicator.
     """
 
     series: Mapping[int, SeriesColumns] = field(default_factory=dict)
