@@ -98,6 +98,7 @@ class StrategyContext:
         else:
             at_us = clock.next_time_of_day_us(clock.now_us(), time)
         self._coordinator.agenda.add(at_us, lambda: self._call(fn))
+        self._coordinator.inbox.look_again()  # it may stream towards a later moment already
 
     def _call(self, fn: Callable[[], object]) -> None:
         if self._run.error is None:

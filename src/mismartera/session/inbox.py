@@ -66,6 +66,11 @@ class Inbox:
             self.pausing = False
             self._wake()
 
+    def look_again(self) -> None:
+        """Let the engine look at its agenda again: something was added to it."""
+        with self._changed:
+            self._wake()
+
     def wait(self, seconds: float | None) -> bool:
         """The engine's side: sleep until something wants attention (True) or ``seconds`` have passed (False)."""
         with self._changed:

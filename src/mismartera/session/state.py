@@ -78,8 +78,9 @@ class SessionState:
         self.intervals: tuple[Interval, ...] = ()
 
     def clear(self, watermark_us: int) -> None:
-        """Forget the session's bars; the next one begins at ``watermark_us``."""
+        """Forget the session's bars; the next one begins at ``watermark_us``, and is not readable until active."""
         with self.lock:
+            self.readable = False
             self.symbols = {}
             self.behind_us = {}
             self.inactive = frozenset()

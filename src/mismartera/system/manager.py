@@ -20,7 +20,7 @@ from mismartera.session.strategy import Strategy
 from mismartera.system.strategies import load_strategies
 from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
-from mismartera.timing import TimeManager
+from mismartera.timing import Clock, TimeManager
 
 
 class Outcome(StrEnum):
@@ -39,20 +39,20 @@ class SystemManager:
 
     ``data_manager``: the bar store (default: the folder ``data``). ``strategies``: instances, notified after
     those that the configuration names. ``sinks`` listen to the events, ``recorders`` get each finished session.
-    ``folder``: where strategy modules are looked up first, besides the current directory. Raises ConfigError
-    for what cannot be run.
+    ``folder``: where strategy modules are looked up first, besides the current directory. ``clock``: in place of
+    the one that the configuration's speed asks for. Raises ConfigError for what cannot be run.
     """
 
     def __init__(
         self, config: SessionConfig, *, data_manager: DataManager | None = None,
         strategies: Sequence[Strategy] = (), sinks: Sequence[EventSink] = (),
         recorders: Sequence[SessionRecorder] = (), folder: Path | None = None,
-        warn: Callable[[str], None] | None = None,
+        warn: Callable[[str], None] | None = None, clock: Clock | None = None,
     ) -> None:  # fmt: skip
         if config.mode != "backtest":
             raise ConfigError([f"mode: {config.mode!r} cannot be run by this system; allowed: 'backtest'"])
         self._data = data_manager or DataManager("data")
-        self._time = make_time(config)
+        self._time = make_time(config, clock)
         self.warnings: list[str] = []
         self._warn = warn or self.warnings.append
         folders = [*([folder] if folder else []), Path.cwd()]
