@@ -43,11 +43,12 @@ class RefSymbol:
 
     def read(self, config: SessionConfig, store: Store, day: Day) -> bool:
         """Take the session ``day`` from the store; False if it has nothing that the streams derive from."""
-        self.base = choose_base(store, self.name, self.streams, day)
-        if self.base is None:
+        base = choose_base(store, self.name, self.streams, day)
+        if base is None:
             return False
+        self.base = next((stream for stream in self.streams if stream == base), base)  # "60s", if so requested
         complete = config.session_data_config.derived_bars == "complete"
-        self.rows = classify(store.get((self.name, self.base.label), ()), self.base, day)
+        self.rows = classify(store.get((self.name, base.label), ()), base, day)
         self.base_bars = [row.bar for row in self.rows if row.bar is not None]
         self.shown = [
             (stream, derive(self.base_bars, self.base, stream, day, complete=complete)) for stream in self.streams
