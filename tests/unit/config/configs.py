@@ -30,6 +30,16 @@ def live(**feed: Any) -> dict[str, Any]:
     return {"mode": "live", "session_data_config": {"symbols": ["ALFA"]}, "feed": feed}
 
 
+def trading() -> dict[str, Any]:
+    """The limits of a trading_config."""
+    return {
+        "max_buying_power": 100000,
+        "max_per_trade": 1000.5,
+        "max_per_symbol": 2000,
+        "max_open_positions": 5,
+    }
+
+
 def full() -> dict[str, Any]:
     """A configuration that uses every block."""
     return {
@@ -83,12 +93,7 @@ def full() -> dict[str, Any]:
             "strategies": [{"class": "my_strategies:Momentum", "params": {"levels": [1, None, {"deep": True}]}}],
             "on_strategy_error": "stop",
         },
-        "trading_config": {
-            "max_buying_power": 100000,
-            "max_per_trade": 1000.5,
-            "max_per_symbol": 2000,
-            "max_open_positions": 5,
-        },
+        "trading_config": trading(),
         "api_config": {"data_api": "alpaca", "trade_api": "alpaca"},
         "metadata": {"note": "kept", "nested": {"list": [1, 2.5, None, "x"]}},
     }

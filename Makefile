@@ -1,0 +1,60 @@
+# `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+DATA ?= sample
+CONFIG ?= session_configs/dynamic_symbols.json
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SAMPLE := $(DATA)/_delta_log
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench lock clean
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(INSTALLED)  ## make .venv with everything that is needed (again only when the requirements change)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { $(PYTHON) --version; echo 'mismartera needs Python 3.11 or newer: make PYTHON=python3.12 ...'; exit 1; } >&2
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps -e .
+# Byte code of an editable install is ours to write, or each start compiles the package where writing it is off.
+	$(BIN)/python -m compileall -q src
+	@touch $@
+
+$(SAMPLE): | $(INSTALLED)
+	$(BIN)/mismartera data sample --data $(DATA)
+
+run: $(INSTALLED) $(SAMPLE)  ## stream a sample session: a symbol joins at 10:00, another leaves at 14:00
+	$(BIN)/mismartera run $(CONFIG) --data $(DATA)
+
+test: $(INSTALLED)  ## run all tests
+	$(BIN)/pytest -n auto
+
+check: $(INSTALLED)  ## style, types, floors, and the sizes that may only shrink
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/test_tidy.py
+
+format: $(INSTALLED)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(INSTALLED)  ## measure, beside an empty callback in the same run
+	$(BIN)/python benchmarks/run.py
+
+# The lock names no registry: uv.lock, which does, is removed.
+lock: $(INSTALLED)  ## choose newer versions within pyproject.toml's ranges, for requirements.lock
+	$(BIN)/uv export --quiet --upgrade --all-groups --all-extras --no-emit-project --no-header --no-annotate \
+	  --format requirements-txt --output-file requirements.lock
+	rm -f uv.lock
+
+clean:  ## remove what the other targets made, but for data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find src tests benchmarks docs session_configs -name __pycache__ -type d -prune -exec rm -rf {} +
