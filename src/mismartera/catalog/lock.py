@@ -26,16 +26,28 @@ LOCK_NAME = "_write.lock"
 @contextmanager
 def write_lock(store: Path) -> Iterator[None]:
     """Hold the store's write lock; waits for another writer (process or thread) to finish."""
+    handle = _locked(store)
     try:
-        store.mkdir(parents=True, exist_ok=True)
-        handle = os.open(store / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise StoreError(f"the store {store} cannot be written: {error.strerror} ({error.filename})") from error
-    try:
-        _acquire(handle)
         yield
     finally:
         os.close(handle)  # frees the lock
+
+
+def _locked(store: Path) -> int:
+    path = store / LOCK_NAME
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _acquire(handle)
+        except BaseException:
+            os.close(handle)
+            raise
+    except OSError as error:
+        raise StoreError(
+            f"the store {store} cannot be written: {error.strerror} ({error.filename or path})"
+        ) from error
+    return handle
 
 
 if sys.platform == "win32":

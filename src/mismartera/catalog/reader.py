@@ -16,8 +16,11 @@ from mismartera.catalog.layout import PRICES, DataFile, first_partition_day
 
 Ints = NDArray[np.int64]
 
-FILTER_SYMBOLS_MAX = 16
-"""Up to so many symbols are looked for by statistics; for more the whole file is read (measured)."""
+FILTER_SYMBOLS_MAX = 24
+"""Up to so many symbols are looked for by the row groups' statistics; for more a day is read whole (measured)."""
+
+FILTER_ROWS_MIN = 1_000_000
+"""From so many rows on symbols are always looked for: what is not wanted must not fill the memory."""
 
 
 def files_between(snapshot: Snapshot, interval: str, start_us: int, end_us: int) -> list[DataFile]:
@@ -49,7 +52,8 @@ def read_block(
         files = [file for file in files if any(file.may_hold(symbol) for symbol in symbols)]
     if not files or not symbols:
         return BarBlock.empty(symbols)
-    frame = read_files(files, symbols=symbols if few else ())
+    filtered = few or sum(file.rows or FILTER_ROWS_MIN for file in files) >= FILTER_ROWS_MIN
+    frame = read_files(files, symbols=symbols if filtered else ())
     block = _arranged(frame, symbols)
     inside = (block.start >= start_us) & (block.start < end_us)
     return block.keep(inside)
@@ -97,9 +101,10 @@ def _expand(firsts: Ints, lengths: Ints) -> Ints:
 
 def _order_within(start: Ints, offsets: Ints) -> Ints | None:
     """The stable order by time within each symbol's range, None if that is the present one."""
-    falls = np.flatnonzero(start[1:] < start[:-1]) + 1
-    borders = offsets[1:-1]
-    if not len(falls) or np.isin(falls, borders, assume_unique=False).all():
+    falls = start[1:] < start[:-1]
+    borders = offsets[(offsets > 0) & (offsets < len(start))]
+    falls[borders - 1] = False  # from one symbol to the next
+    if not falls.any():
         return None
     owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     return np.asarray(np.lexsort((start, owner)), dtype=np.int64)

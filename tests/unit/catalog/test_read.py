@@ -11,7 +11,7 @@ import pytest
 from deltalake import write_deltalake
 from tests.unit.catalog.helpers import DAY_US, MINUTE_US, NEW_YORK, OPEN, OPEN_US, bars, data_files, frame, starts
 
-from mismartera.catalog import DataManager
+from mismartera.catalog import DataManager, reader
 from mismartera.errors import StoreError
 
 
@@ -66,9 +66,13 @@ def test_nothing_asked_or_nothing_there_is_an_empty_block(store: DataManager) ->
         store.read_block("1m", OPEN_US, OPEN_US + DAY_US, ["A", "A"])
 
 
-@pytest.mark.parametrize("size", [1, 16, 17, 40])
-def test_few_and_many_symbols_give_the_same_rows(tmp_path: Path, size: int) -> None:
-    """Few symbols are found by statistics, many by reading the whole day."""
+@pytest.mark.parametrize("size", [1, 24, 25, 40])
+@pytest.mark.parametrize("rows_min", [10, reader.FILTER_ROWS_MIN])
+def test_few_and_many_symbols_give_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, rows_min: int
+) -> None:
+    """Few symbols, or those of many days, are found by statistics; many of a day by reading it whole."""
+    monkeypatch.setattr(reader, "FILTER_ROWS_MIN", rows_min)
     manager = DataManager(tmp_path / "store")
     names = [f"S{n:02d}" for n in range(40)]
     manager.write_many((name, "1m", frame(range(0, 2000, 7), 10 + n)) for n, name in enumerate(names))

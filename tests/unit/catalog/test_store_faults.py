@@ -168,7 +168,7 @@ def test_a_damaged_file_is_named_and_the_others_can_be_read(
     store.write_bars("A", "1m", frame([1440]))
     (broken,) = [path for path in data_files(store.path) if "07-02" in path.parent.name]
     damage(broken)
-    wanted = ["A", *(f"S{n}" for n in range(20 if many else 0))]
+    wanted = ["A", *(f"S{n}" for n in range(30 if many else 0))]
     fresh = DataManager(store.path)
     if damage is _no_keys and not many:  # no row claims to be A's
         assert starts(fresh.read_block("1m", OPEN_US, OPEN_US + 2 * DAY_US, wanted), "A") == [1440]
