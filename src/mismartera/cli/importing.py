@@ -1,0 +1,75 @@
+"""Carrying out ``mismartera data import``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mismartera.catalog import DataManager, ImportReport, import_files
+from mismartera.cli.status import BAD_INPUT, say
+from mismartera.report.import_table import import_figures, print_import
+from mismartera.report.progress import ProgressLine, is_terminal
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """The options of ``mismartera data import``."""
+
+    symbol: str | None
+    interval: str | None
+    layout: str | None
+    timestamps: Literal["start", "end"]
+    tz: str
+    columns: Mapping[str, str] | None
+    as_json: bool
+
+
+def import_paths(store: str, paths: Sequence[str], options: ImportOptions) -> int:
+    """Import ``paths`` into the store, print the report and return the exit status."""
+    data = DataManager(store)
+    before = data.version if data.exists() else -1
+    with ProgressLine(is_shown=is_terminal() and not options.as_json) as progress:
+
+        def show(done: int, total: int, rows: int) -> None:
+            progress.show(done / total, f"file {done:,}/{total:,}  {rows:,} rows", rows, "rows")
+
+        try:
+            report = import_files(
+                data, paths, symbol=options.symbol, interval=options.interval, layout=options.layout,
+                timestamps=options.timestamps, tz=options.tz, columns=options.columns, progress=show,
+            )  # fmt: skip
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(_committed(data, before))
+            raise
+    if options.as_json:
+        sys.stdout.write(json.dumps(import_figures(report)) + "\n")
+    else:
+        print_import(report, sys.stdout)
+    sys.stdout.flush()
+    return _status(report)
+
+
+def _committed(data: DataManager, before: int) -> str:
+    """What an interrupted import has done: each commit is a version of the store."""
+    after = data.refresh() if data.exists() else -1
+    if after == before:
+        return "nothing was committed: the store is as it was"
+    return (
+        f"{after - before} commits were made, each whole: the store is at version {after}. "
+        "Import the same again to go on; what is there already counts as duplicate"
+    )
+
+
+def _status(report: ImportReport) -> int:
+    if report.failed_files:
+        say(f"error: {len(report.failed_files)} of the paths could not be used:")
+        say(*(f"  {path}: {reason}" for path, reason in report.failed_files))
+        return BAD_INPUT
+    if report.rejected == report.rows:
+        found = f"all {report.rows:,} rows were rejected" if report.rows else "the files hold no rows"
+        say(f"error: nothing was imported: {found}", *(f"  {example}" for example in report.examples))
+        return BAD_INPUT
+    return 0

@@ -1,0 +1,103 @@
+"""Entry of the command line: the commands, and how every ending becomes an exit status and a message.
+
+0: done. 1: a run that failed, or a fault of ours. 2: bad usage or input. 130 and 143: interrupted by Ctrl-C and by
+SIGTERM. 141: nobody reads our output any more.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from mismartera import __version__
+from mismartera.cli.config_commands import schema, validate
+from mismartera.cli.data_commands import data
+from mismartera.cli.run_command import run
+from mismartera.cli.status import INTERRUPTED, PIPE_BROKEN, TERMINATED, Settings, Terminated, say
+from mismartera.errors import ConfigError, MismarteraError, RunFailedError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mismartera")
+def cli() -> None:
+    """Stream stored market data to trading strategies that never act on stale bars.
+
+    Exit status: 0 done, 1 the run failed, 2 bad usage or input, 130 interrupted.
+    """
+
+
+cli.add_command(run)
+cli.add_command(data)
+cli.add_command(validate)
+cli.add_command(schema)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Carry out a command line (by default the process's own) and return its exit status."""
+    settings = Settings()
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status = _invoke(list(sys.argv[1:] if args is None else args), settings)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered would fail again when the interpreter flushes it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_BROKEN
+    except KeyboardInterrupt as error:
+        return _interrupted(error)
+    except Exception as error:  # noqa: BLE001  # the process's last line of defence: a message, never a traceback
+        return _explain(error, settings)
+    return status
+
+
+def _invoke(args: list[str], settings: Settings) -> int:
+    # Not cli.main(): it would end the process by itself, for an interrupt or a broken pipe with its own status.
+    try:
+        with cli.make_context("mismartera", args, obj=settings) as context:
+            result = cli.invoke(context)
+            return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as done:  # --help, --version
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+
+
+def _explain(error: Exception, settings: Settings) -> int:
+    if settings.tracebacks:
+        traceback.print_exception(error)
+    if isinstance(error, ConfigError):
+        say(f"error: {error.source}:", *(f"  {problem}" for problem in error.problems))
+        return 2
+    if isinstance(error, RunFailedError):
+        say(f"error: the run failed: {error}")
+        return 1
+    if isinstance(error, MismarteraError):
+        say(f"error: {error}")
+        return 2
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"error: {where}{error.strerror or error}")
+        return 1
+    say(
+        f"error: a fault of mismartera itself: {type(error).__name__}: {error}",
+        "  run the command again with --log-level DEBUG to see where",
+    )
+    return 1
+
+
+def _interrupted(error: KeyboardInterrupt) -> int:
+    if not isinstance(error.__context__, KeyboardInterrupt):
+        say("interrupted")
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  # the signature of a handler
+    raise Terminated

@@ -1,0 +1,66 @@
+"""Exit statuses, and what all commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+import click
+
+FAILED = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+PIPE_BROKEN = 141
+TERMINATED = 143
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: handled like Ctrl-C."""
+
+
+@dataclass
+class Settings:
+    """What a command line says of all commands."""
+
+    log_level: str = "WARNING"
+
+    @property
+    def tracebacks(self) -> bool:
+        """True if errors are to be shown with their tracebacks."""
+        return self.log_level == "DEBUG"
+
+
+def say(*lines: str) -> None:
+    """Print ``lines`` on stderr."""
+    click.echo("\n".join(lines), err=True)
+
+
+def log_level_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The option ``--log-level`` of every command."""
+
+    def keep(context: click.Context, _: click.Parameter, level: str) -> str:
+        context.find_object(Settings).log_level = level.upper()  # type: ignore[union-attr]  # main() gives one
+        return level.upper()
+
+    return click.option(
+        "--log-level", type=click.Choice(LEVELS, case_sensitive=False), default="WARNING", show_default=True,
+        expose_value=False, callback=keep, help="What to report on stderr; DEBUG adds tracebacks.",
+    )(command)  # fmt: skip
+
+
+def data_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The option ``--data`` of every command that uses the bar store."""
+    return click.option(
+        "--data", "store", metavar="DIR", default="data", show_default=True, help="Folder of the bar store."
+    )(command)
+
+
+def json_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The option ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(command)

@@ -1,0 +1,86 @@
+"""The dump of ``--dump``: each finished session as Parquet, one file per symbol and interval.
+
+``DIR/<date>/<symbol>/<interval>.parquet`` (the symbol percent-encoded) has the columns ``timestamp`` (UTC,
+microseconds), ``open``, ``high``, ``low``, ``close``, ``volume``, ``bar_count`` and one per indicator, null until
+it is warm. A symbol without bars gives a file without rows. A file is complete or not there; files of an earlier
+run that this one does not write stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mismartera.bars import Bars, encode_symbol
+from mismartera.errors import RunFailedError, UsageError
+from mismartera.session.ports import Reads
+
+if TYPE_CHECKING:  # heavy, and only needed when a session is written
+    import polars as pl
+
+_WRITERS = 4
+"""A file is mostly waiting for the disk, and Polars works outside the interpreter's lock."""
+
+
+class SessionDump:
+    """A recorder that writes each session's bars below ``folder``. A failing write ends the run (RunFailedError)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def prepare(self) -> bool:
+        """Make the folder; True if it holds something already. UsageError if it cannot be made or written to."""
+        probe = self._folder / ".mismartera-dump"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            is_used = any(path != probe for path in self._folder.iterdir())
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UsageError(f"the dump cannot be written to {self._folder}: {reason}") from error
+        return is_used
+
+    def record(
+        self, day: date, symbols: Sequence[str], intervals: Mapping[str, Sequence[str]], data: Reads
+    ) -> None:
+        """Write the session of ``day``."""
+        try:
+            with ThreadPoolExecutor(_WRITERS) as pool:
+                writes = []
+                for symbol in symbols:
+                    folder = self._folder / day.isoformat() / encode_symbol(symbol)
+                    folder.mkdir(parents=True, exist_ok=True)
+                    for interval in intervals[symbol]:
+                        bars = data.get_bars(symbol, interval, internal=True)
+                        assert bars is not None, f"{symbol} is loaded and {interval} was requested"
+                        writes.append(pool.submit(_write, folder, interval, bars))
+                for write in writes:
+                    write.result()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise RunFailedError(f"the dump of {day} cannot be written to {self._folder}: {reason}") from error
+
+
+def to_frame(bars: Bars) -> pl.DataFrame:
+    """The columns of a dumped file; an indicator is null until it is warm."""
+    import polars as pl
+
+    columns = {
+        "open": bars.open, "high": bars.high, "low": bars.low, "close": bars.close, "volume": bars.volume,
+        "bar_count": bars.bar_count,
+    }  # fmt: skip
+    start = pl.Series("timestamp", bars.start_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    indicators = [
+        pl.Series(name, bars.indicator(name), dtype=pl.Float64, nan_to_null=True) for name in bars.indicator_names
+    ]
+    return pl.DataFrame([start, *(pl.Series(name, values) for name, values in columns.items()), *indicators])
+
+
+def _write(folder: Path, interval: str, bars: Bars) -> None:
+    partial = folder / f".{interval}.parquet.partial"
+    to_frame(bars).write_parquet(partial, compression="lz4", statistics=False)
+    partial.replace(folder / f"{interval}.parquet")

@@ -1,0 +1,149 @@
+"""The event log of ``--events``: one JSON object a line, in order, the same bytes for the same run.
+
+A line is ``json.dumps(event, sort_keys=True, separators=(",", ":"))``: ASCII, floats in their shortest form that
+reads back to the same double, numbers that are not finite as null. ``seq`` counts from 1; ``time``, ``start`` and
+``end`` are ISO 8601 in UTC. No value comes from the wall clock. A bar's ``time`` is the engine's clock: its end
+and its lag.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
+from io import BufferedWriter, FileIO
+from pathlib import Path
+
+from mismartera.bars import Bar
+from mismartera.bars.instants import SECOND_US, to_iso
+from mismartera.errors import RunFailedError, UsageError
+from mismartera.session.ports import Field
+
+_BUFFER_BYTES = 1 << 18
+
+
+class EventLog:
+    """A sink that writes the events to a file.
+
+    :meth:`open` before the run, :meth:`close` after it. Lines are buffered; :meth:`flush` may be called from
+    another thread. A write that fails raises RunFailedError once and ends the run; what comes after it is dropped.
+    """
+
+    wants_bars = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BufferedWriter | None = None
+        self._seq = 0
+        self._end_us = -1
+        self._lag_seconds = 0.0
+        self._end = self._time = ""
+
+    def open(self) -> None:
+        """Begin an empty file; UsageError if there can be none."""
+        try:
+            self._file = BufferedWriter(FileIO(self._path, "w"), _BUFFER_BYTES)
+        except OSError as error:
+            raise UsageError(f"the events cannot be written to {self._path}: {_reason(error)}") from error
+
+    def event(self, name: str, now_us: int, fields: Mapping[str, Field]) -> None:
+        """Write an event that is not a bar."""
+        self._seq += 1
+        self._write(event_line({**fields, "event": name, "seq": self._seq, "time": to_iso(now_us)}))
+
+    def bar(self, bar: Bar) -> None:
+        """Write a bar."""
+        # The hot line: formatted by hand, in the order and form of json.dumps, of which a test makes sure.
+        total = bar.open + bar.high + bar.low + bar.close + bar.volume
+        if total - total != 0.0:  # not finite: rare, and nothing that repr could write
+            self._slow_bar(bar)
+            return
+        if bar.end_us != self._end_us or bar.lag_seconds != self._lag_seconds:
+            self._stamp(bar)
+        self._seq += 1
+        self._write(
+            f'{{"bar_count":{bar.bar_count},"close":{bar.close!r},"end":"{self._end}","event":"bar",'
+            f'"generation":{bar.info.generation},"high":{bar.high!r},"interval":{_quoted(bar.interval)},'
+            f'"lag_seconds":{bar.lag_seconds!r},"low":{bar.low!r},"open":{bar.open!r},"seq":{self._seq},'
+            f'"start":"{_iso(bar.start_us)}","symbol":{_quoted(bar.symbol)},"time":"{self._time}",'
+            f'"volume":{bar.volume!r}}}\n'
+        )
+
+    def flush(self) -> None:
+        """Let readers of the file see what was written so far."""
+        if self._file is not None:
+            try:
+                self._file.flush()
+            except OSError as error:
+                raise self._failed(self._file, error) from error
+
+    def close(self) -> None:
+        """Write what is buffered and close the file; nothing happens if it is closed already."""
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:
+                raise self._failed(file, error) from error
+
+    def _write(self, line: str) -> None:
+        file = self._file
+        if file is None:
+            return
+        try:
+            file.write(line.encode("ascii"))
+        except OSError as error:
+            raise self._failed(file, error) from error
+
+    def _failed(self, file: BufferedWriter, error: OSError) -> RunFailedError:
+        self._file = None
+        with suppress(OSError):
+            file.raw.close()  # the buffer could not be written, and trying again would only fail again
+        return RunFailedError(f"the events cannot be written to {self._path}: {_reason(error)}")
+
+    def _stamp(self, bar: Bar) -> None:
+        """All bars of an instant share their end and the clock."""
+        self._end_us, self._lag_seconds = bar.end_us, bar.lag_seconds
+        self._end, self._time = _iso(bar.end_us), _iso(_clock_us(bar))
+
+    def _slow_bar(self, bar: Bar) -> None:
+        self._seq += 1
+        self._write(
+            event_line({**bar_fields(bar), "event": "bar", "seq": self._seq, "time": _iso(_clock_us(bar))})
+        )
+
+
+def bar_fields(bar: Bar) -> dict[str, Field]:
+    """The fields of a ``bar`` event."""
+    return {
+        "symbol": bar.symbol, "interval": bar.interval, "start": to_iso(bar.start_us), "end": to_iso(bar.end_us),
+        "open": bar.open, "high": bar.high, "low": bar.low, "close": bar.close, "volume": bar.volume,
+        "bar_count": bar.bar_count, "lag_seconds": bar.lag_seconds, "generation": bar.generation,
+    }  # fmt: skip
+
+
+def event_line(fields: Mapping[str, Field]) -> str:
+    """One line of the log. TypeError for a value that is neither text, number, bool nor None."""
+    plain = {key: _plain(value) for key, value in fields.items()}
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def _plain(value: Field) -> Field:
+    item = getattr(value, "item", None)  # a strategy may emit a NumPy scalar, which JSON does not know
+    if item is not None:
+        value = item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _clock_us(bar: Bar) -> int:
+    return bar.end_us + round(bar.lag_seconds * SECOND_US)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+_iso = lru_cache(maxsize=4096)(to_iso)
+_quoted = lru_cache(maxsize=8192)(json.dumps)
