@@ -36,7 +36,7 @@ class ReferenceResult:
     events: list[dict[str, Any]] = field(default_factory=list)
     dumps: dict[tuple[str, str, str], list[dict[str, Any]]] = field(default_factory=dict)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    quality: dict[str, dict[str, dict[str, dict[str, float]]]] = field(default_factory=dict)
+    quality: dict[str, dict[str, dict[str, dict[str, float | None]]]] = field(default_factory=dict)
     lag_evaluations: int = 0
     failed: bool = False
 

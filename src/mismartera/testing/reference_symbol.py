@@ -70,12 +70,12 @@ class RefSymbol:
             ]
         return result
 
-    def quality(self, day: Day, until_us: int) -> dict[str, dict[str, float]]:
-        """Expected and present base bars that ended by ``until_us``; if none were expected, 100 %."""
+    def quality(self, day: Day, until_us: int) -> dict[str, dict[str, float | None]]:
+        """Expected and present base bars that ended by ``until_us``; no percentage if none were expected."""
         base = self.loaded_base()
         expected = sum(1 for _, end_us in windows(base, day) if end_us <= until_us)
         present = sum(1 for bar in self.base_bars if bar.end_us <= until_us)
-        percent = 100.0 * present / expected if expected else 100.0
+        percent = 100.0 * present / expected if expected else None
         return {base.label: {"expected": expected, "present": present, "percent": percent}}
 
     def gaps(self, day: Day) -> Iterator[tuple[int, int, int]]:

@@ -1,0 +1,235 @@
+"""Small worlds for Hypothesis to draw: a calendar, stored bars with holes and faults, a configuration, a schedule."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+
+from mismartera.bars.instants import DAY_US, MINUTE_US, SECOND_US, to_us
+from mismartera.config import SessionConfig
+from mismartera.testing.reference_bars import RefBar
+from mismartera.timing import TimeManager
+
+Rows = dict[tuple[str, str], list[RefBar]]
+Json = dict[str, Any]
+
+
+class World:
+    """Stored bars and the configuration of a run over them (as JSON, so that a failure can be read and edited).
+
+    No dataclass: Hypothesis would print all fields of one, and a world has thousands of bars.
+    """
+
+    def __init__(self, bars: Rows, json: Json) -> None:
+        self.bars = bars
+        self.json = json
+
+    @property
+    def config(self) -> SessionConfig:
+        return SessionConfig.from_dict(self.json)
+
+    def __repr__(self) -> str:
+        shape = {f"{symbol} {interval}": len(rows) for (symbol, interval), rows in self.bars.items()}
+        return f"World(bars={shape}, json={self.json!r})"
+
+
+@dataclass(frozen=True)
+class Place:
+    """An exchange and dates worth drawing; ``hours`` keep a day short (None: the calendar's own)."""
+
+    calendar: str
+    starts: tuple[str, ...]
+    hours: tuple[tuple[str, str] | None, ...]
+
+
+NEW_YORK = Place(
+    "XNYS",
+    ("2024-07-02", "2024-07-03", "2024-03-08", "2024-11-01", "2011-03-11"),
+    (("09:30", "09:50"), ("09:30", "10:10"), ("09:31", "09:45"), None),
+)
+HONG_KONG = Place("XHKG", ("2024-01-17", "2024-07-02"), (None, None, ("11:50", "13:20")))
+CRYPTO = Place("24/7", ("2018-04-04", "2024-03-10"), (("00:00", "00:30"), ("23:30", "24:00"), None))
+PLACES = (NEW_YORK, NEW_YORK, HONG_KONG, CRYPTO)
+
+SYMBOLS = ("B", "A", "C/USD", "D-1")
+UNKNOWN = "NONE"
+STREAMS = (
+    ["1m"], ["1m", "5m"], ["5m"], ["2m", "15m"], ["1m", "2m", "1d"], ["1d"], ["15m", "1h"], ["7m", "1m"],
+    ["90s", "5m"], ["60s", "300s"], ["30s", "1m"],
+)  # fmt: skip
+INDICATORS: tuple[tuple[str, Json, str], ...] = (
+    ("SMA", {"timeperiod": 2}, "close"), ("SMA", {"timeperiod": 3}, "volume"), ("EMA", {"timeperiod": 3}, "close"),
+    ("RSI", {"timeperiod": 3}, "close"), ("MACD", {"fastperiod": 2, "slowperiod": 4, "signalperiod": 2}, "close"),
+    ("ATR", {"timeperiod": 3}, "close"), ("OBV", {}, "close"),
+)  # fmt: skip
+
+
+@lru_cache(maxsize=16)
+def time_of(calendar: str, hours: tuple[str, str] | None) -> TimeManager:
+    """The calendar's time, for the making of worlds."""
+    return TimeManager(calendar, hours=hours)
+
+
+@st.composite
+def worlds(draw: st.DrawFn, *, with_schedule: bool = True, with_seconds: bool = True) -> World:
+    place = draw(st.sampled_from(PLACES))
+    hours = draw(st.sampled_from(place.hours))
+    time = time_of(place.calendar, hours)
+    start = time.next_trading_date(date.fromisoformat(draw(st.sampled_from(place.starts))) - timedelta(days=1))
+    sessions = [start]
+    for _ in range(draw(st.integers(0, 2 if hours else 1))):
+        sessions.append(time.next_trading_date(sessions[-1]))
+    symbols = SYMBOLS[: draw(st.integers(1, 4))]
+    streams = draw(st.sampled_from(STREAMS))
+    bars = draw(stored_bars(time, symbols, sessions, short=hours is not None, with_seconds=with_seconds))
+    present = draw(st.integers(0, len(symbols))) if with_schedule else len(symbols)
+    configured = [*symbols[:present], *([UNKNOWN] if draw(st.integers(0, 9)) == 0 else [])]
+    data: Json = {
+        "symbols": configured, "streams": streams, "derived_bars": draw(st.sampled_from(["any", "complete"])),
+        "hours": {"open": hours[0], "close": hours[1]} if hours else "regular",
+        "streaming": draw(streaming()), "indicators": draw(indicators(streams)), "historical": draw(history()),
+    }  # fmt: skip
+    schedule = draw(schedules(time, sessions, symbols)) if with_schedule else []
+    return World(bars, run_of(place.calendar, sessions, data, schedule))
+
+
+def run_of(calendar: str, sessions: list[date], data: Json, schedule: list[Json]) -> Json:
+    """The JSON of a backtest."""
+    return {
+        "calendar": calendar, "mode": "backtest", "session_data_config": data, "schedule": schedule,
+        "backtest_config": {"start_date": sessions[0].isoformat(), "end_date": sessions[-1].isoformat()},
+    }  # fmt: skip
+
+
+def streaming() -> st.SearchStrategy[Json]:
+    return st.fixed_dictionaries({
+        "catchup_threshold_seconds": st.sampled_from([1, 30, 60, 61, 90, 180, 600, 7200]),
+        "catchup_check_interval": st.sampled_from([1, 2, 3, 7, 10, 100]),
+        "catchup_scope": st.sampled_from(["session", "symbol"]),
+    })  # fmt: skip
+
+
+@st.composite
+def indicators(draw: st.DrawFn, streams: list[str]) -> list[Json]:
+    chosen = draw(st.lists(st.sampled_from(INDICATORS), max_size=3, unique_by=repr))
+    return [
+        {"name": name, "interval": draw(st.sampled_from(streams)), "params": params, "input": source}
+        for name, params, source in chosen
+    ]
+
+
+@st.composite
+def history(draw: st.DrawFn) -> Json:
+    windows = st.fixed_dictionaries({
+        "trailing_days": st.integers(1, 2),
+        "intervals": st.sampled_from([["1m"], ["5m"], ["1d"], ["1m", "1d"]]),
+        "apply_to": st.sampled_from(["all", "all", ["A"], ["B", "D-1"]]),
+    })  # fmt: skip
+    return {"data": draw(st.lists(windows, max_size=2))}
+
+
+@st.composite
+def stored_bars(
+    draw: st.DrawFn, time: TimeManager, symbols: tuple[str, ...], sessions: list[date],
+    *, short: bool, with_seconds: bool = True,
+) -> Rows:  # fmt: skip
+    """Bars of the ``sessions`` and two before them: whole days, holes, missing days, foreign and broken rows."""
+    before = time.previous_trading_date(sessions[0])
+    days = [time.previous_trading_date(before), before, *sessions]
+    rows: Rows = {}
+    for symbol in symbols:
+        seed = random.Random(draw(st.integers(0, 2**32)))
+        kinds = ["1m"] * 6 + ["1d", "1m+1d"] + (["1s", "1s+1m"] if with_seconds and short else [])
+        kind = draw(st.sampled_from(kinds))
+        for label in kind.split("+"):
+            rows[symbol, label] = [
+                row for day in days for row in draw(day_rows(time, day, label, seed, short=short))
+            ] or [RefBar(to_us(datetime(2010, 1, 4, 15, tzinfo=ZoneInfo("UTC"))), 1.0, 1.0, 1.0, 1.0, 1.0)]
+    return rows
+
+
+@st.composite
+def day_rows(
+    draw: st.DrawFn, time: TimeManager, day: date, label: str, seed: random.Random, *, short: bool
+) -> list[RefBar]:
+    session = time.get_trading_session(day)
+    if label == "1d":
+        at = draw(st.sampled_from([session.open_us, midnight_utc(day), midnight(day, session.zone), None]))
+        return [] if at is None else [priced(at, seed)]
+    length = SECOND_US if label == "1s" else MINUTE_US
+    slots = (session.close_us - session.open_us) // length
+    outside = 5 if label == "1m" else 60
+    presence = draw(st.sampled_from(["all", "none", "most", "some", "few", "listed", "late", "gap"]))
+    listed = draw(st.lists(st.integers(-outside, slots + outside), max_size=12, unique=True))
+    share = {"all": 1.0, "most": 0.9, "some": 0.5, "few": 0.05}.get(presence, 0.0) * (0.1 if label == "1s" else 1)
+    numbers = [slot for slot in range(-outside, slots + outside) if seed.random() < share]
+    if presence in {"late", "gap"}:
+        first, last = sorted((seed.randrange(slots + 1), seed.randrange(slots + 1)))
+        numbers = [slot for slot in range(slots) if (slot >= first if presence == "late" else not first <= slot < last)]
+    if presence == "listed":
+        numbers = listed
+    broken = 0.02 if draw(st.booleans()) else 0.0
+    shift = draw(st.sampled_from([0, 0, 0, 0, 30 * SECOND_US])) if label == "1m" else 0
+    return [
+        priced(session.open_us + slot * length + (shift if seed.random() < 0.1 else 0), seed, broken) for slot in numbers
+    ]
+
+
+def priced(start_us: int, seed: random.Random, broken: float = 0.0) -> RefBar:
+    """A valid bar with prices and volumes that no sum of doubles forgives; now and then one that breaks a rule."""
+    open_, close = seed.uniform(1, 200), seed.uniform(1, 200)
+    high, low = max(open_, close) + seed.choice([0.0, 0.1, 3.3]), min(open_, close) * seed.choice([1.0, 0.97])
+    volume = seed.choice([0.0, 0.1, 0.2, 0.7, 100.0, 1e9, seed.uniform(0, 1e6)])
+    bar = RefBar(start_us, open_, high, low, close, volume)
+    if seed.random() < broken:
+        faults: list[Json] = [
+            {"high": low / 2}, {"low": high * 2}, {"open": 0.0}, {"volume": -1.0}, {"close": float("nan")},
+            {"volume": float("inf")}, {"low": -1.0},
+        ]  # fmt: skip
+        bar = bar._replace(**seed.choice(faults))
+    return bar
+
+
+def midnight(day: date, zone: ZoneInfo) -> int:
+    return to_us(datetime(day.year, day.month, day.day, tzinfo=zone))
+
+
+def midnight_utc(day: date) -> int:
+    return (day - date(1970, 1, 1)).days * DAY_US
+
+
+@st.composite
+def schedules(draw: st.DrawFn, time: TimeManager, sessions: list[date], symbols: tuple[str, ...]) -> list[Json]:
+    """Adds, removals and additions again, at times around and inside the sessions, several of them at one time."""
+    moments = draw(st.lists(scheduled_time(time, sessions), min_size=1, max_size=4))
+    names = st.sampled_from([*symbols, *symbols, UNKNOWN])
+    entries = []
+    for _ in range(draw(st.integers(0, 7))):
+        entry: Json = {"at": draw(st.sampled_from(moments)), draw(st.sampled_from(["add", "add", "remove"])): draw(names)}
+        if "add" in entry and draw(st.integers(0, 3)) == 0:
+            entry["streams"] = draw(st.sampled_from(STREAMS))
+        entries.append(entry)
+    return entries
+
+
+@st.composite
+def scheduled_time(draw: st.DrawFn, time: TimeManager, sessions: list[date]) -> str:
+    session = time.get_trading_session(draw(st.sampled_from(sessions)))
+    length = session.close_us - session.open_us
+    kind = draw(st.sampled_from(["minute", "second", "minute", "open", "close", "before", "after", "break"]))
+    if kind in {"minute", "second"}:
+        unit = MINUTE_US if kind == "minute" else SECOND_US
+        at = session.open_us + draw(st.integers(0, length // unit)) * unit
+    elif kind == "break":
+        at = session.parts[0][1] + draw(st.sampled_from([0, 60, 1799])) * SECOND_US
+    else:
+        at = {"open": session.open_us, "close": session.close_us, "before": session.open_us - 7 * MINUTE_US,
+              "after": session.close_us + 3 * MINUTE_US}[kind]  # fmt: skip
+    moment = datetime.fromtimestamp(at // SECOND_US, tz=session.zone)
+    return moment.isoformat()
