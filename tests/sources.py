@@ -60,8 +60,11 @@ class Source:
         return ""
 
     def has_comment(self, line: int) -> bool:
-        """Does the line, or the one above it, hold a comment?"""
-        return "#" in self.lines[line - 1] or self.lines[line - 2].lstrip().startswith("#")
+        """Does the line, the one above it, or the first of a row of imports that it is part of hold a comment?"""
+        above = self.lines[line - 2].lstrip()
+        if "#" in self.lines[line - 1] or above.startswith("#"):
+            return True
+        return above.startswith(("import ", "from ")) and self.has_comment(line - 1)
 
 
 def read(*folders: str) -> list[Source]:

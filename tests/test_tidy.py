@@ -36,6 +36,8 @@ LAZY = {
     "rich": "60 ms, which only what prints pays",
     "talib": "imports pandas",
     "mismartera.bars": "brings NumPy along, a tenth of a second",
+    "mismartera.catalog": "brings Polars and Delta Lake along, which help texts need not wait for",
+    "mismartera.system": "brings the whole engine along, which help texts need not wait for",
 }
 """What may be imported inside a function, and why; any other such import gives its reason beside it."""
 
