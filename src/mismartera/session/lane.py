@@ -48,7 +48,7 @@ class Lane:
         self.bar_count: Ints = _stack([block.bar_count for block in blocks])
         self._names = _objects(self.symbols)
         self._infos = _objects(tuple(infos.values()))
-        self._labels = _objects(tuple(interval.label for interval in self.intervals))
+        self._labels = self._label_table(blocks, code)
         self.order = self._sorted(one_block=len(blocks) == 1)
         hidden = [block for block in blocks if not block.public]
         self._public = _stack([np.full(len(block), block.public) for block in blocks]) if hidden else None
@@ -97,7 +97,7 @@ class Lane:
             map(
                 make_bar,
                 self._names[owner].tolist(),
-                self._labels[self.kind[rows]].tolist(),
+                self._labels[owner, self.kind[rows]].tolist(),
                 *(column[rows].tolist() for column in columns),
                 self._infos[owner].tolist(),
                 self.bar_count[rows].tolist(),
@@ -119,6 +119,15 @@ class Lane:
         """Derive what depends on ``order``. A small first chunk makes a change quick to take effect."""
         self.public_order = self.order if self._public is None else self.order[self._public[self.order]]
         self._chunk, self._chunk_first, self._chunk_size = [], 0, _CHUNK_FIRST
+
+    def _label_table(self, blocks: Sequence[SeriesBlock], code: Mapping[str, int]) -> NDArray[np.object_]:
+        """For each symbol and interval the label: one may have asked for ``1m`` and another for ``60s``."""
+        labels = np.empty((len(self.symbols), len(self.intervals)), dtype=object)
+        for block in blocks:
+            labels[[code[symbol] for symbol in block.symbols], self.intervals.index(block.interval)] = (
+                block.interval.label
+            )
+        return labels
 
     def _sorted(self, *, one_block: bool) -> Ints:
         rows = np.arange(len(self.end)) if one_block else _argsort(self.owner * len(self.intervals) + self.kind)

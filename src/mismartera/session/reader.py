@@ -46,13 +46,13 @@ class DayReader:
     def read(self, wanted: Mapping[str, Streams], session: TradingSession) -> DayRead:
         """The bars that belong to ``session``; ``wanted`` maps each symbol, in order, to its streams."""
         where = territory(self._time, session)
-        by_streams: dict[Streams, list[str]] = {}
+        by_labels: dict[tuple[str, ...], list[str]] = {}  # equal intervals may have been asked for by other names
         for symbol, streams in wanted.items():
-            by_streams.setdefault(streams, []).append(symbol)
+            by_labels.setdefault(tuple(stream.label for stream in streams), []).append(symbol)
         groups: list[BaseGroup] = []
         failed: dict[str, str] = {}
-        for streams, symbols in by_streams.items():
-            found, missing = self._read_streams(streams, symbols, where)
+        for symbols in by_labels.values():
+            found, missing = self._read_streams(wanted[symbols[0]], symbols, where)
             groups += found
             failed |= missing
         return DayRead(tuple(groups), failed)

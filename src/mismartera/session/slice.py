@@ -71,7 +71,8 @@ class Slice(Mapping[str, tuple[Bar, ...]]):
 
     def bar(self, symbol: str, interval: str) -> Bar | None:
         """The bar of ``symbol`` and ``interval`` that ended now; None if there is none."""
-        return next((bar for bar in self.get(symbol, ()) if bar.interval == interval), None)
+        wanted = parse_interval(interval)
+        return next((bar for bar in self.get(symbol, ()) if parse_interval(bar.interval) == wanted), None)
 
     def columns(self, interval: str) -> SliceColumns:
         """The bars of one interval as columns (without rows if none of them ended now)."""
