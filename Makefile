@@ -30,7 +30,7 @@ $(SAMPLE): | $(INSTALLED)
 	$(BIN)/mismartera data sample --data $(DATA)
 
 run: $(INSTALLED) $(SAMPLE)  ## stream a sample session: a symbol joins at 10:00, another leaves at 14:00
-	$(BIN)/mismartera run $(CONFIG) --data $(DATA)
+	$(BIN)/mismartera run $(CONFIG) --data $(DATA) --log-level INFO
 
 test: $(INSTALLED)  ## run all tests
 	$(BIN)/pytest -n auto

@@ -17,6 +17,7 @@ class Watcher(Strategy):
     def on_session_open(self) -> None:
         """Begin to count anew."""
         self.delivered: Counter[str] = Counter()
+        self.hour = 0
 
     def on_bar(self, bar: Bar) -> None:
         """Count what is delivered: of a symbol that joined late, that is less than what is readable."""
@@ -25,8 +26,9 @@ class Watcher(Strategy):
         self.delivered[bar.symbol] += 1
 
     def on_slice(self, slice: Slice) -> None:
-        """At each full hour, a line on all symbols."""
-        if slice.end.minute == 0:
+        """At each full hour, a line on all symbols; one, though bars of a symbol that joins then come later."""
+        if slice.end.minute == 0 and slice.end.hour != self.hour:
+            self.hour = slice.end.hour
             self.say(", ".join(self.describe(symbol) for symbol in self.session.symbols))
 
     def on_symbol_loaded(self, symbol: str) -> None:
