@@ -97,13 +97,9 @@ def run_reference(config: SessionConfig, store: Store) -> ReferenceResult:
 
 def without_reasons(lines: Lines) -> Lines:
     """The log without the words in which a failure is told; they must not be empty."""
-    result = []
-    for line in lines:
-        if line["event"] == "symbol_failed":
-            assert line["reason"], "a failure says why"
-            line = {**line, "reason": "..."}
-        result.append(line)
-    return result
+    failures = [line for line in lines if line["event"] == "symbol_failed"]
+    assert all(line["reason"] for line in failures), "a failure says why"
+    return [line | {"reason": "..."} if line["event"] == "symbol_failed" else line for line in lines]
 
 
 def bars_of(lines: Lines, *symbols: str) -> Lines:

@@ -1,10 +1,10 @@
-"""Small worlds for Hypothesis to draw: a calendar, stored bars with holes and faults, a configuration, a schedule."""
+"""Small worlds for Hypothesis to draw: a calendar, stored bars with holes and faults, a configuration."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -59,6 +59,8 @@ PLACES = (NEW_YORK, NEW_YORK, HONG_KONG, CRYPTO)
 
 SYMBOLS = ("B", "A", "C/USD", "D-1")
 UNKNOWN = "NONE"
+LONG_AGO = RefBar(to_us(datetime(2010, 1, 4, 15, tzinfo=UTC)), 1.0, 1.0, 1.0, 1.0, 1.0)
+"""What is stored of a symbol that is known and has no bars in the run."""
 STREAMS = (
     ["1m"], ["1m", "5m"], ["5m"], ["2m", "15m"], ["1m", "2m", "1d"], ["1d"], ["15m", "1h"], ["7m", "1m"],
     ["90s", "5m"], ["60s", "300s"], ["30s", "1m"],
@@ -148,16 +150,14 @@ def stored_bars(
         kinds = ["1m"] * 6 + ["1d", "1m+1d"] + (["1s", "1s+1m"] if with_seconds and short else [])
         kind = draw(st.sampled_from(kinds))
         for label in kind.split("+"):
-            rows[symbol, label] = [
-                row for day in days for row in draw(day_rows(time, day, label, seed, short=short))
-            ] or [RefBar(to_us(datetime(2010, 1, 4, 15, tzinfo=ZoneInfo("UTC"))), 1.0, 1.0, 1.0, 1.0, 1.0)]
+            found = [row for day in days for row in draw(day_rows(time, day, label, seed))]
+            unique = {row.start_us: row for row in found} or {LONG_AGO.start_us: LONG_AGO}
+            rows[symbol, label] = list(unique.values())
     return rows
 
 
 @st.composite
-def day_rows(
-    draw: st.DrawFn, time: TimeManager, day: date, label: str, seed: random.Random, *, short: bool
-) -> list[RefBar]:
+def day_rows(draw: st.DrawFn, time: TimeManager, day: date, label: str, seed: random.Random) -> list[RefBar]:
     session = time.get_trading_session(day)
     if label == "1d":
         at = draw(st.sampled_from([session.open_us, midnight_utc(day), midnight(day, session.zone), None]))
@@ -171,14 +171,14 @@ def day_rows(
     numbers = [slot for slot in range(-outside, slots + outside) if seed.random() < share]
     if presence in {"late", "gap"}:
         first, last = sorted((seed.randrange(slots + 1), seed.randrange(slots + 1)))
-        numbers = [slot for slot in range(slots) if (slot >= first if presence == "late" else not first <= slot < last)]
+        inside = range(slots)
+        numbers = [*inside[first:]] if presence == "late" else [*inside[:first], *inside[last:]]
     if presence == "listed":
         numbers = listed
     broken = 0.02 if draw(st.booleans()) else 0.0
     shift = draw(st.sampled_from([0, 0, 0, 0, 30 * SECOND_US])) if label == "1m" else 0
-    return [
-        priced(session.open_us + slot * length + (shift if seed.random() < 0.1 else 0), seed, broken) for slot in numbers
-    ]
+    starts = [session.open_us + slot * length + (shift if seed.random() < 0.1 else 0) for slot in numbers]
+    return [priced(start, seed, broken) for start in starts]
 
 
 def priced(start_us: int, seed: random.Random, broken: float = 0.0) -> RefBar:
@@ -211,7 +211,8 @@ def schedules(draw: st.DrawFn, time: TimeManager, sessions: list[date], symbols:
     names = st.sampled_from([*symbols, *symbols, UNKNOWN])
     entries = []
     for _ in range(draw(st.integers(0, 7))):
-        entry: Json = {"at": draw(st.sampled_from(moments)), draw(st.sampled_from(["add", "add", "remove"])): draw(names)}
+        action = draw(st.sampled_from(["add", "add", "remove"]))
+        entry: Json = {"at": draw(st.sampled_from(moments)), action: draw(names)}
         if "add" in entry and draw(st.integers(0, 3)) == 0:
             entry["streams"] = draw(st.sampled_from(STREAMS))
         entries.append(entry)

@@ -75,7 +75,10 @@ class MemoryBars:
                 starts.append(series[first:last])
                 columns.append(self._columns[symbol, length][1:, first:last])
         return BarBlock(
-            tuple(symbols), np.cumsum(counts), np.concatenate(starts), *map(np.copy, np.concatenate(columns, axis=1))
+            tuple(symbols),
+            np.cumsum(counts),
+            np.concatenate(starts),
+            *map(np.copy, np.concatenate(columns, axis=1)),
         )
 
     def known_intervals(self, symbols: Sequence[str]) -> dict[str, frozenset[str]]:
@@ -114,8 +117,8 @@ class EventLog:
 class MemoryDumps:
     """A recorder (:class:`~mismartera.session.ports.SessionRecorder`) that keeps the rows of ``--dump``.
 
-    ``tables`` maps (ISO date, symbol, interval) to rows: dicts of the dump's columns, ``timestamp`` in microseconds
-    of UTC, None where an indicator is not warm.
+    ``tables`` maps (ISO date, symbol, interval) to rows: dicts of the dump's columns, ``timestamp`` in
+    microseconds of UTC, None where an indicator is not warm.
     """
 
     def __init__(self) -> None:
