@@ -20,7 +20,16 @@ from mismartera import __version__
 from mismartera.cli.config_commands import schema, validate
 from mismartera.cli.data_commands import data
 from mismartera.cli.run_command import run
-from mismartera.cli.status import INTERRUPTED, PIPE_BROKEN, TERMINATED, Settings, Terminated, say
+from mismartera.cli.status import (
+    BAD_INPUT,
+    FAILED,
+    INTERRUPTED,
+    PIPE_BROKEN,
+    TERMINATED,
+    Settings,
+    Terminated,
+    say,
+)
 from mismartera.errors import ConfigError, MismarteraError, RunFailedError
 
 
@@ -42,18 +51,23 @@ cli.add_command(schema)
 def main(args: Sequence[str] | None = None) -> int:
     """Carry out a command line (by default the process's own) and return its exit status."""
     settings = Settings()
-    signal.signal(signal.SIGTERM, _terminate)
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         status = _invoke(list(sys.argv[1:] if args is None else args), settings)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is still buffered would fail again when the interpreter flushes it at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_BROKEN
+        status = PIPE_BROKEN
     except KeyboardInterrupt as error:
-        return _interrupted(error)
+        say("interrupted", *(f"  {note}" for note in getattr(error, "__notes__", ())))
+        status = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+    except SystemExit as error:  # ours never get here
+        say(f"error: SystemExit({error.code!r}) outside a run: does a strategy's module end the process?")
+        status = BAD_INPUT
     except Exception as error:  # noqa: BLE001  # the process's last line of defence: a message, never a traceback
-        return _explain(error, settings)
+        status = _explain(error, settings)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    _flush_or_discard()
     return status
 
 
@@ -75,28 +89,30 @@ def _explain(error: Exception, settings: Settings) -> int:
         traceback.print_exception(error)
     if isinstance(error, ConfigError):
         say(f"error: {error.source}:", *(f"  {problem}" for problem in error.problems))
-        return 2
+        return BAD_INPUT
     if isinstance(error, RunFailedError):
         say(f"error: the run failed: {error}")
-        return 1
+        return FAILED
     if isinstance(error, MismarteraError):
         say(f"error: {error}")
-        return 2
+        return BAD_INPUT
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         say(f"error: {where}{error.strerror or error}")
-        return 1
+        return FAILED
     say(
         f"error: a fault of mismartera itself: {type(error).__name__}: {error}",
         "  run the command again with --log-level DEBUG to see where",
     )
-    return 1
+    return FAILED
 
 
-def _interrupted(error: KeyboardInterrupt) -> int:
-    if not isinstance(error.__context__, KeyboardInterrupt):
-        say("interrupted")
-    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+def _flush_or_discard() -> None:
+    """What cannot be written now would fail again, with a traceback, when the interpreter ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  # the signature of a handler

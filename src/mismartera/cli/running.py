@@ -8,8 +8,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
+from contextlib import ExitStack, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from loguru import logger
 
 from mismartera.bars.instants import to_datetime
 from mismartera.cli.opening import open_store
-from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, Terminated, say
+from mismartera.cli.signals import StopSignals
+from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, say
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError
 from mismartera.report.dump import SessionDump
@@ -56,8 +56,7 @@ class _Run:
     figures: SymbolFigures
     events: EventLog | None
     failure: Exception | None = None
-    interrupt: KeyboardInterrupt | None = None
-    warnings: list[str] = field(default_factory=list)
+    signals: StopSignals = field(default_factory=StopSignals)
 
 
 def run_config(path: str, options: RunOptions) -> int:
@@ -104,12 +103,17 @@ def _build(config: SessionConfig, folder: Path, options: RunOptions) -> _Run:
 
 def _drive(run: _Run, progress: ProgressLine) -> None:
     """Start, wait for the end whatever it is, and close the files."""
-    with _stopped_by_signals(run), progress:
-        run.system.start()
-        while not run.system.wait(_POLL_SECONDS):
-            _show(run.system, progress)
-            if run.events is not None:
-                run.events.flush()
+    try:
+        with run.signals:
+            try:
+                with progress:
+                    _wait(run, progress)
+            finally:
+                run.system.stop()
+    except KeyboardInterrupt:  # the second signal: a callback may still be running
+        pass
+    except Exception as error:  # noqa: BLE001  # whatever ended the run is reported with its summary
+        run.failure = error
     if run.events is not None:
         try:
             run.events.close()
@@ -117,20 +121,16 @@ def _drive(run: _Run, progress: ProgressLine) -> None:
             run.failure = run.failure or error
 
 
-@contextmanager
-def _stopped_by_signals(run: _Run) -> Iterator[None]:
-    """Whatever ends the waiting, the engine has stopped when this block is left (after a second signal: perhaps
-    not).
-    """
-    try:
-        try:
-            yield
-        finally:
-            run.system.stop()
-    except KeyboardInterrupt as interrupt:
-        run.interrupt = interrupt
-    except Exception as error:  # noqa: BLE001  # whatever ended the run is reported with its summary
-        run.failure = error
+def _wait(run: _Run, progress: ProgressLine) -> None:
+    run.system.start()
+    while not run.system.wait(_POLL_SECONDS):
+        if run.signals.received is not None:
+            if is_terminal():
+                say("stopping after the present instant (again: at once)")
+            return
+        _show(run.system, progress)
+        if run.events is not None:
+            run.events.flush()
 
 
 def _show(system: SystemManager, progress: ProgressLine) -> None:
@@ -148,40 +148,56 @@ def _show(system: SystemManager, progress: ProgressLine) -> None:
 
 def _report(run: _Run, options: RunOptions) -> int:
     """Print the summary and, on stderr, how the run ended if not by itself; returns the exit status."""
+    status, messages = _ending(run, options)
+    try:
+        _print_summary(run, options)
+    except BrokenPipeError:  # Ctrl-C reaches whoever reads our output, too
+        if status == 0:
+            raise
+    finally:
+        if messages:
+            say(*messages)
+    return status
+
+
+def _print_summary(run: _Run, options: RunOptions) -> None:
     summary = run.system.summary()
     if options.as_json:
         sys.stdout.write(json.dumps(summary) + "\n")
     elif not options.quiet:
         print_summary(summary, run.figures, sys.stdout)
     sys.stdout.flush()
+
+
+def _ending(run: _Run, options: RunOptions) -> tuple[int, list[str]]:
+    """The exit status, and what to say of it."""
     if run.failure is not None:
-        return _report_failure(run.failure, options)
-    if run.interrupt is not None:
-        state = run.system.coordinator.progress()
-        now = run.system.get_time_manager().get_current_time()
-        say(f"interrupted at {now:%Y-%m-%d %H:%M:%S %Z}, in session {state.sessions_begun} of {state.sessions}")
-        return TERMINATED if isinstance(run.interrupt, Terminated) else INTERRUPTED
+        return FAILED, _failure_lines(run.failure, options)
+    if run.signals.received is not None:
+        state, time = run.system.coordinator.progress(), run.system.get_time_manager()
+        now = f"{time.get_current_time():%Y-%m-%d %H:%M:%S %Z}"
+        where = f"interrupted at {now}, in session {state.sessions_begun} of {state.sessions}"
+        left = " (a strategy's callback was still running)" if run.system.is_running() else ""
+        return TERMINATED if run.signals.is_terminate else INTERRUPTED, [where + left]
     if run.system.outcome is Outcome.INTERRUPTED:
-        return _report_exit(run.system.error)
-    return 0
+        return _strategy_exit(run.system.error)
+    return 0, []
 
 
-def _report_failure(error: Exception, options: RunOptions) -> int:
+def _failure_lines(error: Exception, options: RunOptions) -> list[str]:
+    shown = str(error) if isinstance(error, MismarteraError) else f"{type(error).__name__}: {error}"
+    lines = [f"error: the run failed: {shown}"]
     if options.log_level == "DEBUG":
-        traceback.print_exception(error)
-    if isinstance(error, MismarteraError):
-        say(f"error: the run failed: {error}")
-    else:
-        say(f"error: the run failed: {type(error).__name__}: {error}", "  --log-level DEBUG shows where")
-    return FAILED
+        lines += "".join(traceback.format_exception(error)).splitlines()
+    elif not isinstance(error, MismarteraError):
+        lines.append("  run it again with --log-level DEBUG to see where")
+    return lines
 
 
-def _report_exit(error: BaseException | None) -> int:
+def _strategy_exit(error: BaseException | None) -> tuple[int, list[str]]:
     """A strategy ended the run: its SystemExit means here what it means in a Python script."""
     if not isinstance(error, SystemExit):
-        say("interrupted by a strategy")
-        return INTERRUPTED
+        return INTERRUPTED, ["interrupted by a strategy"]
     if error.code is None or isinstance(error.code, int):
-        return int(error.code or 0)
-    say(f"a strategy ended the run: {error.code}")
-    return FAILED
+        return int(error.code or 0), []
+    return FAILED, [f"a strategy ended the run: {error.code}"]

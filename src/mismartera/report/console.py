@@ -15,7 +15,11 @@ def make_console(stream: TextIO) -> Console:
     """A console on ``stream``: the terminal's width there, plain text of 120 columns in a pipe or file."""
     from rich.console import Console
 
-    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    class _Console(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # noqa: PLE0704  # Rich would end the process; main() knows better
+
+    console = _Console(file=stream, highlight=False, emoji=False, markup=False)
     if not console.is_terminal:
         console.width = _PIPED_WIDTH
     return console
@@ -26,9 +30,12 @@ def make_table(*columns: str, left: int = 1) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="bold")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index < left else "right", overflow="fold")
+        is_first = index == 0  # the one that gives way where a terminal is narrow
+        table.add_column(
+            column, justify="left" if index < left else "right", no_wrap=not is_first, overflow="fold"
+        )
     return table
 
 

@@ -9,7 +9,6 @@ run that this one does not write stay as they are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,12 +20,9 @@ from mismartera.session.ports import Reads
 if TYPE_CHECKING:  # heavy, and only needed when a session is written
     import polars as pl
 
-_WRITERS = 4
-"""A file is mostly waiting for the disk, and Polars works outside the interpreter's lock."""
-
 
 class SessionDump:
-    """A recorder that writes each session's bars below ``folder``. A failing write ends the run (RunFailedError)."""
+    """A recorder that writes each session's bars below ``folder``. A failing write raises RunFailedError."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -49,17 +45,13 @@ class SessionDump:
     ) -> None:
         """Write the session of ``day``."""
         try:
-            with ThreadPoolExecutor(_WRITERS) as pool:
-                writes = []
-                for symbol in symbols:
-                    folder = self._folder / day.isoformat() / encode_symbol(symbol)
-                    folder.mkdir(parents=True, exist_ok=True)
-                    for interval in intervals[symbol]:
-                        bars = data.get_bars(symbol, interval, internal=True)
-                        assert bars is not None, f"{symbol} is loaded and {interval} was requested"
-                        writes.append(pool.submit(_write, folder, interval, bars))
-                for write in writes:
-                    write.result()
+            for symbol in symbols:  # one after the other: Polars spreads a file over its own threads
+                folder = self._folder / day.isoformat() / encode_symbol(symbol)
+                folder.mkdir(parents=True, exist_ok=True)
+                for interval in intervals[symbol]:
+                    bars = data.get_bars(symbol, interval, internal=True)
+                    assert bars is not None, f"{symbol} is loaded and {interval} was requested"
+                    _write(folder, interval, bars)
         except OSError as error:
             reason = error.strerror or str(error)
             raise RunFailedError(f"the dump of {day} cannot be written to {self._folder}: {reason}") from error
@@ -73,7 +65,7 @@ def to_frame(bars: Bars) -> pl.DataFrame:
         "open": bars.open, "high": bars.high, "low": bars.low, "close": bars.close, "volume": bars.volume,
         "bar_count": bars.bar_count,
     }  # fmt: skip
-    start = pl.Series("timestamp", bars.start_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    start = pl.Series("timestamp", bars.start_us).cast(pl.Datetime("us", "UTC"))
     indicators = [
         pl.Series(name, bars.indicator(name), dtype=pl.Float64, nan_to_null=True) for name in bars.indicator_names
     ]

@@ -15,6 +15,9 @@ from contextlib import suppress
 from functools import lru_cache
 from io import BufferedWriter, FileIO
 from pathlib import Path
+from typing import cast
+
+import msgspec
 
 from mismartera.bars import Bar
 from mismartera.bars.instants import SECOND_US, to_iso
@@ -22,6 +25,30 @@ from mismartera.errors import RunFailedError, UsageError
 from mismartera.session.ports import Field
 
 _BUFFER_BYTES = 1 << 18
+
+
+_PLAIN_MIN, _PLAIN_MAX = 1e-4, 1e16
+"""Python writes doubles below and from here on with an exponent."""
+
+
+class _BarLine(msgspec.Struct, gc=False):
+    """A ``bar`` event, its keys in order."""
+
+    bar_count: int
+    close: float
+    end: str
+    event: str
+    generation: int
+    high: float
+    interval: str
+    lag_seconds: float
+    low: float
+    open: float
+    seq: int
+    start: str
+    symbol: str
+    time: str
+    volume: float
 
 
 class EventLog:
@@ -55,21 +82,23 @@ class EventLog:
 
     def bar(self, bar: Bar) -> None:
         """Write a bar."""
-        # The hot line: formatted by hand, in the order and form of json.dumps, of which a test makes sure.
-        total = bar.open + bar.high + bar.low + bar.close + bar.volume
-        if total - total != 0.0:  # not finite: rare, and nothing that repr could write
+        # The hot path: made by msgspec, whose bytes are those of json.dumps for numbers that need no exponent.
+        if not (
+            bar.low >= _PLAIN_MIN
+            and bar.high < _PLAIN_MAX
+            and (_PLAIN_MIN <= bar.volume < _PLAIN_MAX or bar.volume == 0.0)
+            and (bar.lag_seconds == 0.0 or bar.lag_seconds >= _PLAIN_MIN)
+        ):
             self._slow_bar(bar)
             return
         if bar.end_us != self._end_us or bar.lag_seconds != self._lag_seconds:
             self._stamp(bar)
-        self._seq += 1
-        self._write(
-            f'{{"bar_count":{bar.bar_count},"close":{bar.close!r},"end":"{self._end}","event":"bar",'
-            f'"generation":{bar.info.generation},"high":{bar.high!r},"interval":{_quoted(bar.interval)},'
-            f'"lag_seconds":{bar.lag_seconds!r},"low":{bar.low!r},"open":{bar.open!r},"seq":{self._seq},'
-            f'"start":"{_iso(bar.start_us)}","symbol":{_quoted(bar.symbol)},"time":"{self._time}",'
-            f'"volume":{bar.volume!r}}}\n'
-        )
+        self._seq = seq = self._seq + 1
+        line = _BarLine(
+            bar.bar_count, bar.close, self._end, "bar", bar.info.generation, bar.high, bar.interval,
+            bar.lag_seconds, bar.low, bar.open, seq, _iso(bar.start_us), bar.symbol, self._time, bar.volume,
+        )  # fmt: skip
+        self._write(_encode_lines((line,)))
 
     def flush(self) -> None:
         """Let readers of the file see what was written so far."""
@@ -88,12 +117,12 @@ class EventLog:
             except OSError as error:
                 raise self._failed(file, error) from error
 
-    def _write(self, line: str) -> None:
+    def _write(self, line: bytes) -> None:
         file = self._file
         if file is None:
             return
         try:
-            file.write(line.encode("ascii"))
+            file.write(line)
         except OSError as error:
             raise self._failed(file, error) from error
 
@@ -124,17 +153,25 @@ def bar_fields(bar: Bar) -> dict[str, Field]:
     }  # fmt: skip
 
 
-def event_line(fields: Mapping[str, Field]) -> str:
+def event_line(fields: Mapping[str, Field]) -> bytes:
     """One line of the log. TypeError for a value that is neither text, number, bool nor None."""
-    plain = {key: _plain(value) for key, value in fields.items()}
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"
+    try:
+        line = _to_json(fields)
+    except ValueError:  # a number that is not finite
+        line = _to_json({key: _finite(value) for key, value in fields.items()})
+    return (line + "\n").encode("ascii")
 
 
-def _plain(value: Field) -> Field:
-    item = getattr(value, "item", None)  # a strategy may emit a NumPy scalar, which JSON does not know
-    if item is not None:
-        value = item()
+def _finite(value: Field) -> Field:
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _scalar(value: object) -> Field:
+    """A strategy may emit a NumPy scalar, which JSON does not know."""
+    item = getattr(value, "item", None)
+    if item is None:
+        raise TypeError(f"an event holds text, numbers, true, false and null: found {type(value).__name__}")
+    return cast("Field", item())
 
 
 def _clock_us(bar: Bar) -> int:
@@ -146,4 +183,5 @@ def _reason(error: OSError) -> str:
 
 
 _iso = lru_cache(maxsize=4096)(to_iso)
-_quoted = lru_cache(maxsize=8192)(json.dumps)
+_to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_scalar).encode
+_encode_lines = msgspec.json.Encoder().encode_lines

@@ -20,7 +20,7 @@ def import_figures(report: ImportReport) -> dict[str, Any]:
 
 
 def print_import(report: ImportReport, stream: TextIO) -> None:
-    """Print the counts, why rows were rejected with examples, and what was concluded. Failed files are not shown."""
+    """Print the counts, why rows were rejected, and what was concluded. Failed files are not shown."""
     console = make_console(stream)
     table = make_table("files", "rows", "accepted", "duplicate", "revised", "rejected", "store version", left=0)
     counts = (report.files, report.rows, report.accepted, report.duplicate, report.revised, report.rejected)

@@ -1,4 +1,4 @@
-"""Progress bars on a terminal: of a run and of an import. They are fed by whoever waits; nothing here has a clock."""
+"""Progress bars on a terminal: of a run, of an import. Whoever waits feeds them; nothing here has a clock."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def print_listing(rows: Sequence[ListingRow], version: int, stream: TextIO) -> N
     console = make_console(stream)
     table = make_table("symbol", "interval", "first (UTC)", "last (UTC)", "bars", "days", "", left=2)
     for row in rows:
-        first, last = (f"{to_datetime(us):%Y-%m-%d %H:%M}" for us in (row.first_us, row.last_us))
+        first, last = (f"{to_datetime(us):%Y-%m-%d}" for us in (row.first_us, row.last_us))
         mark = "generated" if row.generated else ""
         table.add_row(row.symbol, row.interval, first, last, f"{row.bars:,}", f"{row.days:,}", mark)
     if rows:
@@ -50,14 +50,12 @@ def check_figures(check: StoreCheck, calendar: str, version: int) -> dict[str, A
 def print_check(check: StoreCheck, stream: TextIO) -> None:
     """Print a line per symbol, date and interval, and the days without any bar."""
     console = make_console(stream)
-    table = make_table(
-        "symbol", "interval", "date", "present", "expected", "quality", "gaps", "outside", "", left=3
-    )
+    table = make_table("symbol", "interval", "date", "present", "expected", "quality", "gaps", "outside", left=3)
     for row in check.rows:
         table.add_row(
             row.symbol, row.interval, row.date.isoformat(), f"{row.present:,}", f"{row.expected:,}",
-            percent(row.present, row.expected), f"{len(row.gaps):,}", f"{row.out_of_hours:,}",
-            "closed" if row.closed else "",
+            "closed" if row.closed else percent(row.present, row.expected), f"{len(row.gaps):,}",
+            f"{row.out_of_hours:,}",
         )  # fmt: skip
     if check.rows:
         console.print(table)
