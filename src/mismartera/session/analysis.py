@@ -103,6 +103,13 @@ class AnalysisEngine:
             if run.overrides(callback):
                 self.call(run, partial(getattr(run.strategy, callback), *args))
 
+    def notify_of(self, symbol: str, generation: int, callback: str, *args: object) -> None:
+        """The same about one stay of ``symbol``: ends where a fence cuts it off."""
+        for run in self.runs:
+            self._delivery.acknowledge()
+            if run.overrides(callback) and not self._delivery.is_fenced(symbol, generation):
+                self.call(run, partial(getattr(run.strategy, callback), *args))
+
     def call(self, run: StrategyRun, fn: Callable[[], object]) -> None:
         """Run a piece of a strategy's code, isolated."""
         try:

@@ -10,13 +10,13 @@ import datetime as dt
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from mismartera.bars import check_symbol, parse_interval
+from mismartera.bars import check_symbol
 from mismartera.bars.instants import to_iso
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError, RunFailedError, UsageError
 from mismartera.session.parts import SessionParts
 from mismartera.session.quality import Quality
-from mismartera.session.reader import Streams
+from mismartera.session.reader import Streams, parse_streams
 from mismartera.session.series import SeriesBlock
 from mismartera.session.symbols import Member, SymbolState, in_rank_order
 from mismartera.timing import TimeManager, TradingSession
@@ -47,9 +47,9 @@ class SessionCoordinator:
         self._base_config = config
         self._parts = parts
         self.dates = tuple(dates)
-        self._streams: Streams = tuple(parse_interval(label) for label in config.session_data_config.streams)
+        self._streams: Streams = parse_streams(config.session_data_config.streams)
         self._session: TradingSession | None = None
-        self._is_open = False
+        self._is_started = self._is_open = False
         self._arriving: list[tuple[Member, str]] = []
         self.time: TimeManager = parts.time
         self.session_data = parts.session_data
@@ -72,11 +72,13 @@ class SessionCoordinator:
         after the run's end.
         """
         check_symbol(symbol)
-        own = None if streams is None else _streams(streams)
+        own = None if streams is None else parse_streams(streams)
         with self._parts.registry.changed:
+            self._parts.inbox.check_room()
             member = self._parts.registry.add(symbol, own)
             if member is None:
                 return False
+            self._parts.state.own_streams[symbol] = own or ()
             self._parts.inbox.post(lambda: self._arriving_now(member))
             return True
 
@@ -89,6 +91,7 @@ class SessionCoordinator:
         """
         parts = self._parts
         with parts.registry.changed:
+            parts.inbox.check_room()
             member = parts.registry.remove(symbol)
             if member is None:
                 return False
@@ -159,14 +162,8 @@ class SessionCoordinator:
         streamed, derived = tally.bars_streamed, tally.derived_bars
         if self._is_open:
             streamed, derived = streamed + tape.base_shown, derived + tape.derived_shown
-        return Progress(
-            tally.sessions,
-            len(self.dates),
-            self.time.now_us(),
-            streamed,
-            self._parts.streamer.bars_delivered,
-            derived,
-        )
+        delivered = self._parts.streamer.bars_delivered
+        return Progress(tally.sessions, len(self.dates), self.time.now_us(), streamed, delivered, derived)
 
     # The run: on the engine's thread
 
@@ -184,10 +181,12 @@ class SessionCoordinator:
             try:
                 if self._is_open:
                     self._close("stopped")
-                self._notify("on_stop")
+                if self._is_started:
+                    self._notify("on_stop")
             finally:
                 parts.registry.end()
                 parts.inbox.end()
+                parts.delivery.unbind_thread()
 
     def _run_session(self, session: TradingSession) -> bool:
         """One session; False if the run was stopped."""
@@ -220,12 +219,13 @@ class SessionCoordinator:
         loading = parts.loader.load(parts.registry.members(*_DESIRED), session)
         parts.streamer.begin([loading.lane] if loading.lane else [])
         if first:
+            self._is_started = True
             self._notify("on_start")
         self._is_open = True
         self.publisher.publish("session_opened", date=session.date.isoformat())
         self._notify("on_session_open")
         for member, reason in arriving:
-            self.publisher.publish("symbol_pending", symbol=member.symbol, reason=reason)
+            self._announce(member, reason)
         reasons = {member.symbol: reason for member, reason in loading.failed}
         for member in in_rank_order([*loading.members, *(member for member, _ in loading.failed)]):
             if member.symbol in reasons:
@@ -299,7 +299,7 @@ class SessionCoordinator:
         left.
         """
         self._take_commands()
-        while self._arriving:
+        while self._arriving and not self._parts.inbox.stopping:
             self._join([member for member, _ in self._take_arriving()])
             self._take_commands()
 
@@ -332,7 +332,11 @@ class SessionCoordinator:
     def _arriving_now(self, member: Member) -> None:
         self._arriving.append((member, "added"))
         if self._is_open:
-            self.publisher.publish("symbol_pending", symbol=member.symbol, reason="added")
+            self._announce(member, "added")
+
+    def _announce(self, member: Member, reason: str) -> None:
+        member.announced = True
+        self.publisher.publish("symbol_pending", symbol=member.symbol, reason=reason)
 
     def _take_arriving(self) -> list[tuple[Member, str]]:
         arriving, self._arriving = self._arriving, []
@@ -363,8 +367,9 @@ class SessionCoordinator:
             parts.tally.add(member, self._session.date, parts.quality, self.time.now_us(), whole_day=False)
         parts.quality.forget(symbol)
         parts.streamer.drop(symbol)
-        self.publisher.publish("symbol_removed", symbol=symbol, reason="removed")
-        self._notify("on_symbol_removed", symbol)
+        if member.announced:
+            self.publisher.publish("symbol_removed", symbol=symbol, reason="removed")
+            self._notify("on_symbol_removed", symbol)
 
     def _streams_of(self, symbol: str) -> Streams | None:
         member = self._parts.registry.get(symbol)
@@ -385,11 +390,3 @@ class SessionCoordinator:
     def _notify(self, callback: str, *args: object) -> None:
         with self._parts.delivery.running():
             self._parts.analysis.notify(callback, *args)
-
-
-def _streams(labels: Collection[str]) -> Streams:
-    """The streams of one symbol; ValueError for none, a repeated one, or one that is no interval."""
-    streams = tuple(parse_interval(label) for label in labels)
-    if not streams or len(set(streams)) < len(streams):
-        raise ValueError(f"streams {list(labels)} are empty or repeat an interval: name each interval once")
-    return streams

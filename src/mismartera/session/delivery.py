@@ -63,6 +63,10 @@ class Delivery:
         """The calling thread is the engine's."""
         self._engine_thread = threading.get_ident()
 
+    def unbind_thread(self) -> None:
+        """The engine's thread ends; another one may be given its identity."""
+        self._engine_thread = None
+
     def purged(self, fences: int) -> None:
         """The tape holds nothing of the first ``fences`` fenced symbols any more."""
         self._purged = fences

@@ -28,15 +28,20 @@ class Inbox:
         self._holding = False
         self._over = False
 
+    def check_room(self) -> None:
+        """UsageError if so many commands wait that another one must not be posted."""
+        if len(self._commands) >= COMMANDS_MAX:
+            raise UsageError(
+                f"{COMMANDS_MAX} commands are waiting for the engine: let it go on before sending more"
+            )
+
     def post(self, command: Command) -> None:
-        """Let the engine run ``command`` between two instants, after those that wait. UsageError if too many
-        do.
+        """Let the engine run ``command`` between two instants, after those that wait.
+
+        Whoever posts has asked :meth:`check_room` before it changed anything; UsageError if there is none.
         """
         with self._changed:
-            if len(self._commands) >= COMMANDS_MAX:
-                raise UsageError(
-                    f"{COMMANDS_MAX} commands are waiting for the engine: let it go on before sending more"
-                )
+            self.check_room()
             self._commands.append(command)
             self._wake()
 
@@ -74,7 +79,8 @@ class Inbox:
     def wait(self, seconds: float | None) -> bool:
         """The engine's side: sleep until something wants attention (True) or ``seconds`` have passed (False)."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.attention, seconds)
+            bounded = None if seconds is None else min(seconds, threading.TIMEOUT_MAX)
+            return self._changed.wait_for(lambda: self.attention, bounded)
 
     def must_hold(self) -> bool:
         """The engine's side: a pause is asked for, and no stop."""

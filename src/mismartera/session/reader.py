@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from mismartera.bars import BASE_INTERVALS, Interval
+from mismartera.bars import BASE_INTERVALS, Interval, parse_interval
 from mismartera.session.door import Admitted, Territory, admit, territory
 from mismartera.session.ports import BarSource
 from mismartera.timing import TimeManager, TradingSession
 
 Streams = tuple[Interval, ...]
+
+
+def parse_streams(labels: Collection[str]) -> Streams:
+    """The intervals that ``labels`` name; ValueError for none, a repeated one, or one that is no interval."""
+    streams = tuple(parse_interval(label) for label in labels)
+    if not streams or len(set(streams)) < len(streams):
+        raise ValueError(f"streams {list(labels)} are empty or repeat an interval: name each interval once")
+    return streams
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -62,7 +62,8 @@ class SessionState:
 
     ``active``: strategies are notified. ``readable``: external reads are answered. ``behind_us``: symbols that
     are being shown their backlog are visible only this far. ``paused_us``: where the clock stands in a pause.
-    ``inactive``: symbols withheld by ``catchup_scope: "symbol"``.
+    ``inactive``: symbols withheld by ``catchup_scope: "symbol"``. ``intervals``: the session's streams, and
+    ``own_streams`` what was asked for symbols of their own, kept after they left.
     """
 
     def __init__(self) -> None:
@@ -76,6 +77,7 @@ class SessionState:
         self.inactive: frozenset[str] = frozenset()
         self.symbols: dict[str, SymbolData] = {}
         self.intervals: tuple[Interval, ...] = ()
+        self.own_streams: dict[str, tuple[Interval, ...]] = {}
 
     def clear(self, watermark_us: int) -> None:
         """Forget the session's bars; the next one begins at ``watermark_us``, and is not readable until active."""
@@ -98,6 +100,20 @@ class SessionState:
             self.inactive -= {symbol}
             return self.symbols.pop(symbol, None) is not None
 
+    def withhold(self, symbol: str) -> int | None:
+        """Answer no more reads of ``symbol``; its generation, or None if it is withheld already or gone."""
+        with self.lock:
+            data = self.symbols.get(symbol)
+            if data is None or symbol in self.inactive:
+                return None
+            self.inactive |= {symbol}
+            return data.info.generation
+
+    def release(self, symbol: str) -> None:
+        """Answer reads of ``symbol`` again."""
+        with self.lock:
+            self.inactive -= {symbol}
+
     def visible_us(self, symbol: str) -> int:
         """Bars of ``symbol`` that end by this instant are visible.
 
@@ -114,8 +130,8 @@ class SessionState:
         """
         interval = parse_interval(label)
         data = self.symbols.get(symbol)
-        requested = data.is_public(interval) if data else not self.intervals or interval in self.intervals
-        if not requested:
+        asked = (*self.intervals, *self.own_streams.get(symbol, ()))
+        if not (data.is_public(interval) if data else not asked or interval in asked):
             raise ValueError(
                 f"{label} bars of {symbol} were not requested; the session's streams are "
                 f"{', '.join(map(str, self.intervals)) or 'none'}"

@@ -126,9 +126,9 @@ class Streamer:
         if self._by_symbol:
             first = tape.position
             for symbol, end_us in tape.oldest_by_symbol(first, tape.due(fresh_us - 1)).items():
-                if symbol not in self._state.inactive:
-                    self._state.inactive |= {symbol}
-                    self._tell_symbol("symbol_deactivated", "lag", now_us - end_us, symbol)
+                generation = self._state.withhold(symbol)
+                if generation is not None:  # not withheld yet, nor removed by another symbol's callback
+                    self._tell_symbol("symbol_deactivated", "lag", now_us - end_us, symbol, generation)
         elif self._gate.active:
             head = tape.head(tape.position)
             self._deactivate("lag", now_us - head.end_us, head.symbol)
@@ -149,9 +149,9 @@ class Streamer:
         for member in in_rank_order(waiting):
             symbol = member.symbol
             if symbol in self._state.inactive:
-                self._state.inactive -= {symbol}
+                self._state.release(symbol)
                 lag_us = now_us - oldest.get(symbol, now_us)
-                self._tell_symbol("symbol_activated", "caught_up", lag_us, symbol)
+                self._tell_symbol("symbol_activated", "caught_up", lag_us, symbol, member.generation)
             if joining.get(symbol) is member:
                 self.loaded(member)
         if self._state.behind_us:
@@ -165,8 +165,7 @@ class Streamer:
                 return
             data.loaded = True
         self._publisher.publish("symbol_loaded", symbol=member.symbol, reason="caught_up")
-        if not self._delivery.is_fenced(member.symbol, member.generation):
-            self._analysis.notify("on_symbol_loaded", member.symbol)
+        self._analysis.notify_of(member.symbol, member.generation, "on_symbol_loaded", member.symbol)
 
     def _activate(self, reason: str, lag_us: int, symbol: str | None) -> None:
         self._gate.move(GateState.ACTIVE)
@@ -197,9 +196,10 @@ class Streamer:
             before = self._gate.move(GateState.CLOSED)
             self._publisher.publish("session_state", **{"from": before, "to": GateState.CLOSED, "reason": reason})
 
-    def _tell_symbol(self, event: str, reason: str, lag_us: int, symbol: str) -> None:
+    def _tell_symbol(self, event: str, reason: str, lag_us: int, symbol: str, generation: int) -> None:
         self._publisher.publish(event, reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol)
-        self._analysis.notify("on_symbol_active", symbol, event == "symbol_activated", reason)
+        active = event == "symbol_activated"
+        self._analysis.notify_of(symbol, generation, "on_symbol_active", symbol, active, reason)
 
     def _pin(self, end_us: int) -> None:
         """Joining symbols are visible up to ``end_us``: their backlog is shown end by end."""

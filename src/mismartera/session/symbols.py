@@ -23,7 +23,7 @@ class SymbolState(StrEnum):
 @dataclass(slots=True)
 class Member:
     """A symbol's stay in the run. A removed and added symbol is a new member of the next generation, ranking
-    last.
+    last. ``announced``: it was published as pending; of one that was not, no removal is told either.
     """
 
     symbol: str
@@ -32,6 +32,7 @@ class Member:
     streams: Streams | None
     state: SymbolState = SymbolState.PENDING
     reason: str = ""
+    announced: bool = False
 
 
 class SymbolRegistry:

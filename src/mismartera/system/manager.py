@@ -98,13 +98,8 @@ class SystemManager:
 
     def start(self) -> None:
         """Begin the run on its own thread; returns at once. UsageError if it was started before."""
-        with self._lock:
-            if self._thread is not None:
-                raise UsageError("a system runs once: make a new SystemManager for another run")
-            self._outcome = Outcome.RUNNING
-            self._started_seconds = self._time.monotonic()
-            self._thread = threading.Thread(target=self._run, name="mismartera-engine", daemon=True)
-        self._thread.start()
+        if not self._start():
+            raise UsageError("a system runs once: make a new SystemManager for another run")
 
     def run(self) -> None:
         """Start, and wait for the end."""
@@ -167,15 +162,16 @@ class SystemManager:
 
         self.coordinator.agenda.add(self._next_us(time), stand, last=True)
         inbox.resume()
-        if self._thread is None:
-            self.start()
+        self._start()
         return inbox.wait_holding(None, reached.is_set)
 
     def stop(self) -> None:
         """End the run after the present instant and wait for it (from a callback: return at once). Idempotent."""
         self.coordinator.inbox.stop()
-        if self._thread is not None and not self._on_engine_thread():
-            self._thread.join()
+        with self._lock:  # not between the making of the thread and its start
+            thread = self._thread
+        if thread is not None and not self._on_engine_thread():
+            thread.join()
 
     def summary(self) -> Summary:
         """The figures of the run so far; see the documentation of the command line for its keys."""
@@ -187,6 +183,17 @@ class SystemManager:
             return to_us(time)
         first_us = self._time.get_trading_session(self.coordinator.dates[0]).open_us
         return self._time.next_time_of_day_us(max(self._time.now_us(), first_us - 1), time)
+
+    def _start(self) -> bool:
+        """Begin the run; False if it was begun before."""
+        with self._lock:
+            if self._thread is not None:
+                return False
+            self._outcome = Outcome.RUNNING
+            self._started_seconds = self._time.monotonic()
+            self._thread = threading.Thread(target=self._run, name="mismartera-engine", daemon=True)
+            self._thread.start()
+            return True
 
     def _on_engine_thread(self) -> bool:
         return threading.current_thread() is self._thread
