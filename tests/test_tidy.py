@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from tests import style
 from tests.sources import FOLDERS, ROOT, Complaints, Source, read
 
-FILE_LINES_GOAL, FILE_LINES_MAX, FUNCTION_LINES_MAX = 300, 500, 60
+FILE_LINES_GOAL, FILE_LINES_MAX = 300, 500
 FILES_OVER_THE_GOAL = {
     "src/mismartera/session/coordinator.py": 395,
     "tests/unit/catalog/test_importer.py": 304,
     "tests/unit/catalog/test_store_faults.py": 304,
 }
 """Lines of the files that are longer than they should be. Numbers here go down, and lines go away."""
-
-WALL_CLOCK = {
-    "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today",
-    "time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter",
-    "time.perf_counter_ns", "time.localtime", "time.gmtime", "time.ctime",
-}  # fmt: skip
-SLEEP = {"time.sleep", "asyncio.sleep", "threading.Timer"}
-CONTAINERS = {"list", "dict", "set", "bytearray", "defaultdict", "deque", "Counter", "OrderedDict"}
-MUTATORS = {
-    "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "insert",
-    "intersection_update", "pop", "popitem", "popleft", "remove", "reverse", "setdefault", "sort", "update",
-}  # fmt: skip
-LAZY = {
-    "exchange_calendars": "imports pandas",
-    "loguru": "only a command that runs writes a log",
-    "pandas": "half a second, and not always installed",
-    "polars": "a fifth of a second, which reading a configuration must not pay for",
-    "rich": "60 ms, which only what prints pays",
-    "talib": "imports pandas",
-    "mismartera.bars": "brings NumPy along, a tenth of a second",
-    "mismartera.catalog": "brings Polars and Delta Lake along, which help texts need not wait for",
-    "mismartera.system": "brings the whole engine along, which help texts need not wait for",
-}
-"""What may be imported inside a function, and why; any other such import gives its reason beside it."""
 
 MACHINE_WORDS = ("/" + "work/", "/" + "root/", "/" + "home/", "TO" + "DO", "FIX" + "ME", str(ROOT) + "/")
 STATUS_FILE = re.compile(r"(COMPLETE|STATUS|PROGRESS|SUMMARY|PLAN)\.md$", re.IGNORECASE)
@@ -76,151 +53,76 @@ def test_the_table_of_long_files_only_shrinks() -> None:
 
 
 def test_no_function_is_too_long() -> None:
-    def rule(source: Source) -> Complaints:
-        for node in source.functions:
-            size = (node.end_lineno or node.lineno) - node.lineno + 1
-            if size > FUNCTION_LINES_MAX:
-                yield node.lineno, f"{node.name} has {size} lines, at most {FUNCTION_LINES_MAX}"
-
-    require(ALL, rule)
+    require(ALL, style.long_functions)
 
 
 def test_only_timing_reads_the_wall_clock() -> None:
-    def rule(source: Source) -> Complaints:
-        for node in source.nodes:
-            if isinstance(node, ast.Attribute | ast.Name) and (name := source.meaning(node)) in WALL_CLOCK:
-                yield node.lineno, f"{name}: ask the TimeManager"
-
     free = ("src/mismartera/timing/", "benchmarks/")
-    require([source for source in ALL if not source.name.startswith(free)], rule)
+    require([source for source in ALL if not source.name.startswith(free)], style.wall_clock)
 
 
 def test_nobody_sleeps() -> None:
-    def rule(source: Source) -> Complaints:
-        for node in source.nodes:
-            if isinstance(node, ast.Call) and source.meaning(node.func) in SLEEP:
-                yield node.lineno, f"{source.meaning(node.func)}: wait for a condition"
-
-    require(ALL, rule)
+    require(ALL, style.sleeps)
 
 
 def test_an_import_inside_a_function_says_why() -> None:
-    def rule(source: Source) -> Complaints:
-        for function in source.functions:
-            for node in ast.walk(function):
-                if not isinstance(node, ast.Import | ast.ImportFrom) or source.has_comment(node.lineno):
-                    continue
-                modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
-                if not all(module.startswith(tuple(LAZY)) for module in modules):
-                    yield node.lineno, f"import inside {function.name} without a comment that gives the reason"
-
-    require(PRODUCT, rule)
+    require(PRODUCT, style.unexplained_imports)
 
 
 def test_a_broad_except_raises_again_or_says_why() -> None:
-    def rule(source: Source) -> Complaints:
-        for node in source.nodes:
-            if not isinstance(node, ast.ExceptHandler):
-                continue
-            broad = node.type is None or getattr(node.type, "id", "") in {"Exception", "BaseException"}
-            raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
-            reason = re.search(r"# noqa: BLE001 +# \w+", source.lines[node.lineno - 1])
-            if broad and not raises and not reason:
-                yield node.lineno, "broad except without `# noqa: BLE001  # the reason`"
-
-    require(ALL, rule)
+    require(ALL, style.broad_excepts)
 
 
 def test_modules_of_the_product_hold_no_state() -> None:
-    def rule(source: Source) -> Complaints:
-        constants = set()
-        for statement in source.tree.body:
-            for name in _containers(statement):
-                constants.add(name)
-                if not re.fullmatch(r"_?[A-Z][A-Z0-9_]*|__all__", name):
-                    yield statement.lineno, f"{name}: a container in a module is a constant, named like one"
-        for node in source.nodes:
-            if isinstance(node, ast.Global):
-                yield node.lineno, f"global {', '.join(node.names)}"
-            elif (changed := _changed(node)) in constants:
-                yield getattr(node, "lineno", 0), f"{changed} is changed after it was made"
-
-    require(PRODUCT, rule)
-
-
-def _containers(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement of a module binds to a list, dict, set or the like."""
-    if not isinstance(statement, ast.Assign | ast.AnnAssign):
-        return
-    value = statement.value
-    literal = isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp)
-    called = (
-        isinstance(value, ast.Call) and getattr(value.func, "id", getattr(value.func, "attr", "")) in CONTAINERS
-    )
-    if literal or called:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        yield from (target.id for target in targets if isinstance(target, ast.Name))
-
-
-def _changed(node: ast.AST) -> str | None:
-    """The name whose object a node changes in place: ``X[k] = v``, ``del X[k]``, ``X.append(v)``."""
-    changed: ast.AST | None = None
-    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-        changed = node.value
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
-        changed = node.func.value
-    return changed.id if isinstance(changed, ast.Name) else None
+    require(PRODUCT, style.module_state)
 
 
 def test_output_never_depends_on_the_order_of_a_set() -> None:
-    def is_set(node: ast.AST) -> bool:
-        called = isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"set", "frozenset"}
-        return called or isinstance(node, ast.Set | ast.SetComp)
-
-    def ordered(node: ast.AST) -> ast.AST | None:
-        """What a node goes through in an order that shows."""
-        if isinstance(node, ast.For):
-            return node.iter
-        if isinstance(node, ast.ListComp | ast.DictComp):
-            return node.generators[0].iter
-        if isinstance(node, ast.Call) and len(node.args) == 1:
-            function = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            return node.args[0] if function in {"list", "tuple", "enumerate", "iter", "join"} else None
-        return None
-
-    def rule(source: Source) -> Complaints:
-        for node in source.nodes:
-            if (through := ordered(node)) is not None and is_set(through):
-                yield getattr(node, "lineno", 0), "goes through a set: sort it first"
-
-    require(PRODUCT, rule)
+    require(PRODUCT, style.set_order)
 
 
 def test_every_test_asserts_something() -> None:
-    def asserts(source: Source, node: ast.AST, seen: frozenset[str]) -> bool:
-        """Holds it an assertion, an expected exception, a checked process, or a helper that does?"""
-        helpers = {function.name: function for function in source.functions}
-        for inner in ast.walk(node):
-            expected = source.meaning(inner) in {"pytest.raises", "pytest.warns", "pytest.fail"}
-            checked = (
-                isinstance(inner, ast.keyword) and inner.arg == "check" and ast.unparse(inner.value) == "True"
-            )
-            if isinstance(inner, ast.Assert) or expected or checked:
-                return True
-            if isinstance(inner, ast.Call):
-                name = getattr(inner.func, "id", getattr(inner.func, "attr", ""))
-                if re.match(r"_?(assert|check|require|verify|run_state_machine)", name) and name not in helpers:
-                    return True
-                if name in helpers and name not in seen and asserts(source, helpers[name], seen | {name}):
-                    return True
-        return False
+    require(TESTS, style.empty_tests)
 
-    def rule(source: Source) -> Complaints:
-        for function in source.functions:
-            if function.name.startswith("test_") and not asserts(source, function, frozenset()):
-                yield function.lineno, f"{function.name} asserts nothing"
 
-    require(TESTS, rule)
+@pytest.mark.parametrize(
+    ("rule", "text", "line"),
+    [
+        (style.long_functions, "def f():\n" + "    x = 1\n" * 60, 1),
+        (style.wall_clock, "import datetime as dt\nx = dt.datetime.now(dt.UTC)", 2),
+        (style.wall_clock, "from time import perf_counter as p\nx = p()", 2),
+        (style.sleeps, "import time\n\ntime.sleep(1)", 3),
+        (style.unexplained_imports, "def f():\n    x = 1\n    import json", 3),
+        (style.broad_excepts, "try:\n    f()\nexcept Exception:\n    pass", 3),
+        (style.broad_excepts, "try:\n    f()\nexcept:  # noqa: BLE001\n    pass", 3),
+        (style.module_state, "cache = {}", 1),
+        (style.module_state, "CACHE = {}\ndef f(k):\n    CACHE[k] = 1", 3),
+        (style.module_state, "SEEN: list[int] = []\ndef f(k):\n    SEEN.append(k)", 3),
+        (style.module_state, "def f():\n    global x", 2),
+        (style.set_order, "for x in {1, 2}:\n    print(x)", 1),
+        (style.set_order, "x = ', '.join(set(names))", 1),
+        (style.empty_tests, "def helper(): pass\ndef test_x():\n    helper()", 2),
+    ],
+)
+def test_each_rule_finds_what_it_is_for(rule: Callable[[Source], Complaints], text: str, line: int) -> None:
+    assert [where for where, _ in rule(Source("bad.py", text))] == [line]
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (style.wall_clock, "def f(self):\n    return self.time.monotonic()"),
+        (style.unexplained_imports, "def f():\n    import json  # rarely needed"),
+        (style.broad_excepts, "try:\n    f()\nexcept Exception as e:\n    raise ValueError from e"),
+        (style.broad_excepts, "try:\n    f()\nexcept Exception:  # noqa: BLE001  # a user's code\n    pass"),
+        (style.module_state, "NAMES = {}\ndef f():\n    names = []\n    names.append(NAMES['a'])"),
+        (style.set_order, "for x in sorted({1, 2}):\n    print(x)"),
+        (style.empty_tests, "def helper():\n    assert 1\ndef test_x():\n    helper()"),
+        (style.empty_tests, "import pytest\ndef test_x():\n    with pytest.raises(ValueError):\n        f()"),
+    ],
+)
+def test_no_rule_objects_to_what_is_right(rule: Callable[[Source], Complaints], text: str) -> None:
+    assert list(rule(Source("good.py", text))) == []
 
 
 def texts() -> list[Path]:
