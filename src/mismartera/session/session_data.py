@@ -141,7 +141,8 @@ class SessionData:
         intervals = (
             [parse_interval(interval)] if interval else [block.interval for block, _ in data.blocks.values()]
         )
-        found = [series for i in intervals if (series := data.series(i)) and name in series.indicators]
+        series = [data.series(i) for i in intervals]
+        found = [columns for columns in series if columns is not None and name in columns.indicators]
         if len(found) == 1:
             return found[0]
         known = sorted({n for b, _ in data.blocks.values() for n in b.indicators})
