@@ -79,7 +79,7 @@ def time_of(calendar: str, hours: tuple[str, str] | None) -> TimeManager:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, *, with_schedule: bool = True, with_seconds: bool = True) -> World:
+def worlds(draw: st.DrawFn, *, with_schedule: bool = True, two_bases: bool = True) -> World:
     place = draw(st.sampled_from(PLACES))
     hours = draw(st.sampled_from(place.hours))
     time = time_of(place.calendar, hours)
@@ -89,7 +89,7 @@ def worlds(draw: st.DrawFn, *, with_schedule: bool = True, with_seconds: bool = 
         sessions.append(time.next_trading_date(sessions[-1]))
     symbols = SYMBOLS[: draw(st.integers(1, 4))]
     streams = draw(st.sampled_from(STREAMS))
-    bars = draw(stored_bars(time, symbols, sessions, short=hours is not None, with_seconds=with_seconds))
+    bars = draw(stored_bars(time, symbols, sessions, short=hours is not None, two_bases=two_bases))
     present = draw(st.integers(0, len(symbols))) if with_schedule else len(symbols)
     configured = [*symbols[:present], *([UNKNOWN] if draw(st.integers(0, 9)) == 0 else [])]
     data: Json = {
@@ -139,7 +139,7 @@ def history(draw: st.DrawFn) -> Json:
 @st.composite
 def stored_bars(
     draw: st.DrawFn, time: TimeManager, symbols: tuple[str, ...], sessions: list[date],
-    *, short: bool, with_seconds: bool = True,
+    *, short: bool, two_bases: bool,
 ) -> Rows:  # fmt: skip
     """Bars of the ``sessions`` and two before them: whole days, holes, missing days, foreign and broken rows."""
     before = time.previous_trading_date(sessions[0])
@@ -147,7 +147,9 @@ def stored_bars(
     rows: Rows = {}
     for symbol in symbols:
         seed = random.Random(draw(st.integers(0, 2**32)))
-        kinds = ["1m"] * 6 + ["1d", "1m+1d"] + (["1s", "1s+1m"] if with_seconds and short else [])
+        kinds = ["1m"] * 6 + ["1d"] + (["1s"] if short else [])
+        if two_bases:
+            kinds += ["1m+1d"] + (["1s+1m"] if short else [])
         kind = draw(st.sampled_from(kinds))
         for label in kind.split("+"):
             found = [row for day in days for row in draw(day_rows(time, day, label, seed))]

@@ -94,6 +94,7 @@ class _Walk:
         self.states: dict[str, str] = {}
         self.generations: dict[str, int] = {}
         self.ranks: dict[str, int] = {}
+        self.ranks_given = 0
         self.withheld: set[str] = set()
         self.last_start: dict[tuple[str, str, int], int] = {}
         self.last_place: tuple[int, int, int] | None = None
@@ -201,7 +202,9 @@ class _Walk:
         self.states[symbol] = event
         if event == "symbol_pending":
             self.generations[symbol] = self.generations.get(symbol, 0) + 1
-            self.ranks[symbol] = sum(self.generations.values())
+            self.ranks[symbol] = self.ranks_given = self.ranks_given + 1
+        elif event == "symbol_failed":
+            self.generations[symbol] -= 1  # a stay that failed does not count as one
         elif event == "symbol_removed":
             self.withheld.discard(symbol)
 

@@ -186,6 +186,7 @@ class _Run:
             self.result.counts[symbol.name] = dict.fromkeys(_COUNTS, 0)
         else:
             self.symbols.remove(symbol)
+            self.generations[symbol.name] -= 1  # a stay that failed does not count as one
             reason = f"the store has no bars of {symbol.name} that its streams derive from"
             self.event("symbol_failed", symbol=symbol.name, reason=reason)
         return symbol.is_loaded
