@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import partial
 
 from mismartera.bars import Bar, Interval, parse_interval
 from mismartera.session.delivery import Call, CallbackError, Delivery, OnBar
-from mismartera.session.slice import Part, Slice
+from mismartera.session.lane import Part
+from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
-
-SliceParts = Callable[[], list[Part]]
 
 
 @dataclass(slots=True, eq=False)
@@ -39,7 +37,8 @@ class StrategyRun:
 class AnalysisEngine:
     """Notifies the strategies in configured order. A strategy that raises is recorded and called no more.
 
-    ``on_error(run, error)`` is told of it. KeyboardInterrupt and SystemExit are not a strategy's: they go through.
+    ``wants_bars``, ``wants_slices``: does anybody listen to single bars, to slices? ``on_error(run, error)`` is
+    told of it. KeyboardInterrupt and SystemExit are not a strategy's: they go through.
     """
 
     def __init__(
@@ -58,16 +57,6 @@ class AnalysisEngine:
         """Call ``recorder`` with each bar before any strategy is; its errors end the run."""
         self._recorders.append(recorder)
         self._reroute()
-
-    @property
-    def wants_bars(self) -> bool:
-        """True if anybody listens to single bars."""
-        return bool(self._recorders or self._on_bar)
-
-    @property
-    def wants_slices(self) -> bool:
-        """True if anybody listens to slices."""
-        return bool(self._on_slice)
 
     def deliver_bars(self, bars: list[Bar]) -> int:
         """Notify of the bars of an instant, bar by bar; returns how many of them a fence dropped."""
@@ -89,31 +78,31 @@ class AnalysisEngine:
                 calls = [call for call in raised.rest if call[0] != raised.callback]
         return sum(callback == first[bar.symbol, bar.interval] for callback, bar in dropped)
 
-    def deliver_slice(self, parts: SliceParts, end_us: int, zone: tzinfo, lag_seconds: float) -> None:
+    def deliver_slice(self, parts: list[Part], end_us: int, zone: tzinfo, lag_seconds: float) -> None:
         """Notify of the instant as a whole; what was fenced meanwhile is cut out."""
         for run in self._on_slice:
             self._delivery.acknowledge()
-            wanted = self._wanted_parts(run, parts())
+            wanted = self._wanted_parts(run, parts)
             if wanted:
-                self.call(run, partial(run.strategy.on_slice, Slice(wanted, end_us, zone, lag_seconds)))
+                self.call(run, run.strategy.on_slice, Slice(wanted, end_us, zone, lag_seconds))
 
     def notify(self, callback: str, *args: object) -> None:
         """Call a lifecycle callback of every strategy that has it; these are never gated."""
         for run in self.runs:
             if run.overrides(callback):
-                self.call(run, partial(getattr(run.strategy, callback), *args))
+                self.call(run, getattr(run.strategy, callback), *args)
 
     def notify_of(self, symbol: str, generation: int, callback: str, *args: object) -> None:
         """The same about one stay of ``symbol``: ends where a fence cuts it off."""
         for run in self.runs:
             self._delivery.acknowledge()
             if run.overrides(callback) and not self._delivery.is_fenced(symbol, generation):
-                self.call(run, partial(getattr(run.strategy, callback), *args))
+                self.call(run, getattr(run.strategy, callback), *args)
 
-    def call(self, run: StrategyRun, fn: Callable[[], object]) -> None:
+    def call(self, run: StrategyRun, fn: Callable[..., object], *args: object) -> None:
         """Run a piece of a strategy's code, isolated."""
         try:
-            fn()
+            fn(*args)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001  # a strategy may raise anything: it is named and reported
@@ -121,16 +110,20 @@ class AnalysisEngine:
 
     def _wanted_parts(self, run: StrategyRun, parts: list[Part]) -> list[Part]:
         fenced = self._delivery.has_fences
+        if not fenced and run.symbols is None and run.intervals is None:
+            return parts
         wanted: list[Part] = []
-        for lane, rows in parts:
+        for strip, rows in parts:
             kept = rows
+            if run.intervals is not None and strip.interval not in run.intervals:
+                continue
             if fenced:
-                alive = [s for s, g in lane.generations() if not self._delivery.is_fenced(s, g)]
-                kept = lane.rows_of(kept, frozenset(alive), None)
-            if run.symbols is not None or run.intervals is not None:
-                kept = lane.rows_of(kept, run.symbols, run.intervals)
+                alive = [s for s, g in strip.generations() if not self._delivery.is_fenced(s, g)]
+                kept = strip.rows_of(kept, frozenset(alive))
+            if run.symbols is not None:
+                kept = strip.rows_of(kept, run.symbols)
             if len(kept):
-                wanted.append((lane, kept))
+                wanted.append((strip, kept))
         return wanted
 
     def _route(self, bar: Bar) -> tuple[OnBar, ...]:
@@ -145,6 +138,8 @@ class AnalysisEngine:
         self._routes: dict[tuple[str, str], tuple[OnBar, ...]] = {}
         self._on_bar = [run for run in self.runs if run.overrides("on_bar")]
         self._on_slice = [run for run in self.runs if run.overrides("on_slice")]
+        self.wants_bars = bool(self._recorders or self._on_bar)
+        self.wants_slices = bool(self._on_slice)
         only = self._on_bar[0] if len(self._on_bar) == 1 and not self._recorders else None
         self._sole = only.strategy.on_bar if only and only.symbols is None and only.intervals is None else None
 

@@ -256,13 +256,16 @@ class SessionCoordinator:
         self._take_commands()
         parts.streamer.close(reason)
         members = parts.registry.members(SymbolState.LOADED)
-        for member in members:
-            if whole_day and parts.publisher.sinks:
-                self._publish_gaps(member.symbol)
-            parts.tally.add(member, session.date, parts.quality, self.time.now_us(), whole_day=whole_day)
+        if whole_day:
+            parts.tally.add_day(members, session.date, parts.quality)
+        else:
+            for member in members:
+                parts.tally.add(member, session.date, parts.quality, self.time.now_us())
         tape = parts.streamer.tape
         parts.tally.add_session(tape.base_shown, tape.derived_shown)
         if whole_day:
+            for member in members if parts.publisher.sinks else ():
+                self._publish_gaps(member.symbol)
             self.publisher.publish("session_closed", date=session.date.isoformat())
             self._record(session.date, [member.symbol for member in members])
 
@@ -364,7 +367,7 @@ class SessionCoordinator:
         """The rest of a removal: the fence stands already."""
         parts, symbol = self._parts, member.symbol
         if self._session is not None and member.state is SymbolState.LOADED:
-            parts.tally.add(member, self._session.date, parts.quality, self.time.now_us(), whole_day=False)
+            parts.tally.add(member, self._session.date, parts.quality, self.time.now_us())
         parts.quality.forget(symbol)
         parts.streamer.drop(symbol)
         if member.announced:

@@ -76,8 +76,7 @@ def derive(base: SeriesBlock, interval: Interval, session: TradingSession, *, co
         return _empty(base, interval)
     windows = session_windows(session, interval)
     window = windows.of(base.start)
-    owner = np.repeat(np.arange(len(base.symbols)), np.diff(base.offsets))
-    key = owner * len(windows.start) + window
+    key = base.owner * len(windows.start) + window
     first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
     counts = np.diff(np.append(first, len(key)))
     last = first + counts - 1
@@ -89,10 +88,11 @@ def derive(base: SeriesBlock, interval: Interval, session: TradingSession, *, co
         first, last, counts = first[whole], last[whole], counts[whole]
         high, low, volume = high[whole], low[whole], volume[whole]
     at = window[first]
-    per_symbol = np.bincount(owner[first], minlength=len(base.symbols))
+    owner = base.owner[first]
+    per_symbol = np.bincount(owner, minlength=len(base.symbols))
     return SeriesBlock(
         interval, base.symbols, np.concatenate(([0], np.cumsum(per_symbol))), windows.start[at], windows.end[at],
-        base.open[first], high, low, base.close[last], volume, counts, is_base=False, public=True,
+        base.open[first], high, low, base.close[last], volume, counts, owner, is_base=False, public=True,
     )  # fmt: skip
 
 
@@ -100,5 +100,5 @@ def _empty(base: SeriesBlock, interval: Interval) -> SeriesBlock:
     ints, floats = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
     return SeriesBlock(
         interval, base.symbols, np.zeros(len(base.symbols) + 1, dtype=np.int64), ints, ints,
-        floats, floats, floats, floats, floats, ints, is_base=False, public=True,
+        floats, floats, floats, floats, floats, ints, ints, is_base=False, public=True,
     )  # fmt: skip

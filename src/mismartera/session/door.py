@@ -110,6 +110,17 @@ class Admitted:
             self.fates[received],
         )
 
+    def all_counts(self) -> list[dict[str, int]]:
+        """R1's counts of every symbol over all its rows."""
+        symbols = len(self.received_offsets) - 1
+        owner = np.repeat(np.arange(symbols), np.diff(self.received_offsets))
+        table = np.bincount(owner * len(FATES) + self.fates, minlength=symbols * len(FATES)).reshape(symbols, -1)
+        received = np.diff(self.received_offsets).tolist()
+        return [
+            {"received": count, **dict(zip(FATES, row, strict=True)), "revised": 0, "late": 0}
+            for count, row in zip(received, table.tolist(), strict=True)
+        ]
+
     def counts(self, k: int, until_us: int | None = None) -> dict[str, int]:
         """R1's counts of symbol ``k`` over the rows that have ended by ``until_us`` (None: all)."""
         rows = slice(int(self.received_offsets[k]), int(self.received_offsets[k + 1]))
@@ -145,7 +156,7 @@ def admit(raw: BarBlock, base: Interval, where: Territory, *, public: bool, labe
     interval = Interval(base.length_us, label)
     block = SeriesBlock(
         interval, raw.symbols, kept.offsets, start, end, *kept.columns,
-        np.ones(len(start), dtype=np.int64), is_base=True, public=public,
+        np.broadcast_to(np.int64(1), len(start)), kept.row_symbols(), is_base=True, public=public,
     )  # fmt: skip
     return Admitted(block, raw.offsets, received_end, fates)
 

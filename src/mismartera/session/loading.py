@@ -67,7 +67,7 @@ class SymbolLoader:
                 data[symbol].blocks = {block.interval.length_us: (block, k) for block in done.blocks}
             self._quality.watch(group)
         infos = {member.symbol: data[member.symbol].info for member in found}
-        lane = Lane(blocks, infos) if blocks else None
+        lane = Lane(blocks, infos, {member.symbol: member.rank for member in found}) if blocks else None
         failed = tuple((m, read.failed[m.symbol]) for m in members if m.symbol in read.failed)
         return Loading(lane, tuple(self._install(m, data[m.symbol]) for m in found), failed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -75,6 +76,16 @@ class DataQualityManager:
             int(slots.searchsorted(until_us, side="right")),
             int(ends.searchsorted(until_us, side="right")),
         )
+
+    def whole_day(self) -> Iterator[tuple[str, dict[str, int], Quality | None]]:
+        """Counts and quality over the whole session of every symbol that is measured, a group at a time."""
+        for group in {id(group): group for group, _ in self._groups.values()}.values():
+            block = group.admitted.block
+            expected = len(session_windows(group.session, group.base).start)
+            present = np.diff(block.offsets).tolist()
+            for symbol, counts, bars in zip(group.symbols, group.admitted.all_counts(), present, strict=True):
+                if self._groups.get(symbol, (None,))[0] is group:
+                    yield symbol, counts, Quality(block.interval.label, expected, bars) if self._enabled else None
 
     def counts(self, symbol: str, until_us: int | None) -> dict[str, int] | None:
         """R1's counts of ``symbol`` over the rows that have ended by ``until_us`` (None: the whole day)."""

@@ -21,7 +21,8 @@ PRICE_COLUMNS = ("open", "high", "low", "close", "volume")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeriesBlock:
-    """Rows ``offsets[k]:offsets[k + 1]`` belong to ``symbols[k]``, sorted by ``start``; all columns of one length.
+    """Rows ``offsets[k]:offsets[k + 1]`` (those whose ``owner`` is ``k``) belong to ``symbols[k]``, sorted by
+    ``start``; all columns of one length.
 
     ``start`` and ``end`` in microseconds since the epoch. ``public`` is False for a base interval that nobody
     asked for: it feeds derived bars and the lag, and is shown to nobody.
@@ -38,6 +39,7 @@ class SeriesBlock:
     close: Floats
     volume: Floats
     bar_count: Ints
+    owner: Ints
     is_base: bool
     public: bool
     indicators: Mapping[str, Floats] = field(default_factory=dict)
@@ -55,6 +57,7 @@ class SeriesBlock:
             self,
             symbols=symbols,
             offsets=np.concatenate(([0], np.cumsum(counts))),
+            owner=(np.cumsum(chosen) - 1)[self.owner[rows]],
             indicators={name: column[rows] for name, column in self.indicators.items()},
             **columns,
         )

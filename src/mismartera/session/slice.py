@@ -3,37 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Bar, parse_interval
 from mismartera.bars.instants import to_datetime
-from mismartera.session.lane import Lane
+from mismartera.session.lane import Part
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Part = tuple[Lane, Ints]
-"""A lane and its rows in the instant."""
+_T = TypeVar("_T", np.float64, np.int64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class SliceColumns:
-    """The bars of one interval in a slice: one row per symbol, in rank order."""
+    """The bars of one interval in a slice: one row per symbol, in rank order. A column is gathered when asked
+    for.
+    """
 
-    symbols: tuple[str, ...]
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-    bar_count: Ints
+    __slots__ = ("_order", "_parts")
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = parts
+        self._order: Ints | None = None
+        if len(parts) > 1:
+            self._order = np.concatenate([strip.ranks_of(rows) for strip, rows in parts]).argsort(kind="stable")
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Whose bars they are."""
+        if self._order is None and self._parts:
+            strip, rows = self._parts[0]
+            if len(rows) == len(strip.block.symbols):  # each symbol has one bar at most
+                return strip.block.symbols
+        names = [
+            strip.block.symbols[owner] for strip, rows in self._parts for owner in strip.block.owner[rows].tolist()
+        ]
+        return tuple(names if self._order is None else [names[k] for k in self._order.tolist()])
+
+    @property
+    def open(self) -> Floats:
+        """First prices."""
+        return self._floats("open")
+
+    @property
+    def high(self) -> Floats:
+        """Highest prices."""
+        return self._floats("high")
+
+    @property
+    def low(self) -> Floats:
+        """Lowest prices."""
+        return self._floats("low")
+
+    @property
+    def close(self) -> Floats:
+        """Last prices."""
+        return self._floats("close")
+
+    @property
+    def volume(self) -> Floats:
+        """Volumes."""
+        return self._floats("volume")
+
+    @property
+    def bar_count(self) -> Ints:
+        """Base bars in each bar."""
+        return self._gathered([strip.block.bar_count[rows] for strip, rows in self._parts], np.int64)
+
+    def indicator(self, name: str) -> Floats:
+        """The column of an indicator of this interval, NaN until warm; KeyError for one that is not configured."""
+        return self._gathered([strip.block.indicators[name][rows] for strip, rows in self._parts], np.float64)
 
     def __len__(self) -> int:
-        return len(self.symbols)
+        return sum(len(rows) for _, rows in self._parts)
+
+    def _floats(self, name: str) -> Floats:
+        return self._gathered([getattr(strip.block, name)[rows] for strip, rows in self._parts], np.float64)
+
+    def _gathered(self, columns: list[NDArray[_T]], dtype: type[_T]) -> NDArray[_T]:
+        """The parts' columns as one, in rank order."""
+        if self._order is not None:
+            return np.concatenate(columns)[self._order]
+        return columns[0] if columns else np.empty(0, dtype=dtype)
 
 
 class Slice(Mapping[str, tuple[Bar, ...]]):
@@ -66,8 +120,7 @@ class Slice(Mapping[str, tuple[Bar, ...]]):
     @property
     def intervals(self) -> tuple[str, ...]:
         """The intervals of its bars, shortest first."""
-        found = {lane.intervals[k] for lane, rows in self._parts for k in np.unique(lane.kind[rows]).tolist()}
-        return tuple(interval.label for interval in sorted(found))
+        return tuple(interval.label for interval in sorted({strip.interval for strip, _ in self._parts}))
 
     def bar(self, symbol: str, interval: str) -> Bar | None:
         """The bar of ``symbol`` and ``interval`` that ended now; None if there is none."""
@@ -76,18 +129,8 @@ class Slice(Mapping[str, tuple[Bar, ...]]):
 
     def columns(self, interval: str) -> SliceColumns:
         """The bars of one interval as columns (without rows if none of them ended now)."""
-        chosen = [part for part in self._of_interval(interval) if len(part[1])]
-        if len(chosen) == 1:
-            return _columns(*chosen[0])
-        if not chosen:
-            none = np.empty(0, dtype=np.float64)
-            return SliceColumns((), none, none, none, none, none, np.empty(0, dtype=np.int64))
-        parts = [_columns(lane, rows) for lane, rows in chosen]
-        stacked: Any = (
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("open", "high", "low", "close", "volume", "bar_count")
-        )
-        return SliceColumns(tuple(s for part in parts for s in part.symbols), *stacked)
+        wanted = parse_interval(interval)
+        return SliceColumns([part for part in self._parts if part[0].interval == wanted])
 
     def __getitem__(self, symbol: str) -> tuple[Bar, ...]:
         return self._bars()[symbol]
@@ -103,33 +146,18 @@ class Slice(Mapping[str, tuple[Bar, ...]]):
 
     def _bars(self) -> dict[str, tuple[Bar, ...]]:
         if self._by_symbol is None:
-            found: dict[str, tuple[Bar, ...]] = {}
-            for lane, rows in self._parts:
-                for bar in lane.bars_of(rows, self.lag_seconds):
-                    found[bar.symbol] = (*found.get(bar.symbol, ()), bar)
+            found: dict[str, tuple[Bar, ...]] = dict.fromkeys(self._symbols(), ())
+            for strip, rows in sorted(self._parts, key=lambda part: part[0].interval):
+                for bar in strip.bars_of(rows, self.lag_seconds):
+                    found[bar.symbol] += (bar,)
             self._by_symbol = found
         return self._by_symbol
 
-    def _of_interval(self, label: str) -> Iterator[Part]:
-        interval = parse_interval(label)
-        for lane, rows in self._parts:
-            if interval not in lane.intervals:
-                continue
-            if len(lane.intervals) == 1:
-                yield lane, rows
-            else:
-                yield lane, rows[lane.kind[rows] == lane.intervals.index(interval)]
-
-
-def _taken(lane: Lane, rows: Ints) -> tuple[Floats, Floats, Floats, Floats, Floats, Ints]:
-    open_, high, low, close, volume = lane.prices
-    return open_[rows], high[rows], low[rows], close[rows], volume[rows], lane.bar_count[rows]
-
-
-def _columns(lane: Lane, rows: Ints) -> SliceColumns:
-    owners = lane.owner[rows].tolist()
-    symbols = lane.symbols
-    return SliceColumns(
-        symbols if len(owners) == len(symbols) else tuple(symbols[k] for k in owners),
-        *_taken(lane, rows),
-    )
+    def _symbols(self) -> list[str]:
+        """The symbols that have a bar, in rank order."""
+        ranks = {
+            strip.block.symbols[owner]: rank
+            for strip, rows in self._parts
+            for owner, rank in zip(strip.block.owner[rows].tolist(), strip.ranks_of(rows).tolist(), strict=True)
+        }
+        return sorted(ranks, key=ranks.__getitem__)

@@ -115,7 +115,7 @@ class Streamer:
         if analysis.wants_bars:
             shown -= analysis.deliver_bars(tape.bars(k, lag_seconds))
         if analysis.wants_slices:
-            analysis.deliver_slice(lambda: tape.rows(k), end_us, self._zone, lag_seconds)
+            analysis.deliver_slice(tape.parts(k), end_us, self._zone, lag_seconds)
         self.bars_delivered += shown
         if state.behind_us:
             self._unpin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from mismartera.session.quality import DataQualityManager, Quality
@@ -26,17 +27,21 @@ class Tally:
         self.bars_streamed += base_bars
         self.derived_bars += derived_bars
 
-    def add(
-        self, member: Member, day: date, measured: DataQualityManager, now_us: int, *, whole_day: bool
-    ) -> None:
-        """Book what a member's session came to: at its close (``whole_day``), at its removal, or at the run's
-        stop.
-        """
+    def add_day(self, members: Iterable[Member], day: date, measured: DataQualityManager) -> None:
+        """Book a whole session of the ``members`` that were loaded at its close."""
+        loaded = {member.symbol: member for member in members}
+        for symbol, counts, quality in measured.whole_day():
+            if symbol in loaded:
+                self._book(loaded[symbol], day, counts, quality)
+
+    def add(self, member: Member, day: date, measured: DataQualityManager, now_us: int) -> None:
+        """Book what a member's session came to when it was removed, or when the run was stopped."""
+        counts = measured.counts(member.symbol, now_us)
+        if counts is not None:
+            self._book(member, day, counts, measured.quality(member.symbol, now_us))
+
+    def _book(self, member: Member, day: date, counts: dict[str, int], quality: Quality | None) -> None:
         symbol = member.symbol
-        counts = measured.counts(symbol, None if whole_day else now_us)
-        quality = measured.quality(symbol, now_us)
-        if counts is None:
-            return
         if self._generations.get(symbol) != member.generation:
             self._generations[symbol] = member.generation
             self.counts[symbol] = dict.fromkeys(counts, 0)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Bar
-from mismartera.session.lane import Lane
+from mismartera.session.lane import Lane, Part
 
 Ints = NDArray[np.int64]
 
@@ -79,73 +79,57 @@ class Tape:
         return bisect_right(self.ends, now_us, lo=self.position)
 
     def bars(self, k: int, lag_seconds: float = 0.0) -> list[Bar]:
-        """The bars of instant ``k`` that are shown, in order, as a new list."""
-        found: list[Bar] = []
-        for lane, cuts in zip(self.lanes, self.public_cuts, strict=True):
-            first, last = cuts[k], cuts[k + 1]
-            if first < last:
-                found += lane.make_bars(first, last, lag_seconds) if lag_seconds else lane.bars(first, last)
-        return found
+        """The bars of instant ``k`` that are shown, in order, as a fresh list."""
+        if len(self.lanes) == 1:
+            return self.lanes[0].bars(k, lag_seconds)
+        return [bar for lane in self.lanes for bar in lane.bars(k, lag_seconds)]
 
-    def rows(self, k: int) -> list[tuple[Lane, Ints]]:
-        """The rows of instant ``k`` that are shown, lane by lane."""
-        return [
-            (lane, lane.public_order[cuts[k] : cuts[k + 1]])
-            for lane, cuts in zip(self.lanes, self.public_cuts, strict=True)
-            if cuts[k] < cuts[k + 1]
-        ]
+    def parts(self, k: int) -> list[Part]:
+        """The rows of instant ``k`` that are shown, strip by strip."""
+        if len(self.lanes) == 1:
+            return self.lanes[0].parts(k)
+        return [part for lane in self.lanes for part in lane.parts(k)]
 
     def head(self, k: int) -> Head:
         """The first bar of instant ``k``, hidden base bars included."""
-        for lane, cuts in zip(self.lanes, self._cuts, strict=True):
-            if cuts[k] < cuts[k + 1]:
-                row = lane.order[cuts[k]]
-                return Head(lane.symbols[lane.owner[row]], lane.intervals[lane.kind[row]].label, self.ends[k])
+        for lane in self.lanes:
+            if first := lane.first_bar(k):
+                return Head(*first, self.ends[k])
         raise AssertionError(f"instant {k} has no bars")
 
     def oldest_by_symbol(self, first: int, last: int) -> dict[str, int]:
         """The symbols that have bars in the instants ``first:last``, in rank order, and each one's oldest end."""
-        oldest: dict[str, int] = {}
-        for lane, cuts in zip(self.lanes, self._cuts, strict=True):
-            rows = lane.order[cuts[first] : cuts[last]]
-            owners, where = np.unique(lane.owner[rows], return_index=True)
-            ends = lane.end[rows[where]].tolist()
-            oldest |= {lane.symbols[k]: end for k, end in zip(owners.tolist(), ends, strict=True)}
-        return oldest
+        return {s: end for lane in self.lanes for s, end in lane.oldest_by_symbol(first, last).items()}
 
     def _drop_shown(self) -> None:
         k = self.position
         self._shown_base += self.base_before[k]
         self._shown_derived += self.derived_before[k]
-        for lane, cuts in zip(self.lanes, self._cuts, strict=True):
-            lane.drop_shown(cuts[k])
+        for lane in self.lanes:
+            for strip, cuts in zip(lane.strips, lane.cuts, strict=True):
+                strip.drop_shown(cuts[k])
         self.lanes = [lane for lane in self.lanes if len(lane)]
         self.position = 0
 
     def _index(self) -> None:
-        """The instants of all lanes, and where each lane's rows of each instant begin."""
-        lane_ends = [lane.end[lane.order] for lane in self.lanes]
-        instants = np.unique(np.concatenate([_distinct(ends) for ends in lane_ends])) if lane_ends else _NONE
+        """The instants of all lanes, and where each strip's rows of each instant begin."""
+        all_ends = [[strip.ends() for strip in lane.strips] for lane in self.lanes]
+        distinct = [_distinct(ends) for lane_ends in all_ends for ends in lane_ends]
+        instants = np.unique(np.concatenate(distinct)) if distinct else _NONE
         self.ends: list[int] = instants.tolist()
-        self._cuts: list[list[int]] = []
-        self.public_cuts: list[list[int]] = []
-        base = np.zeros(len(instants) + 1, dtype=np.int64)
-        derived = np.zeros(len(instants) + 1, dtype=np.int64)
-        shown = np.zeros(len(instants) + 1, dtype=np.int64)
-        for lane, ends in zip(self.lanes, lane_ends, strict=True):
-            cuts = np.concatenate(([0], ends.searchsorted(instants, side="right")))
-            public = cuts
-            if lane.public_order is not lane.order:
-                public = np.concatenate(([0], lane.end[lane.public_order].searchsorted(instants, side="right")))
-            base_upto = np.concatenate(([0], np.cumsum(lane.is_base[lane.order])))[cuts]
-            base += base_upto
-            derived += cuts - base_upto
-            shown += public
-            self._cuts.append(cuts.tolist())
-            self.public_cuts.append(self._cuts[-1] if public is cuts else public.tolist())
+        base, derived, public = (np.zeros(len(instants) + 1, dtype=np.int64) for _ in range(3))
+        for lane, lane_ends in zip(self.lanes, all_ends, strict=True):
+            lane.cuts = []
+            for strip, ends in zip(lane.strips, lane_ends, strict=True):
+                cuts = np.concatenate(([0], ends.searchsorted(instants, side="right")))
+                lane.cuts.append(cuts.tolist())
+                counted = base if strip.block.is_base else derived
+                counted += cuts
+                if strip.public:
+                    public += cuts
         self.base_before: list[int] = base.tolist()
         self.derived_before: list[int] = derived.tolist()
-        self.public_before: list[int] = shown.tolist()
+        self.public_before: list[int] = public.tolist()
 
 
 _NONE: Ints = np.empty(0, dtype=np.int64)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
 
 from mismartera.bars import parse_interval
-from mismartera.bars.instants import SECOND_US
+from mismartera.bars.instants import DAY_US, SECOND_US
 from mismartera.config import HoursConfig, SessionConfig
 from mismartera.errors import ConfigError
 from mismartera.indicators import IndicatorSpec, resolve_indicator
 from mismartera.session.agenda import Agenda
+from mismartera.session.ahead import ReadAhead
 from mismartera.session.analysis import AnalysisEngine, StrategyRun
 from mismartera.session.context import StrategyContext
 from mismartera.session.coordinator import SessionCoordinator
@@ -54,7 +56,7 @@ def make_coordinator(
 ) -> SessionCoordinator:  # fmt: skip
     """A coordinator that is ready to run."""
     assert config.backtest_config is not None, "the configuration of a backtest has a backtest_config"
-    dates = time.trading_dates(config.backtest_config.start_date, config.backtest_config.end_date)
+    dates = time.trading_dates(*_span(config))
     if not dates:
         span = f"{config.backtest_config.start_date} to {config.backtest_config.end_date}"
         raise ConfigError([f"backtest_config: {config.calendar_code} has no trading session from {span}"])
@@ -82,7 +84,7 @@ def _make_parts(
         DataQualityManager(enabled=data_config.gap_filler.enable_session_quality),
         Publisher(sinks, time),
     )
-    reader = DayReader(source, time)
+    reader = DayReader(_ahead(config, source, time), time)
     analysis = AnalysisEngine(strategies, delivery, on_strategy_error)
     for sink in sinks:
         if sink.wants_bars:
@@ -100,6 +102,18 @@ def _make_parts(
         gate=gate, quality=quality, analysis=analysis, delivery=delivery, inbox=inbox, agenda=Agenda(),
         publisher=publisher, tally=Tally(), recorders=tuple(recorders), warn=warn,
     )  # fmt: skip
+
+
+def _span(config: SessionConfig) -> tuple[date, date]:
+    assert config.backtest_config is not None, "the configuration of a backtest has a backtest_config"
+    return config.backtest_config.start_date, config.backtest_config.end_date
+
+
+def _ahead(config: SessionConfig, source: BarSource, time: TimeManager) -> BarSource:
+    """Read a few days at once where that pays; ``prefetch_days`` says how many."""
+    assert config.backtest_config is not None, "the configuration of a backtest has a backtest_config"
+    last = time.get_trading_session(time.trading_dates(*_span(config))[-1])
+    return ReadAhead(source, last.close_us + DAY_US, config.backtest_config.prefetch_days)
 
 
 def _make_history(
