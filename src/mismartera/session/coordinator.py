@@ -14,14 +14,13 @@ from mismartera.bars import check_symbol
 from mismartera.bars.instants import to_iso
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError, RunFailedError, UsageError
+from mismartera.session.loading import Loading
 from mismartera.session.parts import SessionParts
 from mismartera.session.quality import Quality
 from mismartera.session.reader import Streams, parse_streams
 from mismartera.session.series import SeriesBlock
 from mismartera.session.symbols import Member, SymbolState, in_rank_order
 from mismartera.timing import TimeManager, TradingSession
-
-_DESIRED = (SymbolState.PENDING, SymbolState.LOADING, SymbolState.LOADED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +215,7 @@ class SessionCoordinator:
         parts.tally.sessions += 1
         self._take_commands()
         arriving = self._take_arriving()
-        loading = parts.loader.load(parts.registry.members(*_DESIRED), session)
+        loading = self._load(parts.registry.members(SymbolState.LOADING, SymbolState.LOADED), session)
         parts.streamer.begin([loading.lane] if loading.lane else [])
         if first:
             self._is_started = True
@@ -349,17 +348,26 @@ class SessionCoordinator:
         """Symbols join in mid-session: load them as one batch and let the streamer catch up on them."""
         assert self._session is not None, "symbols join an open session"
         try:
-            loading = self._parts.loader.load(members, self._session)
+            loading = self._load(members, self._session)
         except MismarteraError as error:
             self._fail([(member, str(error)) for member in members])
             return
         self._fail(loading.failed)
         self._parts.streamer.join(loading.lane, loading.members)
 
+    def _load(self, members: Sequence[Member], session: TradingSession) -> Loading:
+        """Load ``members``; in a backtest the clock waits meanwhile."""
+        clock = self.time.clock
+        clock.pause()
+        try:
+            return self._parts.loader.load(members, session)
+        finally:
+            if self._parts.state.paused_us is None:
+                clock.resume()
+
     def _fail(self, failed: Sequence[tuple[Member, str]]) -> None:
         for member, reason in failed:
             if self._parts.registry.advance(member, SymbolState.FAILED, reason):
-                self.tally.symbols_failed[member.symbol] = reason
                 self.publisher.publish("symbol_failed", symbol=member.symbol, reason=reason)
                 self._notify("on_symbol_failed", member.symbol)
 

@@ -64,7 +64,8 @@ class HistoryLoader:
             plan = tuple(self._plan(symbol))
             if plan:
                 plans.setdefault(plan, []).append(symbol)
-        loaded = {symbol: SymbolHistory() for symbol in symbols}
+        none = SymbolHistory(values=dict.fromkeys(self._config.indicators))
+        loaded = dict.fromkeys(symbols, none)
         for plan, members in plans.items():
             loaded |= self._load_plan(plan, tuple(members), session)
         self._forget_before(session)
@@ -100,7 +101,8 @@ class HistoryLoader:
             "series": {s: {} for s in symbols},
             "for_indicators": {s: {} for s in symbols},
         }
-        values: dict[str, dict[str, float | MinuteValues | None]] = {symbol: {} for symbol in symbols}
+        values: dict[str, dict[str, float | MinuteValues | None]]
+        values = {symbol: dict.fromkeys(self._config.indicators) for symbol in symbols}
         quality: dict[str, dict[int, Quality]] = {symbol: {} for symbol in symbols}
         for want in plan:
             dates = self._trailing(session.date, want.days)

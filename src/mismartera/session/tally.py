@@ -16,7 +16,6 @@ class Tally:
         self.sessions = 0
         self.bars_streamed = 0
         self.derived_bars = 0
-        self.symbols_failed: dict[str, str] = {}
         self.strategy_errors: list[tuple[str, str]] = []
         self.counts: dict[str, dict[str, int]] = {}
         self.quality: dict[str, dict[date, Quality]] = {}

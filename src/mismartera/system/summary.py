@@ -56,7 +56,7 @@ def summarize(coordinator: SessionCoordinator, store_version: int, wall_seconds:
         deactivations=events["session_deactivated"],
         activations=events["session_activated"],
         symbols_loaded=list(coordinator.loaded_in_order()),
-        symbols_failed=dict(tally.symbols_failed),
+        symbols_failed=coordinator.get_failed_symbols(),
         counts=tally.counts,
         quality={
             symbol: {day.isoformat(): {q.interval: _figures(q)} for day, q in days.items()}
