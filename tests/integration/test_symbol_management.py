@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import MakeSystem
+from tests.integration.hammer import Checking, FenceLog, Hammer, holes, illegal_steps
 from tests.runs import Log, Recorder, clock_time, config, write_market
 
 from mismartera import SystemManager
@@ -260,21 +261,6 @@ def test_streams_that_the_stored_bars_cannot_make_fail_the_symbol(make_system: M
     assert failed["CCC"] == "the store has 1m bars of CCC, but 30s need 1s"
 
 
-@pytest.mark.parametrize("name", ["", " ", "../etc/passwd", "A B", "-A", "A" * 33, "A\0", "Ä", "A//B", "A/"])
-def test_a_name_that_is_no_symbol_is_refused(make_system: MakeSystem, name: str) -> None:
-    system = make_system(config("AAA"))
-    with pytest.raises(ValueError, match="symbol"):
-        system.coordinator.add_symbol(name)
-
-
-@pytest.mark.parametrize("streams", [[], ["1m", "60s"], ["7x"], ["quotes"], ["ticks"], ["0m"]])
-def test_streams_that_are_no_intervals_are_refused(make_system: MakeSystem, streams: list[str]) -> None:
-    system = make_system(config("AAA"))
-    with pytest.raises(ValueError, match=r"interval|streams"):
-        system.coordinator.add_symbol("CCC", streams=streams)
-    assert system.coordinator.get_pending_symbols() == {"AAA"}
-
-
 def test_after_the_end_of_the_run_symbols_can_be_read_and_not_changed(make_system: MakeSystem) -> None:
     system = make_system(config("AAA"))
     system.run()
@@ -284,3 +270,31 @@ def test_after_the_end_of_the_run_symbols_can_be_read_and_not_changed(make_syste
         system.coordinator.remove_symbol("AAA")
     assert closes(system, "AAA") == minutes_to("16:00", 390)
     assert system.coordinator.get_loaded_symbols() == {"AAA"}
+
+
+@pytest.mark.parametrize("scope", ["session", "symbol"])
+def test_eight_threads_that_hammer_a_streaming_session_break_no_promise(
+    make_system: MakeSystem, scope: str
+) -> None:
+    symbols = ("AAA", "BBB", "CCC", "DDD", "FIFTEEN", "IDLE")
+    fence, log = FenceLog(), Log()
+    strategy = Checking(fence, symbols)
+    settings = config(*symbols[:3], streams=("1m", "5m"), streaming={"catchup_scope": scope})
+    system = make_system(settings, strategy, log=log)
+    hammer = Hammer(system, fence, symbols, count=8)
+    hammer.start()
+    for minute in minutes_to("15:59", 389):
+        hammer.permits.release(12)  # while the session goes on by a minute, in all 4668
+        assert system.run_until(minute)
+    hammer.join()
+    hammer._check_states()
+    system.resume()
+    assert system.wait(30)
+    assert hammer.faults == []
+    assert {symbol: illegal_steps(log.of(symbol)) for symbol in symbols} == {s: [] for s in symbols}
+    moves = [name for name, _, _ in log.events if name in {"session_activated", "session_deactivated"}]
+    assert moves == ["session_activated", "session_deactivated"] * (len(moves) // 2)
+    assert hammer.answers["add True"] > 100 and hammer.answers["remove True"] > 100
+    assert strategy.slices > 0 and len(strategy.bars) > 0
+    assert holes(strategy.bars, symbols[:4]) == []
+    assert system.coordinator.get_pending_symbols() == frozenset()
