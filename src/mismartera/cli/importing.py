@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mismartera.bars import parse_interval
 from mismartera.catalog import DataManager, ImportReport, import_files
 from mismartera.cli.status import BAD_INPUT, say
+from mismartera.errors import UsageError
+from mismartera.report.console import counted
 from mismartera.report.import_table import import_figures, print_import
 from mismartera.report.progress import ProgressLine, is_terminal
 
@@ -29,6 +32,7 @@ class ImportOptions:
 
 def import_paths(store: str, paths: Sequence[str], options: ImportOptions) -> int:
     """Import ``paths`` into the store, print the report and return the exit status."""
+    _check_interval(options.interval)
     data = DataManager(store)
     before = data.version if data.exists() else -1
     with ProgressLine(is_shown=is_terminal() and not options.as_json) as progress:
@@ -52,6 +56,14 @@ def import_paths(store: str, paths: Sequence[str], options: ImportOptions) -> in
     return _status(report)
 
 
+def _check_interval(label: str | None) -> None:
+    try:
+        if label is not None:
+            parse_interval(label)
+    except ValueError as error:
+        raise UsageError(f"--interval: {error}") from error
+
+
 def _committed(data: DataManager, before: int) -> str:
     """What an interrupted import has done: each commit is a version of the store."""
     after = data.refresh() if data.exists() else -1
@@ -69,7 +81,9 @@ def _status(report: ImportReport) -> int:
         say(*(f"  {path}: {reason}" for path, reason in report.failed_files))
         return BAD_INPUT
     if report.rejected == report.rows:
-        found = f"all {report.rows:,} rows were rejected" if report.rows else "the files hold no rows"
+        found = (
+            f"{counted(report.rows, 'row was', 'rows were')} rejected" if report.rows else "the files hold no rows"
+        )
         say(f"error: nothing was imported: {found}", *(f"  {example}" for example in report.examples))
         return BAD_INPUT
     return 0

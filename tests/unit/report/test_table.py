@@ -1,0 +1,80 @@
+"""The tables: what they say, and that they fit a terminal."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from tests.unit.report.sessions import config, run, store
+
+from mismartera.report.console import percent, rate
+from mismartera.report.figures import SymbolFigures
+from mismartera.report.table import SYMBOLS_SHOWN_MAX, print_summary
+from mismartera.session.strategy import Strategy
+from mismartera.system.summary import Summary
+
+
+class Failing(Strategy):
+    def on_session_open(self) -> None:
+        raise ZeroDivisionError("no luck")
+
+
+def shown(summary: Summary, figures: SymbolFigures) -> str:
+    stream = io.StringIO()
+    print_summary(summary, figures, stream)
+    return stream.getvalue()
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    return {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
+
+
+def test_the_table_tells_bars_quality_gaps_and_changes_of_each_symbol(tmp_path: Path) -> None:
+    data = store(tmp_path, {"A": range(390), "B": [*range(100), *range(110, 390), 400], "C": range(60)})
+    settings = config(["A", "B"]) | {
+        "schedule": [{"at": "2024-07-02T10:00", "add": "C"}, {"at": "2024-07-02T10:30", "remove": "C"}]
+    }
+    figures = SymbolFigures()
+    system = run(data, settings, sinks=[figures], recorders=[figures])
+    found = rows(shown(system.summary(), figures))
+    assert found["A"] == ["390", "78", "100.00", "%", "0", "2", "loaded"]
+    assert found["B"] == ["380", "76", "97.43", "%", "1", "2", "loaded"]
+    # C: pending, the session is deactivated and activated for it, loaded, removed; it saw no close.
+    assert found["C"] == ["60", "-", "100.00", "%", "-", "5", "removed"]
+
+
+def test_the_lines_below_tell_totals_failures_and_the_balance_of_counts(tmp_path: Path) -> None:
+    data = store(tmp_path, {"A": [*range(5), 400]})
+    figures = SymbolFigures()
+    strategies = [Failing()]
+    system = run(data, config(["A", "NONE"]), strategies=strategies, sinks=[figures], recorders=[figures])
+    text = shown(system.summary(), figures)
+    assert "1 session: 5 bars streamed, 1 derived, 6 delivered" in text
+    assert "1 activation, 1 deactivation; 1 symbol loaded at the end; store version 1" in text
+    assert "6 received = 5 accepted + 0 duplicate + 0 revised + 0 late + 1 out of hours + 0 rejected" in text
+    assert "1 symbol failed:\n  NONE: NONE is unknown to the store" in text
+    assert "1 strategy raised:\n  Failing: ZeroDivisionError: no luck" in text
+
+
+def test_of_many_symbols_the_first_are_shown(tmp_path: Path) -> None:
+    names = [f"S{number:03}" for number in range(SYMBOLS_SHOWN_MAX + 2)]
+    data = store(tmp_path, {name: [0] for name in names})
+    figures = SymbolFigures()
+    text = shown(run(data, config(names), sinks=[figures], recorders=[figures]).summary(), figures)
+    assert names[SYMBOLS_SHOWN_MAX - 1] in text
+    assert names[SYMBOLS_SHOWN_MAX] not in text
+    assert "... and 2 more symbols: --json has them all" in text
+
+
+@pytest.mark.parametrize(
+    ("present", "expected", "text"),
+    [(0, 0, "-"), (390, 390, "100.00 %"), (99_999, 100_000, "99.99 %"), (1, 3, "33.33 %"), (0, 390, "0.00 %")],
+)
+def test_a_percentage_never_hides_a_gap(present: int, expected: int, text: str) -> None:
+    assert percent(present, expected) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(12.4, "12"), (9999, "9999"), (12_345, "12.3k"), (1.234e6, "1.23M")])
+def test_rates_are_short(value: float, text: str) -> None:
+    assert rate(value) == text
