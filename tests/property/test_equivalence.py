@@ -104,6 +104,5 @@ def slices(run: Told, symbol: str) -> dict[int, list[Bar]]:
 def others(lines: Lines, late: str) -> Lines:
     """The log without what is told of ``late``, nor of the session's gate, which the addition may move."""
     gate = ("session_activated", "session_deactivated")
-    return [
-        line for line in lines if line.get("symbol") != late and not (line["event"] in gate and line["symbol"])
-    ]
+    moved = [line for line in lines if line["event"] in gate and line["reason"] in {"lag", "caught_up"}]
+    return [line for line in lines if line.get("symbol") != late and line not in moved]
