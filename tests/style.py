@@ -14,7 +14,7 @@ WALL_CLOCK = {
     "time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter",
     "time.perf_counter_ns", "time.localtime", "time.gmtime", "time.ctime",
 }  # fmt: skip
-SLEEP = {"time.sleep", "asyncio.sleep", "threading.Timer"}
+SLEEP = {"time.sleep", "asyncio.sleep"}
 CONTAINERS = {"list", "dict", "set", "bytearray", "defaultdict", "deque", "Counter", "OrderedDict"}
 MUTATORS = {
     "add", "append", "appendleft", "clear", "difference_update", "discard", "extend", "insert",
