@@ -54,7 +54,7 @@ def test_a_stay_that_failed_does_not_count() -> None:
     assert not registry.wait_loaded("AAA", timeout=None)
     again = registry.add("AAA")
     assert again is not None and again.generation == 1 and again.reason == ""
-    with pytest.raises(TimeoutError, match="AAA is not loaded after 0.0 s"):
+    with pytest.raises(TimeoutError, match=r"AAA is not loaded after 0\.0 s"):
         registry.wait_loaded("AAA", timeout=0.0)
     registry.end()
     assert not registry.wait_loaded("AAA", timeout=None), "nobody waits for a run that is over"
