@@ -202,16 +202,17 @@ def test_with_scope_symbol_only_the_lagging_symbol_is_withheld_and_the_session_s
 
 
 class Slow(Recorder):
-    """Takes longer than it has: so many seconds of the market when the given bars of AAA come."""
+    """Takes longer than it has: so many seconds of the market when the given bars of ``symbol`` come."""
 
-    def __init__(self, clock: SimulatedPace, work: dict[str, float]) -> None:
+    def __init__(self, clock: SimulatedPace, work: dict[str, float], symbol: str = "AAA") -> None:
         super().__init__()
+        self.symbol = symbol
         self.clock = clock
         self.work = work
 
     def on_bar(self, bar: Any) -> None:
         super().on_bar(bar)
-        if bar.symbol == "AAA":
+        if bar.symbol == self.symbol:
             self.clock.work(self.work.get(clock_time(bar.end_us), 0.0))
 
 
@@ -219,7 +220,7 @@ def test_a_strategy_slower_than_the_asked_speed_raises_the_lag_until_the_gate_ac
     make_system: MakeSystem,
 ) -> None:
     clock, log = SimulatedPace(speed=60), Log()
-    strategy = Slow(clock, {"10:00": 600.0})
+    strategy = Slow(clock, {"10:00": 600.0}, "BBB")
     system = make_system(config("AAA", "BBB", speed=60), strategy, log=log, clock=clock)
     system.run()
     assert log.since("10:00")[:-2] == [
@@ -235,9 +236,23 @@ def test_a_strategy_slower_than_the_asked_speed_raises_the_lag_until_the_gate_ac
     assert system.summary()["bars_streamed"] == 2 * len(FULL_DAY)
 
 
+def test_a_callback_that_takes_too_long_makes_the_rest_of_its_own_instant_stale(make_system: MakeSystem) -> None:
+    clock, log = SimulatedPace(speed=60), Log()
+    strategy = Slow(clock, {"10:00": 61.0})
+    system = make_system(config("AAA", "BBB", speed=60), strategy, log=log, clock=clock)
+    system.run()
+    assert log.since("10:00")[:-2] == [
+        "10:01:01 session_deactivated lag 61 BBB",
+        "10:01:01 session_activated caught_up 1 AAA",
+    ]
+    assert strategy.ends("AAA") == ENDS
+    assert strategy.ends("BBB") == [end for end in ENDS if end != "10:00"]
+    assert len(starts_seen(system, "BBB")) == len(FULL_DAY)
+
+
 def test_flapping_loses_and_repeats_nothing(make_system: MakeSystem) -> None:
     clock, log = SimulatedPace(speed=1), Log()
-    strategy = Slow(clock, dict.fromkeys(ENDS[:380:4], 150.0))
+    strategy = Slow(clock, dict.fromkeys(ENDS[:380:4], 150.0), "BBB")
     system = make_system(config("AAA", "BBB", speed=1), strategy, log=log, clock=clock)
     system.run()
     assert alternates(log)
@@ -276,8 +291,8 @@ def test_each_symbol_is_judged_by_itself_with_scope_symbol(make_system: MakeSyst
     quiet = config("AAA", "IDLE", speed=60, streaming={"catchup_scope": "symbol"}, hours=("09:30", "09:50"))
     make_system(settings, strategy, log=log, clock=clock).run()
     assert [line for line in log.lines if "symbol_deactivated" in line or "symbol_activated" in line] == [
+        "09:45 symbol_deactivated lag 300 FIFTEEN",  # its bar of 09:40 waited for the slow one of AAA
         "09:45 symbol_deactivated lag 240 AAA",
-        "09:45 symbol_deactivated lag 240 FIFTEEN",
         "09:45 symbol_activated caught_up 60 AAA",
         "09:45 symbol_activated caught_up 60 FIFTEEN",
     ]

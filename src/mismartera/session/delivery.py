@@ -125,6 +125,12 @@ class Delivery:
     def play(self, callback: OnBar, bars: list[Bar]) -> int:
         """Call ``callback`` with each bar; returns how many bars a fence dropped. ``bars`` is left as it is."""
         dropped = 0
+        if len(bars) == 1 and self._fences == self._purged:  # no rest that a fence could cut
+            try:
+                callback(bars[0])
+            except BaseException as error:
+                raise CallbackError(callback, error, []) from error
+            return 0
         while True:
             fences = self._fences
             if fences != self._purged:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from mismartera.bars.instants import SECOND_US
 from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.delivery import Delivery
@@ -20,7 +22,7 @@ from mismartera.session.publisher import Publisher
 from mismartera.session.state import SessionState
 from mismartera.session.symbols import Member, SymbolRegistry, SymbolState, in_rank_order
 from mismartera.session.tape import Tape
-from mismartera.timing import TimeManager
+from mismartera.timing import SteppedClock, TimeManager
 
 
 class Streamer:
@@ -39,6 +41,7 @@ class Streamer:
         self._inbox = inbox
         self._clock = time.clock
         self._zone = time.zone
+        self._is_stepped = isinstance(time.clock, SteppedClock)
         self._by_symbol = scope == "symbol"
         self._joining: list[Member] = []
         self.tape = Tape()
@@ -81,17 +84,25 @@ class Streamer:
     def show_until(self, limit_us: int) -> None:
         """Show the instants that end by ``limit_us``, or until something wants attention."""
         tape, clock, inbox = self.tape, self._clock, self._inbox
-        threshold_us = self._gate.threshold_us
+        ends, threshold_us = tape.ends, self._gate.threshold_us
+        now_us = clock.now_us()
         with self._delivery.running():
-            while tape.position < len(tape.ends) and not inbox.attention:
-                end_us = tape.ends[tape.position]
-                if end_us > limit_us or not self.reach(end_us):
+            while tape.position < len(ends) and not inbox.attention:
+                end_us = ends[tape.position]
+                if end_us > limit_us:
                     return
-                lag_us = clock.now_us() - end_us
-                if lag_us > threshold_us:
+                if self._is_stepped:
+                    if end_us > now_us:
+                        clock.advance_to(end_us)
+                        now_us = end_us
+                elif self.reach(end_us):
+                    now_us = clock.now_us()
+                else:
+                    return
+                if now_us - end_us > threshold_us:
                     self.look()
                 else:
-                    self._show(end_us, lag_us)
+                    self._show(end_us, now_us - end_us)
 
     def look(self) -> None:
         """Evaluate the lag at once: pass over what is stale, and activate when nothing stale is due any more."""
@@ -110,25 +121,57 @@ class Streamer:
             self._pin(end_us)
         state.watermark_us = max(state.watermark_us, end_us)
         tape.position = k + 1
-        lag_seconds = lag_us / SECOND_US
-        shown = tape.public_before[k + 1] - tape.public_before[k]
-        if analysis.wants_bars:
-            shown -= analysis.deliver_bars(tape.bars(k, lag_seconds))
-        if analysis.wants_slices:
-            analysis.deliver_slice(tape.parts(k), end_us, self._zone, lag_seconds)
-        self.bars_delivered += shown
+        if self._is_stepped:
+            lag_seconds = lag_us / SECOND_US
+            shown = tape.public_before[k + 1] - tape.public_before[k]
+            if analysis.wants_bars:
+                shown -= analysis.deliver_bars(tape.bars(k, lag_seconds))
+            if analysis.wants_slices:
+                analysis.deliver_slice(tape.parts(k), end_us, self._zone, lag_seconds)
+            self.bars_delivered += shown
+        else:
+            self._hand_over(k, end_us)
         if state.behind_us:
             self._unpin()
+
+    def _hand_over(self, k: int, end_us: int) -> None:
+        """Notify of instant ``k`` while the clock runs: the lag is measured at each bar, and at the slice.
+
+        A slow callback can make the rest of its own instant stale; then the rest is passed over in silence.
+        """
+        bars = self.tape.bars(k)
+        for number, bar in enumerate(bars):
+            lag_us = self._clock.now_us() - end_us
+            if self._gate.is_stale(lag_us):
+                self._withhold([bar.symbol for bar in bars[number:]], lag_us)
+                break
+            self.bars_delivered += 1 - self._analysis.deliver_bars([replace(bar, lag_seconds=lag_us / SECOND_US)])
+        else:
+            lag_us = self._clock.now_us() - end_us
+            if not self._analysis.wants_slices or not bars:
+                return
+            if not self._gate.is_stale(lag_us):
+                self._analysis.deliver_slice(self.tape.parts(k), end_us, self._zone, lag_us / SECOND_US)
+                return
+            self._withhold([bar.symbol for bar in bars], lag_us)
+        self.look()
+
+    def _withhold(self, symbols: Sequence[str], lag_us: int) -> None:
+        """Bars of ``symbols`` have become stale while their instant was handed over: deactivate."""
+        if not self._by_symbol:
+            self._deactivate("lag", lag_us, symbols[0])
+            return
+        for symbol in dict.fromkeys(symbols):
+            generation = self._state.withhold(symbol)
+            if generation is not None:  # not withheld yet, nor removed by another symbol's callback
+                self._tell_symbol("symbol_deactivated", "lag", lag_us, symbol, generation)
 
     def _pass_stale(self, now_us: int) -> None:
         """Deactivate, and let all bars go by whose lag is above the threshold."""
         tape, fresh_us = self.tape, now_us - self._gate.threshold_us
         if self._by_symbol:
-            first = tape.position
-            for symbol, end_us in tape.oldest_by_symbol(first, tape.due(fresh_us - 1)).items():
-                generation = self._state.withhold(symbol)
-                if generation is not None:  # not withheld yet, nor removed by another symbol's callback
-                    self._tell_symbol("symbol_deactivated", "lag", now_us - end_us, symbol, generation)
+            for symbol, end_us in tape.oldest_by_symbol(tape.position, tape.due(fresh_us - 1)).items():
+                self._withhold([symbol], now_us - end_us)
         elif self._gate.active:
             head = tape.head(tape.position)
             self._deactivate("lag", now_us - head.end_us, head.symbol)
