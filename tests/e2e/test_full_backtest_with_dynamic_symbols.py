@@ -22,7 +22,7 @@ def bars(system: SystemManager, symbol: str, interval: str = "1m") -> Bars:
 
 
 def assert_whole(system: SystemManager, symbol: str, until: str) -> None:
-    """Every series of ``symbol`` runs from the open to ``until`` without a hole, the coarse ones made of the fine."""
+    """Every series of ``symbol`` runs from the open to ``until`` without a hole, coarse ones made of fine ones."""
     minutes = bars(system, symbol)
     assert minutes.start_us.tolist() == list(range(us("09:30"), us(until), MINUTE_US))
     assert minutes.end_us.tolist() == [start + MINUTE_US for start in minutes.start_us.tolist()]
