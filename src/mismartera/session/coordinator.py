@@ -319,6 +319,7 @@ class SessionCoordinator:
             acted = True
             with self._parts.delivery.running():
                 entry.action()
+            self._take_commands()
         if not acted and not self._parts.inbox.attention and (entry := self.agenda.pop_due(now_us, last=True)):
             acted = True
             entry.action()
