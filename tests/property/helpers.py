@@ -68,9 +68,12 @@ class Engine:
 
 def make_engine(
     config: SessionConfig, source: BarSource | Mapping[tuple[str, str], Sequence[StoredRow]],
-    strategies: Sequence[Strategy] = (), *, is_strict: bool = True,
+    strategies: Sequence[Strategy] = (), *, is_strict: bool = True, with_log: bool = True,
 ) -> Engine:  # fmt: skip
-    """``is_strict``: an exception in a strategy (a failed assertion, say) ends the run and the test."""
+    """``is_strict``: an exception in a strategy (a failed assertion, say) ends the run and the test.
+
+    Without a log nobody but the strategies listens.
+    """
     time = make_time(config)
     log, dumps, warnings = EventLog(time), MemoryDumps(), list[str]()
     bars = MemoryBars(source) if isinstance(source, Mapping) else source
@@ -80,7 +83,9 @@ def make_engine(
             raise error
         coordinator.strategy_failed(run.name, run.error or "")
 
-    coordinator = make_coordinator(config, time, bars, strategies, [log], [dumps], warnings.append, on_error)
+    coordinator = make_coordinator(
+        config, time, bars, strategies, [log] if with_log else [], [dumps], warnings.append, on_error
+    )
     return Engine(coordinator, log, dumps, warnings)
 
 
