@@ -35,25 +35,30 @@ def import_paths(store: str, paths: Sequence[str], options: ImportOptions) -> in
     _check_interval(options.interval)
     data = DataManager(store)
     before = data.version if data.exists() else -1
-    with ProgressLine(is_shown=is_terminal() and not options.as_json) as progress:
-
-        def show(done: int, total: int, rows: int) -> None:
-            progress.show(done / total, f"file {done:,}/{total:,}  {rows:,} rows", rows, "rows")
-
-        try:
-            report = import_files(
-                data, paths, symbol=options.symbol, interval=options.interval, layout=options.layout,
-                timestamps=options.timestamps, tz=options.tz, columns=options.columns, progress=show,
-            )  # fmt: skip
-        except KeyboardInterrupt as interrupt:
-            interrupt.add_note(_committed(data, before))
-            raise
+    try:
+        with ProgressLine(is_shown=is_terminal() and not options.as_json) as progress:
+            report = _import(data, paths, options, progress)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(committed_since(data, before))
+        raise
     if options.as_json:
         sys.stdout.write(json.dumps(import_figures(report)) + "\n")
     else:
         print_import(report, sys.stdout)
     sys.stdout.flush()
     return _status(report)
+
+
+def _import(
+    data: DataManager, paths: Sequence[str], options: ImportOptions, progress: ProgressLine
+) -> ImportReport:
+    def show(done: int, total: int, rows: int) -> None:
+        progress.show(done / total, f"file {done:,}/{total:,}  {rows:,} rows", rows, "rows")
+
+    return import_files(
+        data, paths, symbol=options.symbol, interval=options.interval, layout=options.layout,
+        timestamps=options.timestamps, tz=options.tz, columns=options.columns, progress=show,
+    )  # fmt: skip
 
 
 def _check_interval(label: str | None) -> None:
@@ -64,14 +69,14 @@ def _check_interval(label: str | None) -> None:
         raise UsageError(f"--interval: {error}") from error
 
 
-def _committed(data: DataManager, before: int) -> str:
+def committed_since(data: DataManager, before: int) -> str:
     """What an interrupted import has done: each commit is a version of the store."""
     after = data.refresh() if data.exists() else -1
     if after == before:
         return "nothing was committed: the store is as it was"
     return (
-        f"{after - before} commits were made, each whole: the store is at version {after}. "
-        "Import the same again to go on; what is there already counts as duplicate"
+        f"the store has moved on to version {after}, each step of it whole: import the same again to go on, "
+        "what is there already counts as duplicate"
     )
 
 

@@ -108,12 +108,11 @@ def _drive(run: _Run, progress: ProgressLine) -> None:
             try:
                 with progress:
                     _wait(run, progress)
-            finally:
-                run.system.stop()
-    except KeyboardInterrupt:  # the second signal: a callback may still be running
-        pass
-    except Exception as error:  # noqa: BLE001  # whatever ended the run is reported with its summary
-        run.failure = error
+            except Exception as error:  # noqa: BLE001  # whatever ended the run is reported with its summary
+                run.failure = error
+            run.system.stop()
+    except KeyboardInterrupt:  # the second signal: nobody waits for the callback that is running
+        run.system.coordinator.inbox.stop()
     if run.events is not None:
         try:
             run.events.close()
