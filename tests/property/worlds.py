@@ -95,6 +95,7 @@ def worlds(draw: st.DrawFn, *, with_schedule: bool = True, two_bases: bool = Tru
     data: Json = {
         "symbols": configured, "streams": streams, "derived_bars": draw(st.sampled_from(["any", "complete"])),
         "hours": {"open": hours[0], "close": hours[1]} if hours else "regular",
+        "gap_filler": {"enable_session_quality": draw(st.sampled_from([True, True, True, False]))},
         "streaming": draw(streaming()), "indicators": draw(indicators(streams)), "historical": draw(history()),
     }  # fmt: skip
     schedule = draw(schedules(time, sessions, symbols)) if with_schedule else []
