@@ -216,11 +216,10 @@ def test_the_engines_own_thread_cannot_wait_for_itself(make_system: MakeSystem) 
     refused: list[str] = []
 
     def ask() -> None:
-        for wait in (
-            lambda: system.run_until("10:00"),
-            system.wait,
-            lambda: system.coordinator.wait_loaded("AAA"),
-        ):
+        waits: list[Callable[[], object]] = [
+            lambda: system.run_until("10:00"), system.wait, lambda: system.coordinator.wait_loaded("AAA"),
+        ]  # fmt: skip
+        for wait in waits:
             with pytest.raises(UsageError, match="own thread") as raised:
                 wait()
             refused.append(str(raised.value))
