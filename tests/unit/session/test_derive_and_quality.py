@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.unit.session.blocks import HONG_KONG, NEW_YORK, let_in, minutes, raw, session_of
@@ -85,6 +85,7 @@ def test_a_complete_daily_bar_leaves_the_break_out_of_what_it_expects() -> None:
     assert derived(holed, "1d", HK, complete_only=True) == []
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.sampled_from([2, 5, 7, 15, 60, 120, 240]), st.booleans(), st.booleans(), st.integers(0, 2**32))
 def test_derived_bars_are_those_of_the_definition_bit_for_bit(
     length: int, complete_only: bool, lunch: bool, seed: int

@@ -6,7 +6,7 @@ import threading
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mismartera.errors import UsageError
@@ -16,6 +16,7 @@ from mismartera.session.gate import Gate, GateState
 from mismartera.session.inbox import Inbox
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.integers(1, 100), st.lists(st.integers(0, 40), max_size=60))
 def test_one_evaluation_is_due_at_each_instant_that_holds_a_multiple_of_the_interval(
     interval: int, instants: list[int]
