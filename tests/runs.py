@@ -88,6 +88,7 @@ class Log:
 
     def __init__(self, *, wants_bars: bool = False) -> None:
         self.wants_bars = wants_bars
+        self.wants_gaps = True
         self.lines: list[str] = []
         self.events: list[tuple[str, int, dict[str, Field]]] = []
 

@@ -88,10 +88,11 @@ def _build(config: SessionConfig, folder: Path, options: RunOptions) -> _Run:
     events = EventLog(options.events) if options.events else None
     dump = SessionDump(options.dump) if options.dump else None
     figures = SymbolFigures()
+    logs_gaps = options.log_file is not None or options.log_level in {"TRACE", "DEBUG", "INFO"}
     has_table = not (options.quiet or options.as_json)
     system = SystemManager(
         config, data_manager=data, folder=folder, warn=logger.warning,
-        sinks=[*([events] if events else []), LogSink(zone), *([figures] if has_table else [])],
+        sinks=[*([events] if events else []), LogSink(zone, gaps=logs_gaps), *([figures] if has_table else [])],
         recorders=[*([dump] if dump else []), *([figures] if has_table else [])],
     )  # fmt: skip
     if dump is not None and dump.prepare():
@@ -164,7 +165,7 @@ def _print_summary(run: _Run, options: RunOptions) -> None:
     if options.as_json:
         sys.stdout.write(json.dumps(summary) + "\n")
     elif not options.quiet:
-        print_summary(summary, run.figures, sys.stdout)
+        print_summary(summary, run.figures, run.system.coordinator.tally.gaps, sys.stdout)
     sys.stdout.flush()
 
 

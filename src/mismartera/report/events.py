@@ -58,7 +58,7 @@ class EventLog:
     another thread. A write that fails raises RunFailedError once and ends the run; what comes after it is dropped.
     """
 
-    wants_bars = True
+    wants_bars = wants_gaps = True
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -20,17 +20,16 @@ _STATES = {
 class SymbolFigures:
     """A sink and a recorder that counts, for the table at the end of a run.
 
-    ``derived_bars`` and ``gaps`` are those of finished ``sessions``: there are none of a symbol that was removed
+    ``derived_bars`` are those of finished ``sessions``: there are none of a symbol that was removed
     before its first close. ``changes``: events that name the symbol, whether its own state changed or it made the
     session's change.
     """
 
-    wants_bars = False
+    wants_bars = wants_gaps = False
 
     def __init__(self) -> None:
         self.sessions: Counter[str] = Counter()
         self.derived_bars: Counter[str] = Counter()
-        self.gaps: Counter[str] = Counter()
         self.changes: Counter[str] = Counter()
         self.states: dict[str, str] = {}
 
@@ -38,9 +37,6 @@ class SymbolFigures:
         """Count an event that names a symbol."""
         symbol = fields.get("symbol")
         if not isinstance(symbol, str):
-            return
-        if name == "gap":
-            self.gaps[symbol] += 1
             return
         self.changes[symbol] += 1
         if name in _STATES:

@@ -43,16 +43,18 @@ class LogSink:
     """A sink that logs every event but bars: transitions and signals at INFO, each gap at DEBUG and per symbol and
     session at INFO, failed symbols at WARNING, strategies that raise at ERROR.
 
-    ``zone``: the exchange's. Configure loguru first (:func:`log_to`).
+    ``zone``: the exchange's. ``gaps``: False where nothing below WARNING is written anyway. Configure loguru
+    first (:func:`log_to`).
     """
 
     wants_bars = False
 
-    def __init__(self, zone: tzinfo) -> None:
+    def __init__(self, zone: tzinfo, *, gaps: bool = True) -> None:
         from loguru import logger  # takes 40 ms, which help texts need not pay
 
         self._log = logger.log
         self._zone = zone
+        self.wants_gaps = gaps
         self._gaps: Counter[str] = Counter()
 
     def event(self, name: str, now_us: int, fields: Mapping[str, Field]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from mismartera.report.console import counted, make_console, make_table, percent, rate
@@ -16,12 +17,15 @@ _NAMED_MAX = 10
 _COUNT_NAMES = ("accepted", "duplicate", "revised", "late", "out_of_hours", "rejected")
 
 
-def print_summary(summary: Summary, figures: SymbolFigures, stream: TextIO) -> None:
-    """Print per symbol and in all what the run did. Of many symbols only the first are shown."""
+def print_summary(summary: Summary, figures: SymbolFigures, gaps: Mapping[str, int], stream: TextIO) -> None:
+    """Print per symbol and in all what the run did. Of many symbols only the first are shown.
+
+    ``gaps``: per symbol those of its finished sessions.
+    """
     console = make_console(stream)
     symbols = list(dict.fromkeys([*figures.states, *summary["counts"]]))
     if symbols:
-        console.print(_symbol_table(symbols[:SYMBOLS_SHOWN_MAX], summary, figures))
+        console.print(_symbol_table(symbols[:SYMBOLS_SHOWN_MAX], summary, figures, gaps))
     hidden = len(symbols) - SYMBOLS_SHOWN_MAX
     if hidden > 0:
         console.print(f"... and {counted(hidden, 'more symbol')}: --json has them all\n")
@@ -29,7 +33,7 @@ def print_summary(summary: Summary, figures: SymbolFigures, stream: TextIO) -> N
         console.print(line)
 
 
-def _symbol_table(symbols: list[str], summary: Summary, figures: SymbolFigures) -> Table:
+def _symbol_table(symbols: list[str], summary: Summary, figures: SymbolFigures, gaps: Mapping[str, int]) -> Table:
     table = make_table("symbol", "bars", "derived", "quality", "gaps", "changes", "state")
     for symbol in symbols:
         is_measured = figures.sessions[symbol] > 0
@@ -40,7 +44,7 @@ def _symbol_table(symbols: list[str], summary: Summary, figures: SymbolFigures) 
             f"{summary['counts'].get(symbol, {}).get('accepted', 0):,}",
             f"{figures.derived_bars[symbol]:,}" if is_measured else "-",
             percent(present, expected),
-            f"{figures.gaps[symbol]:,}" if is_measured else "-",
+            f"{gaps.get(symbol, 0):,}" if is_measured else "-",
             f"{figures.changes[symbol]:,}",
             figures.states.get(symbol, "-"),
         )

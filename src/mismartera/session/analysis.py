@@ -140,8 +140,16 @@ class AnalysisEngine:
         self._on_slice = [run for run in self.runs if run.overrides("on_slice")]
         self.wants_bars = bool(self._recorders or self._on_bar)
         self.wants_slices = bool(self._on_slice)
-        only = self._on_bar[0] if len(self._on_bar) == 1 and not self._recorders else None
-        self._sole = only.strategy.on_bar if only and only.symbols is None and only.intervals is None else None
+        self._sole = self._only_listener()
+
+    def _only_listener(self) -> OnBar | None:
+        """Whoever alone gets every bar; None if there are several listeners, or one that chooses."""
+        if len(self._recorders) + len(self._on_bar) != 1:
+            return None
+        if self._recorders:
+            return self._recorders[0]
+        run = self._on_bar[0]
+        return run.strategy.on_bar if run.symbols is None and run.intervals is None else None
 
     def _fail(self, raised: CallbackError) -> None:
         error = raised.error
@@ -151,7 +159,7 @@ class AnalysisEngine:
         self._end(run, error)
 
     def _end(self, run: StrategyRun, error: BaseException) -> None:
-        run.error = f"{type(error).__name__}: {error}"
+        run.error = _said(error)
         self._reroute()
         self._on_error(run, error)
 
@@ -163,6 +171,14 @@ def _run(strategy: Strategy, name: str) -> StrategyRun:
         None if strategy.symbols is None else frozenset(strategy.symbols),
         None if strategy.intervals is None else frozenset(parse_interval(label) for label in strategy.intervals),
     )
+
+
+def _said(error: BaseException) -> str:
+    """What an exception says of itself, whose own text may fail too."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  # a strategy's exception is the user's code: its name must do
+        return type(error).__name__
 
 
 def _names(strategies: Sequence[Strategy]) -> list[str]:

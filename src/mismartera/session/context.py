@@ -6,6 +6,8 @@ import datetime as dt
 import math
 from collections.abc import Callable, Collection
 
+import numpy as np
+
 from mismartera.bars import Bars
 from mismartera.bars.instants import to_us
 from mismartera.config import SessionConfig
@@ -83,10 +85,11 @@ class StrategyContext:
         return self._coordinator.remove_symbol(symbol)
 
     def emit(self, name: str, value: Field = None) -> None:
-        """Publish a ``signal`` event; a number that is not finite is published as null."""
-        if isinstance(value, float) and not math.isfinite(value):
-            value = None
-        self._coordinator.publisher.publish("signal", strategy=self._run.name, name=name, value=value)
+        """Publish a ``signal`` event; a number that is not finite is published as null.
+
+        TypeError for a value that is no text, number, truth value or None (NumPy's scalars are numbers).
+        """
+        self._coordinator.publisher.publish("signal", strategy=self._run.name, name=name, value=_plain(value))
 
     def at(self, time: str | dt.datetime, fn: Callable[[], object]) -> None:
         """Call ``fn`` when the clock stands at ``time``, isolated like a callback."""
@@ -103,3 +106,14 @@ class StrategyContext:
     def _call(self, fn: Callable[[], object]) -> None:
         if self._run.error is None:
             self._analysis.call(self._run, fn)
+
+
+def _plain(value: object) -> Field:
+    """``value`` as JSON can hold it; TypeError if it cannot."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (str, int, bool)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    raise TypeError(f"a signal's value is a text, a number, a truth value or None, not {type(value).__name__}")

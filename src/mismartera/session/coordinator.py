@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from mismartera.bars import check_symbol
-from mismartera.bars.instants import to_iso
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError, RunFailedError, UsageError
 from mismartera.session.loading import Loading
@@ -263,8 +262,8 @@ class SessionCoordinator:
         tape = parts.streamer.tape
         parts.tally.add_session(tape.base_shown, tape.derived_shown)
         if whole_day:
-            for member in members if parts.publisher.sinks else ():
-                self._publish_gaps(member.symbol)
+            for member in members if parts.publisher.wants_gaps else ():
+                parts.publisher.publish_gaps(parts.quality.gaps(member.symbol))
             self.publisher.publish("session_closed", date=session.date.isoformat())
             self._record(session.date, [member.symbol for member in members])
 
@@ -272,11 +271,6 @@ class SessionCoordinator:
         intervals = {symbol: [i.label for i in self._streams_of(symbol) or ()] for symbol in symbols}
         for recorder in self._parts.recorders:
             recorder.record(day, symbols, intervals, self.session_data)
-
-    def _publish_gaps(self, symbol: str) -> None:
-        for gap in self._parts.quality.gaps(symbol):
-            span = {"from": to_iso(gap.from_us), "to": to_iso(gap.to_us)}
-            self.publisher.publish("gap", symbol=symbol, interval=gap.interval, missing=gap.missing, **span)
 
     # Between two instants
 

@@ -33,6 +33,8 @@ class EventSink(Protocol):
 
     wants_bars: bool
     """True if :meth:`bar` is to be called; a sink that does not need bars costs nothing per bar."""
+    wants_gaps: bool
+    """True if the ``gap`` events are for it: a sparse symbol has hundreds a day."""
 
     def event(self, name: str, now_us: int, fields: Mapping[str, Field]) -> None:
         """Something happened at engine time ``now_us``; ``fields`` as in the documentation of ``--events``."""

@@ -77,15 +77,21 @@ class DataQualityManager:
             int(ends.searchsorted(until_us, side="right")),
         )
 
-    def whole_day(self) -> Iterator[tuple[str, dict[str, int], Quality | None]]:
-        """Counts and quality over the whole session of every symbol that is measured, a group at a time."""
+    def whole_day(self) -> Iterator[tuple[str, dict[str, int], Quality | None, int]]:
+        """Counts, quality and number of gaps over the whole session of every symbol that is measured."""
         for group in {id(group): group for group, _ in self._groups.values()}.values():
             block = group.admitted.block
             expected = len(session_windows(group.session, group.base).start)
             present = np.diff(block.offsets).tolist()
-            for symbol, counts, bars in zip(group.symbols, group.admitted.all_counts(), present, strict=True):
-                if self._groups.get(symbol, (None,))[0] is group:
-                    yield symbol, counts, Quality(block.interval.label, expected, bars) if self._enabled else None
+            gaps = _gap_counts(group).tolist()
+            rows = zip(group.symbols, group.admitted.all_counts(), present, gaps, strict=True)
+            for symbol, counts, bars, runs in rows:
+                if self._groups.get(symbol, (None,))[0] is not group:
+                    continue  # removed, or loaded again in another group
+                if self._enabled:
+                    yield symbol, counts, Quality(block.interval.label, expected, bars), runs
+                else:
+                    yield symbol, counts, None, 0
 
     def counts(self, symbol: str, until_us: int | None) -> dict[str, int] | None:
         """R1's counts of ``symbol`` over the rows that have ended by ``until_us`` (None: the whole day)."""
@@ -107,6 +113,21 @@ class DataQualityManager:
             Gap(symbol, block.interval.label, int(slots.start[first]), int(slots.end[last - 1]), last - first)
             for first, last in _runs(missing, _part_cuts(group.session, slots.start))
         ]
+
+
+def _gap_counts(group: BaseGroup) -> Ints:
+    """For each symbol of ``group`` how many gaps its session has: :meth:`DataQualityManager.gaps`, counted at
+    once.
+    """
+    block, slots = group.admitted.block, session_windows(group.session, group.base)
+    present = np.zeros((len(block.symbols), len(slots.start)), dtype=np.bool_)
+    present[block.owner, slots.of(block.start)] = True
+    begins = ~present
+    begins[:, 1:] &= present[:, :-1]  # the first of its run, unless a part begins there
+    for cut in _part_cuts(group.session, slots.start):
+        begins[:, cut] = ~present[:, cut]
+    counts: Ints = begins.sum(axis=1)
+    return counts
 
 
 def _part_cuts(session: TradingSession, starts: Ints) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from mismartera.bars import BASE_INTERVALS, Interval, parse_interval
+from mismartera.bars import BASE_INTERVALS, BarBlock, Interval, parse_interval
 from mismartera.session.door import Admitted, Territory, admit, territory
 from mismartera.session.ports import BarSource
 from mismartera.timing import TimeManager, TradingSession
@@ -70,20 +70,23 @@ class DayReader:
     ) -> tuple[list[BaseGroup], dict[str, str]]:
         reads: dict[Interval, Admitted] = {}
         chosen: dict[str, Interval] = {}
+        rest: Sequence[str] = symbols
         candidates = [base for base in BASE_INTERVALS if all(stream.derives_from(base) for stream in streams)]
         for base in candidates:
-            rest = [symbol for symbol in symbols if symbol not in chosen]
-            if rest:
-                reads[base] = self._read_base(base, streams, rest, where)
-                with_bars = zip(rest, reads[base].has_bars.tolist(), strict=True)
-                chosen |= {symbol: base for symbol, has in with_bars if has}
-        rest = [symbol for symbol in symbols if symbol not in chosen]
+            raw = self._read_base(base, rest, where)
+            if len(raw):
+                admitted = reads[base] = _admit(raw, base, streams, where)
+                chosen |= {s: base for s, has in zip(rest, admitted.has_bars.tolist(), strict=True) if has}
+                rest = [symbol for symbol in rest if symbol not in chosen]
+            if not rest:
+                break
         failed = self._choose_known(rest, candidates, streams, chosen) if rest else {}
-        groups = [
-            BaseGroup(where.session, streams, base, admitted.take([s for s in symbols if chosen.get(s) == base]))
-            for base, admitted in reads.items()
-            if base in chosen.values()
-        ]
+        groups: list[BaseGroup] = []
+        for base in candidates:
+            members = [symbol for symbol in symbols if chosen.get(symbol) == base]
+            if members:
+                read = reads.get(base) or _admit(BarBlock.empty(tuple(members)), base, streams, where)
+                groups.append(BaseGroup(where.session, streams, base, read.take(members)))
         return groups, failed
 
     def _choose_known(
@@ -105,9 +108,12 @@ class DayReader:
                 failed[symbol] = f"{symbol} is unknown to the store"
         return failed
 
-    def _read_base(self, base: Interval, streams: Streams, symbols: Sequence[str], where: Territory) -> Admitted:
+    def _read_base(self, base: Interval, symbols: Sequence[str], where: Territory) -> BarBlock:
         first, last = (where.first_us, where.last_us) if not base.is_daily else where.daily_range
-        raw = self._source.read_block(base.canonical, first, last, symbols)
-        requested = next((stream for stream in streams if stream == base), None)
-        label = requested.label if requested else base.label
-        return admit(raw, base, where, public=requested is not None, label=label)
+        return self._source.read_block(base.canonical, first, last, symbols)
+
+
+def _admit(raw: BarBlock, base: Interval, streams: Streams, where: Territory) -> Admitted:
+    requested = next((stream for stream in streams if stream == base), None)
+    label = requested.label if requested else base.label
+    return admit(raw, base, where, public=requested is not None, label=label)

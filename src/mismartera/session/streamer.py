@@ -49,10 +49,8 @@ class Streamer:
 
     def begin(self, lanes: Sequence[Lane]) -> None:
         """A session opens with the bars of ``lanes``: nothing of it has been shown."""
-        self.tape = Tape()
+        self.tape = Tape(lanes)
         self._joining = []
-        for lane in lanes:
-            self.tape.append(lane)
 
     def join(self, lane: Lane | None, members: Sequence[Member]) -> None:
         """Put the bars of symbols that join in mid-session on the tape; they are loaded once they are caught

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 
@@ -18,6 +19,7 @@ class Tally:
         self.derived_bars = 0
         self.strategy_errors: list[tuple[str, str]] = []
         self.counts: dict[str, dict[str, int]] = {}
+        self.gaps: Counter[str] = Counter()
         self.quality: dict[str, dict[date, Quality]] = {}
         self._generations: dict[str, int] = {}
 
@@ -29,9 +31,10 @@ class Tally:
     def add_day(self, members: Iterable[Member], day: date, measured: DataQualityManager) -> None:
         """Book a whole session of the ``members`` that were loaded at its close."""
         loaded = {member.symbol: member for member in members}
-        for symbol, counts, quality in measured.whole_day():
+        for symbol, counts, quality, gaps in measured.whole_day():
             if symbol in loaded:
                 self._book(loaded[symbol], day, counts, quality)
+                self.gaps[symbol] += gaps
 
     def add(self, member: Member, day: date, measured: DataQualityManager, now_us: int) -> None:
         """Book what a member's session came to when it was removed, or when the run was stopped."""

@@ -7,6 +7,7 @@ part of each lane, one after the other, and nothing is ever merged again.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +35,8 @@ class Tape:
     the bars to be shown of the tape before instant ``k``.
     """
 
-    def __init__(self) -> None:
-        self.lanes: list[Lane] = []
+    def __init__(self, lanes: Sequence[Lane] = ()) -> None:
+        self.lanes: list[Lane] = [lane for lane in lanes if len(lane)]
         self.position = 0
         self._shown_base = 0
         self._shown_derived = 0

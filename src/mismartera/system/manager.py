@@ -67,6 +67,7 @@ class SystemManager:
         self._started_seconds = self._ended_seconds = 0.0
         self._timeout_seconds = config.session_data_config.streaming.command_timeout_seconds
         self._lock = threading.Lock()
+        self._ended = threading.Event()  # waited for instead of the thread: Ctrl-C breaks Thread.join for good
 
     @property
     def config(self) -> SessionConfig:
@@ -115,8 +116,7 @@ class SystemManager:
             raise UsageError("the run was not started")
         if self._on_engine_thread():
             raise UsageError("wait on the engine's own thread would wait for itself")
-        self._thread.join(timeout)
-        if self._thread.is_alive():
+        if not self._ended.wait(timeout):
             return False
         if self._outcome is Outcome.FAILED and self._error is not None:
             raise self._error
@@ -171,7 +171,7 @@ class SystemManager:
         with self._lock:  # not between the making of the thread and its start
             thread = self._thread
         if thread is not None and not self._on_engine_thread():
-            thread.join()
+            self._ended.wait()
 
     def summary(self) -> Summary:
         """The figures of the run so far; see the documentation of the command line for its keys."""
@@ -210,6 +210,7 @@ class SystemManager:
             self._error, outcome = error, Outcome.FAILED
         self._ended_seconds = self._time.monotonic()
         self._outcome = outcome
+        self._ended.set()
 
     def _strategy_failed(self, run: StrategyRun, error: BaseException) -> None:
         self.coordinator.strategy_failed(run.name, run.error or "")

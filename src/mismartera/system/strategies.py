@@ -51,7 +51,7 @@ def _make(config: StrategyConfig, folders: Sequence[Path]) -> Strategy:
         )
     try:
         return found(**config.params)
-    except Exception as error:  # a strategy's constructor is the user's code: say what it raised
+    except (Exception, SystemExit) as error:  # a strategy's constructor is the user's code: say what it raised
         raise _UnusableError(
             f"params: {config.class_}(**params) raised {type(error).__name__}: {error}"
         ) from error
@@ -69,7 +69,7 @@ def _import(name: str, folders: Sequence[Path]) -> ModuleType:
             where = ", ".join(str(folder) for folder in folders)
             raise _UnusableError(f"class: no module {name!r} in {where}, nor installed") from error
         raise _UnusableError(f"class: importing {name!r} failed: {error}") from error
-    except Exception as error:  # importing runs the user's code: say what it raised
+    except (Exception, SystemExit) as error:  # importing runs the user's code: say what it raised
         raise _UnusableError(f"class: importing {name!r} raised {type(error).__name__}: {error}") from error
 
 
@@ -82,7 +82,7 @@ def _import_file(name: str, file: Path) -> ModuleType:
     sys.path.insert(0, folder)  # so that it can import its neighbours
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # importing runs the user's code: say what it raised
+    except (Exception, SystemExit) as error:  # importing runs the user's code: say what it raised
         sys.modules.pop(name, None)
         raise _UnusableError(f"class: importing {file} raised {type(error).__name__}: {error}") from error
     finally:

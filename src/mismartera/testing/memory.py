@@ -92,7 +92,7 @@ class EventLog:
     ``lines`` is a list of dicts in order. Bars are stamped with the clock of ``time``.
     """
 
-    wants_bars = True
+    wants_bars = wants_gaps = True
 
     def __init__(self, time: TimeManager) -> None:
         self.lines: list[dict[str, Any]] = []
