@@ -196,10 +196,11 @@ def test_a_known_symbol_without_a_bar_today_is_loaded_and_empty(make_system: Mak
 
 
 def test_wait_loaded_says_whether_the_symbol_came(make_system: MakeSystem) -> None:
-    held, answers = threading.Event(), []
+    inside, held, answers = threading.Event(), threading.Event(), list[str]()
     system: SystemManager
 
     def hold() -> None:
+        inside.set()
         held.wait(30)
 
     def ask_on_the_engine() -> None:
@@ -218,6 +219,7 @@ def test_wait_loaded_says_whether_the_symbol_came(make_system: MakeSystem) -> No
     assert not system.coordinator.wait_loaded("BBB", timeout=0)
     system.start()
     assert system.coordinator.wait_loaded("AAA", timeout=30)
+    assert inside.wait(30)
     assert system.coordinator.add_symbol("CCC")
     with pytest.raises(TimeoutError, match="CCC is not loaded"):
         system.coordinator.wait_loaded("CCC", timeout=0.01)
