@@ -1,0 +1,11 @@
+"""A measuring process of this engine, or of a floor: the task from stdin, the answer to stdout."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import engine, floors
+from benchmarks.measure import serve
+
+if __name__ == "__main__":
+    serve({"engine": engine.run, "floors": floors.run}[sys.argv[1]], "mismartera", "numpy", "polars", "TA-Lib")
