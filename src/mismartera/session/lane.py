@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Bar, SeriesInfo
-from mismartera.session.series import SeriesBlock
+from mismartera.session.series import SeriesBlock, joined
 from mismartera.session.strip import Strip
 
 Ints = NDArray[np.int64]
@@ -27,8 +27,21 @@ class Lane:
     ) -> None:
         by_length = sorted((block for block in blocks if len(block)), key=lambda block: block.interval)
         self.strips = [Strip(block, infos, ranks) for block in by_length]
-        self._ranks = ranks
+        self.ranks = ranks
         self.cuts: list[list[int]] = []
+
+    @classmethod
+    def merged(cls, lanes: Sequence[Lane]) -> Lane:
+        """One lane with the remaining rows of ``lanes``, which are in rank order."""
+        alike: dict[tuple[object, ...], list[SeriesBlock]] = {}
+        infos: dict[str, SeriesInfo] = {}
+        for strip in (strip for lane in lanes for strip in lane.strips if len(strip.order)):
+            block = strip.remaining()
+            infos |= {symbol: info for symbol, info in strip.infos() if symbol in block.symbols}
+            key = (block.interval.length_us, block.interval.label, block.is_base, block.public, *block.indicators)
+            alike.setdefault(key, []).append(block)
+        ranks = {symbol: rank for lane in lanes for symbol, rank in lane.ranks.items()}
+        return cls([joined(blocks) for blocks in alike.values()], infos, ranks)
 
     def __len__(self) -> int:
         return sum(len(strip.order) for strip in self.strips)
@@ -87,7 +100,7 @@ class Lane:
             for owner, end_us in zip(owners.tolist(), strip.block.end[rows[where]].tolist(), strict=True):
                 symbol = strip.block.symbols[owner]
                 oldest[symbol] = min(end_us, oldest.get(symbol, end_us))
-        return dict(sorted(oldest.items(), key=lambda item: self._ranks[item[0]]))
+        return dict(sorted(oldest.items(), key=lambda item: self.ranks[item[0]]))
 
     def _interleaved(self, k: int) -> list[int]:
         """The order by rank, then by length, of the rows of instant ``k``, which stand strip by strip."""

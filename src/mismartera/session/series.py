@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ Ints = NDArray[np.int64]
 _T = TypeVar("_T", bound=np.generic)
 
 PRICE_COLUMNS = ("open", "high", "low", "close", "volume")
+_ROW_COLUMNS = ("start", "end", *PRICE_COLUMNS, "bar_count")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +51,7 @@ class SeriesBlock:
     def select(self, symbols: tuple[str, ...], chosen: NDArray[np.bool_], rows: NDArray[np.bool_]) -> SeriesBlock:
         """The block of ``symbols`` alone: ``chosen`` marks them among this block's, ``rows`` their rows."""
         counts = np.diff(self.offsets)[chosen]
-        columns: dict[str, Any] = {
-            name: getattr(self, name)[rows] for name in ("start", "end", *PRICE_COLUMNS, "bar_count")
-        }
+        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _ROW_COLUMNS}
         return replace(
             self,
             symbols=symbols,
@@ -75,6 +74,21 @@ class SeriesBlock:
             indicators={name: _frozen(column[rows]) for name, column in self.indicators.items()},
             **columns,
         )
+
+
+def joined(blocks: Sequence[SeriesBlock]) -> SeriesBlock:
+    """The rows of blocks of one interval with the same indicators, one after the other."""
+    columns: dict[str, Any] = {name: np.concatenate([getattr(b, name) for b in blocks]) for name in _ROW_COLUMNS}
+    firsts = np.cumsum([0] + [len(block.symbols) for block in blocks[:-1]])
+    counts = np.concatenate([np.diff(block.offsets) for block in blocks])
+    return replace(
+        blocks[0],
+        symbols=tuple(symbol for block in blocks for symbol in block.symbols),
+        offsets=np.concatenate(([0], np.cumsum(counts))),
+        owner=np.concatenate([block.owner + first for block, first in zip(blocks, firsts, strict=True)]),
+        indicators={name: np.concatenate([b.indicators[name] for b in blocks]) for name in blocks[0].indicators},
+        **columns,
+    )
 
 
 def _frozen(column: NDArray[_T]) -> NDArray[_T]:

@@ -88,6 +88,18 @@ class Strip:
         wanted = np.array([symbol in symbols for symbol in self.block.symbols], dtype=np.bool_)
         return rows[wanted[self.block.owner[rows]]]
 
+    def remaining(self) -> SeriesBlock:
+        """The rows that have not been shown, and their symbols, as a block of their own."""
+        rows = np.zeros(len(self.block), dtype=np.bool_)
+        rows[self.order] = True
+        chosen = np.bincount(self.block.owner[self.order], minlength=len(self.block.symbols)) > 0
+        symbols = tuple(symbol for symbol, has in zip(self.block.symbols, chosen.tolist(), strict=True) if has)
+        return self.block.select(symbols, chosen, rows)
+
+    def infos(self) -> list[tuple[str, SeriesInfo]]:
+        """The strip's symbols with what their bars share."""
+        return list(zip(self.block.symbols, self._infos.tolist(), strict=True))
+
     def generations(self) -> list[tuple[str, int]]:
         """The strip's symbols with their generations."""
         return [(s, info.generation) for s, info in zip(self.block.symbols, self._infos.tolist(), strict=True)]
