@@ -78,6 +78,16 @@ class AnalysisEngine:
                 calls = [call for call in raised.rest if call[0] != raised.callback]
         return sum(callback == first[bar.symbol, bar.interval] for callback, bar in dropped)
 
+    def deliver_while(self, bar: Bar, is_fresh: Callable[[], bool]) -> None:
+        """Notify of one bar, as long as it is fresh when a listener's turn comes."""
+        for callback in self._route(bar):
+            if not is_fresh():
+                return
+            try:
+                self._delivery.play_calls([(callback, bar)], [])
+            except CallbackError as raised:
+                self._fail(raised)
+
     def deliver_slice(self, parts: list[Part], end_us: int, zone: tzinfo, lag_seconds: float) -> None:
         """Notify of the instant as a whole; what was fenced meanwhile is cut out."""
         for run in self._on_slice:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 from mismartera.bars import check_symbol
 from mismartera.config import SessionConfig
@@ -19,19 +18,10 @@ from mismartera.session.quality import Quality
 from mismartera.session.reader import Streams, parse_streams
 from mismartera.session.series import SeriesBlock
 from mismartera.session.symbols import Member, SymbolState, in_rank_order
+from mismartera.session.tally import Progress
 from mismartera.timing import TimeManager, TradingSession
 
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is: sessions begun, of how many, where the clock stands, and bars so far."""
-
-    sessions_begun: int
-    sessions: int
-    now_us: int
-    bars_streamed: int
-    bars_delivered: int
-    derived_bars: int
+_PASSES_MAX = 1000
 
 
 class SessionCoordinator:
@@ -191,6 +181,8 @@ class SessionCoordinator:
         self._open(session)
         while not self._parts.inbox.stopping:
             self._attend()
+            if self._parts.inbox.stopping:
+                break
             due_us = self.agenda.next_us
             target_us = session.close_us if due_us is None else min(due_us, session.close_us)
             self._parts.streamer.show_until(target_us)
@@ -291,25 +283,32 @@ class SessionCoordinator:
             parts.streamer.look()
 
     def _settle_commands(self) -> None:
-        """Commands in their order, then the symbols that they brought, as one batch; and so on until none is
-        left.
+        """Commands in their order, then the symbols that they brought, as one batch; and so on until none is left.
+
+        A flood of them does not keep the clock from going on: the rest is attended to after the next instant.
         """
-        self._take_commands()
-        while self._arriving and not self._parts.inbox.stopping:
-            self._join([member for member, _ in self._take_arriving()])
+        for _ in range(_PASSES_MAX):
             self._take_commands()
+            if not self._arriving or self._parts.inbox.stopping:
+                return
+            self._join([member for member, _ in self._take_arriving()])
+        self._parts.inbox.look_again()
 
     def _take_commands(self) -> None:
-        fences = self._parts.delivery.fences  # the command of each of them was posted before it was raised
-        while command := self._parts.inbox.take():
-            command()
-        self._parts.delivery.purged(fences)
+        for _ in range(_PASSES_MAX):
+            fences = self._parts.delivery.fences  # the command of each of them was posted before it was raised
+            commands = self._parts.inbox.take_all()
+            for command in commands:
+                command()
+            self._parts.delivery.purged(fences)
+            if not commands:
+                return
 
     def _act(self) -> bool:
         """The entries whose time has come; those that come last only when nothing else is left to do."""
         now_us = self.time.now_us()
         acted = False
-        while entry := self.agenda.pop_due(now_us):
+        while not self._parts.inbox.stopping and (entry := self.agenda.pop_due(now_us)):
             acted = True
             with self._parts.delivery.running():
                 entry.action()

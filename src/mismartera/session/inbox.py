@@ -45,13 +45,12 @@ class Inbox:
             self._commands.append(command)
             self._wake()
 
-    def take(self) -> Command | None:
-        """The next command; None if there is none. The engine's side."""
+    def take_all(self) -> list[Command]:
+        """The commands that wait now, in order. The engine's side."""
         with self._changed:
-            if self._commands:
-                return self._commands.popleft()
+            commands, self._commands = list(self._commands), deque()
             self.attention = self.stopping or self.pausing
-            return None
+            return commands
 
     def stop(self) -> None:
         """Ask the engine to end the run."""
@@ -103,6 +102,13 @@ class Inbox:
         with self._changed:
             done = self._changed.wait_for(lambda: (self._holding and reached()) or self._over, timeout)
             return done and reached()
+
+    def wait_paused(self, timeout: float) -> bool:
+        """Another thread's side: True once the engine holds, has ended, or was told to go on; False after that
+        time.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: self._holding or self._over or not self.pausing, timeout)
 
     def end(self) -> None:
         """The engine's side: the run is over; nobody waits any more."""

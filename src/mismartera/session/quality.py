@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.session.derive import session_windows
+from mismartera.session.derive import Windows, session_windows
 from mismartera.session.reader import BaseGroup
 from mismartera.timing import TradingSession
 
@@ -111,7 +111,7 @@ class DataQualityManager:
         missing[slots.start.searchsorted(block.start[block.offsets[k] : block.offsets[k + 1]])] = False
         return [
             Gap(symbol, block.interval.label, int(slots.start[first]), int(slots.end[last - 1]), last - first)
-            for first, last in _runs(missing, _part_cuts(group.session, slots.start))
+            for first, last in _runs(missing, _part_cuts(group.session, slots))
         ]
 
 
@@ -124,14 +124,16 @@ def _gap_counts(group: BaseGroup) -> Ints:
     present[block.owner, slots.of(block.start)] = True
     begins = ~present
     begins[:, 1:] &= present[:, :-1]  # the first of its run, unless a part begins there
-    for cut in _part_cuts(group.session, slots.start):
+    for cut in _part_cuts(group.session, slots):
         begins[:, cut] = ~present[:, cut]
     counts: Ints = begins.sum(axis=1)
     return counts
 
 
-def _part_cuts(session: TradingSession, starts: Ints) -> list[int]:
-    return [int(starts.searchsorted(first)) for first, _ in session.parts[1:]]
+def _part_cuts(session: TradingSession, slots: Windows) -> list[int]:
+    """Where the parts after the first begin among the slots; a daily bar spans the breaks."""
+    cuts = slots.start.searchsorted([first for first, _ in session.parts[1:]]).tolist()
+    return [cut for cut in cuts if cut < len(slots.start)]
 
 
 def _runs(missing: NDArray[np.bool_], cuts: list[int]) -> list[tuple[int, int]]:

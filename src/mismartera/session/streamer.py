@@ -80,12 +80,15 @@ class Streamer:
         return True
 
     def show_until(self, limit_us: int) -> None:
-        """Show the instants that end by ``limit_us``, or until something wants attention."""
+        """Show the instants that end by ``limit_us``, or until something wants attention.
+
+        The first one is shown in any case: whatever came before it was attended to just now.
+        """
         tape, clock, inbox = self.tape, self._clock, self._inbox
         ends, threshold_us = tape.ends, self._gate.threshold_us
         now_us = clock.now_us()
         with self._delivery.running():
-            while tape.position < len(ends) and not inbox.attention:
+            while tape.position < len(ends):
                 end_us = ends[tape.position]
                 if end_us > limit_us:
                     return
@@ -101,6 +104,8 @@ class Streamer:
                     self.look()
                 else:
                     self._show(end_us, now_us - end_us)
+                if inbox.attention:
+                    return
 
     def look(self) -> None:
         """Evaluate the lag at once: pass over what is stale, and activate when nothing stale is due any more."""
@@ -137,13 +142,20 @@ class Streamer:
 
         A slow callback can make the rest of its own instant stale; then the rest is passed over in silence.
         """
+
+        def is_fresh() -> bool:
+            return not self._gate.is_stale(self._clock.now_us() - end_us)
+
         bars = self.tape.bars(k)
         for number, bar in enumerate(bars):
             lag_us = self._clock.now_us() - end_us
             if self._gate.is_stale(lag_us):
                 self._withhold([bar.symbol for bar in bars[number:]], lag_us)
                 break
-            self.bars_delivered += 1 - self._analysis.deliver_bars([replace(bar, lag_seconds=lag_us / SECOND_US)])
+            if self._delivery.is_fenced(bar.symbol, bar.generation):
+                continue
+            self.bars_delivered += 1
+            self._analysis.deliver_while(replace(bar, lag_seconds=lag_us / SECOND_US), is_fresh)
         else:
             lag_us = self._clock.now_us() - end_us
             if not self._analysis.wants_slices or not bars:

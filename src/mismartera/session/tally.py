@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 
 from mismartera.session.quality import DataQualityManager, Quality
 from mismartera.session.symbols import Member
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: sessions begun, of how many, where the clock stands, and bars so far."""
+
+    sessions_begun: int
+    sessions: int
+    now_us: int
+    bars_streamed: int
+    bars_delivered: int
+    derived_bars: int
 
 
 class Tally:

@@ -57,6 +57,8 @@ class SystemManager:
         self._warn = warn or self.warnings.append
         folders = [*([folder] if folder else []), Path.cwd()]
         self.strategies = (*load_strategies(config.analysis.strategies, folders), *strategies)
+        if len({id(strategy) for strategy in self.strategies}) < len(self.strategies):
+            raise UsageError("a strategy is given twice: make one instance for each place")
         self._stop_on_error = config.analysis.on_strategy_error == "stop"
         self.coordinator: SessionCoordinator = make_coordinator(
             config, self._time, self._data, self.strategies, sinks, recorders, self._warn, self._strategy_failed
@@ -135,7 +137,7 @@ class SystemManager:
         self.coordinator.inbox.pause()
         if self._on_engine_thread() or not self.is_running():
             return
-        if not self.coordinator.inbox.wait_holding(self._timeout_seconds):
+        if not self.coordinator.inbox.wait_paused(self._timeout_seconds):
             raise TimeoutError(
                 f"the engine is still busy after {self._timeout_seconds} s; it will pause afterwards"
             )

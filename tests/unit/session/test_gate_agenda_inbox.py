@@ -76,7 +76,7 @@ def test_entries_act_by_time_then_in_order_and_the_last_ones_after_all_others_of
 
 def drained(inbox: Inbox) -> bool:
     """Take and run what waits; does the inbox still want attention?"""
-    while command := inbox.take():
+    for command in inbox.take_all():
         command()
     return inbox.attention
 
@@ -128,7 +128,7 @@ def test_a_wait_longer_than_the_system_can_wait_is_cut_to_it() -> None:
     inbox.look_again()
     assert inbox.wait(float("inf")) and inbox.wait(1e300)
     engine = threading.Thread(target=inbox.wait, args=(1e300,))
-    inbox.take()
+    inbox.take_all()
     engine.start()
     inbox.stop()
     engine.join(10)
