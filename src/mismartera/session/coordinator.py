@@ -179,10 +179,10 @@ class SessionCoordinator:
     def _run_session(self, session: TradingSession) -> bool:
         """One session; False if the run was stopped."""
         self._open(session)
-        while not self._parts.inbox.stopping:
+        while True:
             self._attend()
             if self._parts.inbox.stopping:
-                break
+                return False
             due_us = self.agenda.next_us
             target_us = session.close_us if due_us is None else min(due_us, session.close_us)
             self._parts.streamer.show_until(target_us)
@@ -193,7 +193,6 @@ class SessionCoordinator:
             assert target_us == session.close_us, "an entry whose time has come acts"
             self._close("close")
             return True
-        return False
 
     def _open(self, session: TradingSession) -> None:
         """Load what the session starts with, and open it."""
