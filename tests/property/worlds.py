@@ -62,8 +62,8 @@ UNKNOWN = "NONE"
 LONG_AGO = RefBar(to_us(datetime(2010, 1, 4, 15, tzinfo=UTC)), 1.0, 1.0, 1.0, 1.0, 1.0)
 """What is stored of a symbol that is known and has no bars in the run."""
 STREAMS = (
-    ["1m"], ["1m", "5m"], ["5m"], ["2m", "15m"], ["1m", "2m", "1d"], ["1d"], ["15m", "1h"], ["7m", "1m"],
-    ["90s", "5m"], ["60s", "300s"], ["30s", "1m"],
+    ["1m"], ["1m", "5m"], ["1m", "5m", "15m"], ["5m"], ["2m", "15m"], ["1m", "2m", "1d"], ["1d"], ["15m", "1h"],
+    ["7m", "1m"], ["60s", "300s"], ["90s", "5m"], ["30s", "1m"],
 )  # fmt: skip
 INDICATORS: tuple[tuple[str, Json, str], ...] = (
     ("SMA", {"timeperiod": 2}, "close"), ("SMA", {"timeperiod": 3}, "volume"), ("EMA", {"timeperiod": 3}, "close"),
@@ -78,27 +78,39 @@ def time_of(calendar: str, hours: tuple[str, str] | None) -> TimeManager:
     return TimeManager(calendar, hours=hours)
 
 
+class Dice(random.Random):
+    """The small choices of a world: Hypothesis would draw the extremes, and most of those worlds are empty."""
+
+    def one_of(self, *options: Any) -> Any:
+        return options[self.randrange(len(options))]
+
+    def chance(self, share: float) -> bool:
+        return self.random() < share
+
+
 @st.composite
 def worlds(draw: st.DrawFn, *, with_schedule: bool = True, two_bases: bool = True) -> World:
-    place = draw(st.sampled_from(PLACES))
-    hours = draw(st.sampled_from(place.hours))
+    symbols = SYMBOLS[: draw(st.sampled_from([3, 4, 2]))]
+    count = draw(st.sampled_from([1, 2, 3]))
+    entries = draw(st.sampled_from([3, 6, 1, 8])) if with_schedule else 0
+    dice = Dice(draw(st.integers(0, 2**32)))
+    place: Place = dice.one_of(*PLACES)
+    hours = dice.one_of(*place.hours)
     time = time_of(place.calendar, hours)
-    start = time.next_trading_date(date.fromisoformat(draw(st.sampled_from(place.starts))) - timedelta(days=1))
-    sessions = [start]
-    for _ in range(draw(st.integers(0, 2 if hours else 1))):
+    sessions = [time.next_trading_date(date.fromisoformat(dice.one_of(*place.starts)) - timedelta(days=1))]
+    while len(sessions) < (count if hours else 1):
         sessions.append(time.next_trading_date(sessions[-1]))
-    symbols = SYMBOLS[: draw(st.integers(1, 4))]
-    streams = draw(st.sampled_from(STREAMS))
-    bars = draw(stored_bars(time, symbols, sessions, short=hours is not None, two_bases=two_bases))
-    present = draw(st.integers(0, len(symbols))) if with_schedule else len(symbols)
-    configured = [*symbols[:present], *([UNKNOWN] if draw(st.integers(0, 9)) == 0 else [])]
+    streams = dice.one_of(*STREAMS[: -2 if hours is None or dice.chance(0.5) else None])
+    bars = stored_bars(dice, time, symbols, sessions, short=hours is not None, two_bases=two_bases)
+    present = max(len(symbols) - dice.one_of(1, 1, 2, 0), 0) if with_schedule else len(symbols)
+    configured = [*symbols[:present], *([UNKNOWN] if present and dice.chance(0.1) else [])]
     data: Json = {
-        "symbols": configured, "streams": streams, "derived_bars": draw(st.sampled_from(["any", "complete"])),
+        "symbols": configured, "streams": streams, "derived_bars": dice.one_of("any", "any", "complete"),
         "hours": {"open": hours[0], "close": hours[1]} if hours else "regular",
-        "gap_filler": {"enable_session_quality": draw(st.sampled_from([True, True, True, False]))},
-        "streaming": draw(streaming()), "indicators": draw(indicators(streams)), "historical": draw(history()),
+        "gap_filler": {"enable_session_quality": dice.chance(0.9)},
+        "streaming": streaming(dice), "indicators": indicators(dice, streams), "historical": history(dice),
     }  # fmt: skip
-    schedule = draw(schedules(time, sessions, symbols)) if with_schedule else []
+    schedule = schedules(dice, time, sessions, symbols, entries)
     return World(bars, run_of(place.calendar, sessions, data, schedule))
 
 
@@ -110,78 +122,74 @@ def run_of(calendar: str, sessions: list[date], data: Json, schedule: list[Json]
     }  # fmt: skip
 
 
-def streaming() -> st.SearchStrategy[Json]:
-    return st.fixed_dictionaries({
-        "catchup_threshold_seconds": st.sampled_from([1, 30, 60, 61, 90, 180, 600, 7200]),
-        "catchup_check_interval": st.sampled_from([1, 2, 3, 7, 10, 100]),
-        "catchup_scope": st.sampled_from(["session", "symbol"]),
-    })  # fmt: skip
+def streaming(dice: Dice) -> Json:
+    return {
+        "catchup_threshold_seconds": dice.one_of(1, 30, 60, 61, 120, 300, 600, 7200),
+        "catchup_check_interval": dice.one_of(1, 2, 3, 7, 10, 100),
+        "catchup_scope": dice.one_of("session", "session", "symbol"),
+    }
 
 
-@st.composite
-def indicators(draw: st.DrawFn, streams: list[str]) -> list[Json]:
-    chosen = draw(st.lists(st.sampled_from(INDICATORS), max_size=3, unique_by=repr))
+def indicators(dice: Dice, streams: list[str]) -> list[Json]:
     return [
-        {"name": name, "interval": draw(st.sampled_from(streams)), "params": params, "input": source}
-        for name, params, source in chosen
+        {"name": name, "interval": dice.one_of(*streams), "params": params, "input": source}
+        for name, params, source in dice.sample(INDICATORS, dice.randrange(4))
     ]
 
 
-@st.composite
-def history(draw: st.DrawFn) -> Json:
-    windows = st.fixed_dictionaries({
-        "trailing_days": st.integers(1, 2),
-        "intervals": st.sampled_from([["1m"], ["5m"], ["1d"], ["1m", "1d"]]),
-        "apply_to": st.sampled_from(["all", "all", ["A"], ["B", "D-1"]]),
-    })  # fmt: skip
-    return {"data": draw(st.lists(windows, max_size=2))}
+def history(dice: Dice) -> Json:
+    windows = [
+        {
+            "trailing_days": dice.one_of(1, 2),
+            "intervals": dice.one_of(["1m"], ["5m"], ["1d"], ["1m", "1d"]),
+            "apply_to": dice.one_of("all", "all", ["A"], ["B", "D-1"]),
+        }
+        for _ in range(dice.one_of(0, 0, 1, 2))
+    ]
+    return {"data": windows}
 
 
-@st.composite
 def stored_bars(
-    draw: st.DrawFn, time: TimeManager, symbols: tuple[str, ...], sessions: list[date],
-    *, short: bool, two_bases: bool,
-) -> Rows:  # fmt: skip
+    dice: Dice, time: TimeManager, symbols: tuple[str, ...], sessions: list[date], *, short: bool, two_bases: bool
+) -> Rows:
     """Bars of the ``sessions`` and two before them: whole days, holes, missing days, foreign and broken rows."""
     before = time.previous_trading_date(sessions[0])
     days = [time.previous_trading_date(before), before, *sessions]
     rows: Rows = {}
+    kinds = ["1m"] * 8 + ["1d"] + (["1s"] if short else [])
+    if two_bases:
+        kinds += ["1m+1d"] + (["1s+1m"] if short else [])
     for symbol in symbols:
-        seed = random.Random(draw(st.integers(0, 2**32)))
-        kinds = ["1m"] * 6 + ["1d"] + (["1s"] if short else [])
-        if two_bases:
-            kinds += ["1m+1d"] + (["1s+1m"] if short else [])
-        kind = draw(st.sampled_from(kinds))
-        for label in kind.split("+"):
-            found = [row for day in days for row in draw(day_rows(time, day, label, seed))]
+        for label in dice.one_of(*kinds).split("+"):
+            found = [row for day in days for row in day_rows(dice, time, day, label)]
             unique = {row.start_us: row for row in found} or {LONG_AGO.start_us: LONG_AGO}
             rows[symbol, label] = list(unique.values())
     return rows
 
 
-@st.composite
-def day_rows(draw: st.DrawFn, time: TimeManager, day: date, label: str, seed: random.Random) -> list[RefBar]:
+PRESENCE = {"all": 1.0, "most": 0.9, "some": 0.5, "few": 0.05, "none": 0.0}
+
+
+def day_rows(dice: Dice, time: TimeManager, day: date, label: str) -> list[RefBar]:
     session = time.get_trading_session(day)
     if label == "1d":
-        at = draw(st.sampled_from([session.open_us, midnight_utc(day), midnight(day, session.zone), None]))
-        return [] if at is None else [priced(at, seed)]
+        at = dice.one_of(session.open_us, midnight_utc(day), midnight(day, session.zone), None)
+        return [] if at is None else [priced(at, dice)]
     length = SECOND_US if label == "1s" else MINUTE_US
     slots = (session.close_us - session.open_us) // length
     outside = 5 if label == "1m" else 60
-    presence = draw(st.sampled_from(["all", "none", "most", "some", "few", "listed", "late", "gap"]))
-    listed = draw(st.lists(st.integers(-outside, slots + outside), max_size=12, unique=True))
-    share = {"all": 1.0, "most": 0.9, "some": 0.5, "few": 0.05}.get(presence, 0.0) * (0.1 if label == "1s" else 1)
-    numbers = [slot for slot in range(-outside, slots + outside) if seed.random() < share]
-    if presence in {"late", "gap"}:
-        first, last = sorted((seed.randrange(slots + 1), seed.randrange(slots + 1)))
+    kind = dice.one_of("all", "all", "most", "most", "some", "some", "few", "none", "late", "gap")
+    if kind in PRESENCE:
+        share = PRESENCE[kind] * (0.1 if label == "1s" else 1)
+        numbers = [slot for slot in range(-outside, slots + outside) if dice.chance(share)]
+    else:
+        first, last = sorted((dice.randrange(slots + 1), dice.randrange(slots + 1)))
         inside = range(slots)
-        numbers = [*inside[first:]] if presence == "late" else [*inside[:first], *inside[last:]]
-    if presence == "listed":
-        numbers = listed
-    broken = 0.02 if draw(st.booleans()) else 0.0
-    shift = draw(st.sampled_from([0, 0, 0, 0, 30 * SECOND_US])) if label == "1m" else 0
-    starts = [session.open_us + slot * length + (shift if seed.random() < 0.1 else 0) for slot in numbers]
-    return [priced(start, seed, broken) for start in starts]
+        numbers = [*inside[first:]] if kind == "late" else [*inside[:first], *inside[last:]]
+    broken = dice.one_of(0.0, 0.02)
+    shift = 30 * SECOND_US if label == "1m" and dice.chance(0.2) else 0
+    starts = [session.open_us + slot * length + (shift if dice.chance(0.1) else 0) for slot in numbers]
+    return [priced(start, dice, broken) for start in starts]
 
 
 def priced(start_us: int, seed: random.Random, broken: float = 0.0) -> RefBar:
@@ -207,33 +215,31 @@ def midnight_utc(day: date) -> int:
     return (day - date(1970, 1, 1)).days * DAY_US
 
 
-@st.composite
-def schedules(draw: st.DrawFn, time: TimeManager, sessions: list[date], symbols: tuple[str, ...]) -> list[Json]:
+def schedules(
+    dice: Dice, time: TimeManager, sessions: list[date], symbols: tuple[str, ...], count: int
+) -> list[Json]:
     """Adds, removals and additions again, at times around and inside the sessions, several of them at one time."""
-    moments = draw(st.lists(scheduled_time(time, sessions), min_size=1, max_size=4))
-    names = st.sampled_from([*symbols, *symbols, UNKNOWN])
-    entries = []
-    for _ in range(draw(st.integers(0, 7))):
-        action = draw(st.sampled_from(["add", "add", "remove"]))
-        entry: Json = {"at": draw(st.sampled_from(moments)), action: draw(names)}
-        if "add" in entry and draw(st.integers(0, 3)) == 0:
-            entry["streams"] = draw(st.sampled_from(STREAMS))
+    moments = [scheduled_time(dice, time, sessions) for _ in range(dice.one_of(1, 2, 4))]
+    entries: list[Json] = [{"at": moments[0], "add": symbols[-1]}] if count else []
+    for _ in range(count - 1):
+        name = UNKNOWN if dice.chance(0.1) else dice.one_of(symbols[-1], *symbols)
+        entry: Json = {"at": dice.one_of(*moments), dice.one_of("add", "add", "remove"): name}
+        if "add" in entry and dice.chance(0.2):
+            entry["streams"] = dice.one_of(*STREAMS)
         entries.append(entry)
     return entries
 
 
-@st.composite
-def scheduled_time(draw: st.DrawFn, time: TimeManager, sessions: list[date]) -> str:
-    session = time.get_trading_session(draw(st.sampled_from(sessions)))
+def scheduled_time(dice: Dice, time: TimeManager, sessions: list[date]) -> str:
+    session = time.get_trading_session(dice.one_of(*sessions))
     length = session.close_us - session.open_us
-    kind = draw(st.sampled_from(["minute", "second", "minute", "open", "close", "before", "after", "break"]))
+    kind = dice.one_of(*["minute"] * 7, "second", "second", "open", "close", "before", "after", "break")
     if kind in {"minute", "second"}:
         unit = MINUTE_US if kind == "minute" else SECOND_US
-        at = session.open_us + draw(st.integers(0, length // unit)) * unit
+        at = session.open_us + dice.randint(0, length // unit) * unit
     elif kind == "break":
-        at = session.parts[0][1] + draw(st.sampled_from([0, 60, 1799])) * SECOND_US
+        at = session.parts[0][1] + dice.one_of(0, 60, 1799) * SECOND_US
     else:
         at = {"open": session.open_us, "close": session.close_us, "before": session.open_us - 7 * MINUTE_US,
               "after": session.close_us + 3 * MINUTE_US}[kind]  # fmt: skip
-    moment = datetime.fromtimestamp(at // SECOND_US, tz=session.zone)
-    return moment.isoformat()
+    return datetime.fromtimestamp(at // SECOND_US, tz=session.zone).isoformat()
