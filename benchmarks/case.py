@@ -78,7 +78,8 @@ class Task:
 class Measured:
     """One run: its seconds without the load, the load's, and the figures that prove that it did the work.
 
-    ``closes``: the sum of the closes of all one-minute bars. ``sma``: the sum of every symbol's last SMA.
+    ``closes``: the sum of the closes of all one-minute bars. ``sma``: the sum of every symbol's last SMA. In W3
+    ``bars`` are those of the other symbols, ``sma`` is what the joining one has at noon.
     ``extra``: figures that only one workload has.
     """
 

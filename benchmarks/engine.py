@@ -123,7 +123,8 @@ class Joining(Derived):
         super().__init__()
         self.joining = joining
         self.join_cpu = self.join_wall = 0.0
-        self.is_warm = False
+        self.joined_bars = 0
+        self.first_sma: float | None = None
         self.join_watch: Watch | None = None
 
     def on_start(self) -> None:
@@ -134,10 +135,13 @@ class Joining(Derived):
         self.session.add_symbol(self.joining)
 
     def on_bar(self, bar: Bar) -> None:
-        if self.join_watch is not None and bar.symbol == self.joining:
-            self.join_cpu, self.join_wall = self.join_watch.seconds()
-            self.join_watch = None
-            self.is_warm = self.session.indicator(bar.symbol, SMA_NAME, "5m") is not None
+        if bar.symbol == self.joining:
+            if self.join_watch is not None:
+                self.join_cpu, self.join_wall = self.join_watch.seconds()
+                self.join_watch = None
+            if self.first_sma is None and not bar.lag_seconds:  # one bar before it is late, but not stale
+                self.first_sma = self.session.indicator(bar.symbol, SMA_NAME, "5m")
+            self.joined_bars += bar.interval == "1m"
         super().on_bar(bar)
 
 
@@ -221,7 +225,7 @@ def _join(task: Task, names: list[str]) -> Measured:
     """The last of the work's symbols joins the others. Its read alone is measured afterwards, on warm files."""
     strategy = Joining(names[-1])
     _stream(task, strategy, names[:-1])
-    assert strategy.is_warm, f"{names[-1]} was delivered before its SMA was warm"
+    assert strategy.first_sma is not None, f"{names[-1]} was caught up before its SMA was warm"
     store = DataManager(task.store)
     store.read_block("1m", task.opens_us[0], task.closes_us[0], names[-1:])
     reads = []
@@ -230,6 +234,7 @@ def _join(task: Task, names: list[str]) -> Measured:
         store.read_block("1m", task.opens_us[0], task.closes_us[0], names[-1:])
         reads.append(time.process_time() - begun)
     return Measured(
-        strategy.bars, cpu_seconds=strategy.join_cpu, wall_seconds=strategy.join_wall,
+        strategy.bars - strategy.joined_bars, sma=strategy.first_sma,
+        cpu_seconds=strategy.join_cpu, wall_seconds=strategy.join_wall,
         extra={"read_cpu_seconds": median(reads)},
     )  # fmt: skip

@@ -27,6 +27,13 @@ from benchmarks.tables import report
 
 SHAPES = ((1, 20), (10, 20), (100, 5), (500, 2))
 GAPPY = (100, 5, 0.05)
+ROUNDS = 5
+QUICK_ROUNDS, QUICK_SHAPES, QUICK_WORKLOADS = (
+    3,
+    ((10, 20), (500, 2)),
+    tuple(name for name in WORKLOADS if name != "W6"),
+)
+"""A minute or two without peers; too few rounds to publish."""
 Cases = list[tuple[Work, list[Contender]]]
 
 
@@ -64,12 +71,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each runs (default 5)")
+    parser.add_argument("--quick", action="store_true", help="3 rounds, the shapes 10x20 and 500x2, no W6")
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"how often each runs (default {ROUNDS})")
     parser.add_argument(
-        "--only", type=_workloads, default=list(WORKLOADS), metavar="W1,W2", help=f"of {', '.join(WORKLOADS)}"
+        "--only", type=_workloads, metavar="W1,W2", help=f"of {', '.join(WORKLOADS)} (default: all)"
     )
     parser.add_argument(
-        "--shapes", type=_shapes, default=list(SHAPES), metavar="10x20,500x2",
+        "--shapes", type=_shapes, metavar="10x20,500x2",
         help="symbols x days of W1 and W2 (default 1x20,10x20,100x5,500x2)",
     )  # fmt: skip
     parser.add_argument(
@@ -96,7 +104,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--json", type=Path, default=None, metavar="FILE",
         help="all results (default: a new file in benchmarks/results)",
     )  # fmt: skip
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    quick = options.quick
+    options.rounds = options.rounds or (QUICK_ROUNDS if quick else ROUNDS)
+    options.only = options.only or (QUICK_WORKLOADS if quick else tuple(WORKLOADS))
+    options.shapes = options.shapes or (QUICK_SHAPES if quick else SHAPES)
+    return options
 
 
 def _workloads(text: str) -> list[str]:

@@ -70,7 +70,9 @@ def _versions(records: Records) -> Iterator[str]:
     yield (
         f"\nAn empty Python call: {median(empty):.0f} ns of CPU (median over all processes, {min(empty):.0f} to "
         f"{max(empty):.0f}). `x`: CPU time per one-minute bar in empty calls of the same process, the user's own "
-        "work included. Run: without the load; whole: with it. Ratios: medians over the rounds."
+        "work included. Run: without the load; whole: with it. This engine orders a day's bars and makes the derived "
+        "ones while it loads the day, the peers while they run: for W2 compare the whole. Ratios: medians over the "
+        "rounds."
     )
 
 
@@ -92,7 +94,7 @@ def _times(value: float | None) -> str:
 def _streams(runs: Runs, contenders: Sequence[Contender]) -> list[str]:
     header = [
         "", "run us/bar", "run x", "whole us/bar", "whole x", "wall us/bar", "load ms", "peak MiB", "final MiB",
-        "run to on_bar", "run to on_slice", "whole to Polars", "does", "does not",
+        "run to on_bar", "run to on_slice", "whole to on_bar", "whole to on_slice", "whole to Polars", "does", "does not",
     ]  # fmt: skip
     return _table(header, [_stream_row(runs, contender) for contender in contenders])
 
@@ -113,6 +115,8 @@ def _stream_row(runs: Runs, contender: Contender) -> list[str]:
         _of(mine, lambda r: r.final_bytes / MEBI, ".0f"),
         _times(ratio(runs, name, ON_BAR, run_seconds)),
         _times(ratio(runs, name, ON_SLICE, run_seconds)),
+        _times(ratio(runs, name, ON_BAR, whole_seconds)),
+        _times(ratio(runs, name, ON_SLICE, whole_seconds)),
         _times(ratio(runs, name, POLARS, whole_seconds)),
         contender.does,
         contender.lacks,
@@ -120,18 +124,28 @@ def _stream_row(runs: Runs, contender: Contender) -> list[str]:
 
 
 def _joins(runs: Runs, contenders: Sequence[Contender]) -> list[str]:
-    header = ["", "CPU ms to the first bar", "wall ms", "the store's read alone, CPU ms", "beyond it, CPU ms"]
-    read: Figure = lambda r: float(r.measured.extra["read_cpu_seconds"]) * 1e3  # noqa: E731
-    rows = [
-        [
-            contender.name,
-            _of(mine := runs[contender.name], lambda r: r.measured.cpu_seconds * 1e3, ".1f"),
-            _of(mine, lambda r: r.measured.wall_seconds * 1e3, ".1f"),
-            _of(mine, read, ".1f"),
-            _of(mine, lambda r: r.measured.cpu_seconds * 1e3 - read(r), ".1f"),
-        ]
-        for contender in contenders
+    header = [
+        "",
+        "CPU ms to the first bar",
+        "wall ms",
+        "the store's read alone, CPU ms",
+        "beyond it, CPU ms",
+        "to ours",
     ]
+
+    def spent(result: Result) -> float:
+        return result.measured.cpu_seconds * 1e3
+
+    def read(result: Result) -> float:
+        return float(result.measured.extra["read_cpu_seconds"]) * 1e3
+
+    rows = []
+    for contender in contenders:
+        mine = runs[contender.name]
+        row = [contender.name, _of(mine, spent, ".1f"), _of(mine, lambda r: r.measured.wall_seconds * 1e3, ".1f")]
+        ours = not contender.is_peer
+        row += [_of(mine, read, ".1f"), _of(mine, lambda r: spent(r) - read(r), ".1f")] if ours else ["", ""]
+        rows.append([*row, _times(ratio(runs, contender.name, "mismartera", spent))])
     return _table(header, rows)
 
 

@@ -98,8 +98,8 @@ def make_engine() -> BacktestEngine:
     return engine
 
 
-def load(task: Task, engine: BacktestEngine) -> list[str]:
-    """Instruments and bars into the engine; returns the symbols."""
+def load(task: Task, engine: BacktestEngine) -> tuple[list[str], list[Any]]:
+    """Instruments and bars into the engine; returns the symbols and the bars, symbol by symbol."""
     symbols: list[str] = []
     bars: list[Any] = []
     for symbol, frame in by_symbol(task):
@@ -109,14 +109,18 @@ def load(task: Task, engine: BacktestEngine) -> list[str]:
         bars += Bar.from_raw_arrays_to_list(minute_type(symbol), 2, 0, *columns, ends, ends.copy())
         symbols.append(symbol)
     engine.add_data(bars)
-    return symbols
+    return symbols, bars
 
 
 def run(task: Task) -> Measured:
-    """W1 or W2."""
+    """W1, W2, or W3, which has a module of its own."""
     engine = make_engine()
+    if task.work.workload == "W3":
+        from benchmarks.peers.join_nautilus_trader import join  # it builds on this module
+
+        return join(task, engine)
     watch = Watch()
-    symbols = load(task, engine)
+    symbols, _ = load(task, engine)
     load_cpu, load_wall = watch.seconds()
     strategy = (Derived if task.derived else Minutes)(symbols)
     engine.add_strategy(strategy)

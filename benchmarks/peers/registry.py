@@ -27,7 +27,7 @@ PEERS = {
         Peer(
             "nautilus_trader",
             ("nautilus_trader==1.221.0", "pandas<3", "polars"),
-            ("W1", "W2", "W4"),
+            ("W1", "W2", "W3", "W4"),
             "merges; derived bars anchored in UTC; indicators by registration; orders and fills (switched off)",
             "trading hours, half days; gate on stale data; whole instants",
         ),

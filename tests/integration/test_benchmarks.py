@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from benchmarks import engine, floors
 from benchmarks.case import Measured, Result, Task, Work
-from benchmarks.data import make_store
+from benchmarks.data import Store, make_store
 from benchmarks.harness import Bench, BenchmarkError, contenders_of, first_difference, run_process
 from benchmarks.measure import measure
 from benchmarks.peers.registry import PEERS
@@ -43,6 +43,13 @@ def expected_sma(bars: pl.DataFrame) -> float:
         lasts = closes[np.flatnonzero(np.diff(window, append=-1))]
         total += math.fsum(lasts[-20:]) / 20
     return total
+
+
+def last_until(store: Store, minutes: int) -> pl.DataFrame:
+    """The last symbol's bars of the first so many minutes."""
+    task = store.task(Work("W3", 3, 1), "")
+    until = pl.col("timestamp").to_physical() < task.opens_us[0] + minutes * 60_000_000
+    return pl.read_parquet(list(task.files)).filter(pl.col("symbol") == "S00002", until)
 
 
 def test_engine_and_floor_do_the_same_work_and_it_is_the_right_one(folder: Path, bars: pl.DataFrame) -> None:
@@ -81,9 +88,8 @@ def test_w1_is_the_same_work_for_engine_and_floors(folder: Path) -> None:
 def test_a_symbol_that_joins_a_later_day_and_memory_are_measured(folder: Path) -> None:
     one, two = make_store(folder, 3, 1), make_store(folder, 3, 2)
     joined = engine.run(one.task(Work("W3", 3, 1), "on_bar"))
-    assert (
-        joined.bars == 2 * 390 + 242
-    )  # the third one's bars after noon, and the two before it that are not stale
+    assert joined.bars == 2 * 390
+    assert joined.sma == pytest.approx(expected_sma(last_until(one, 150)), rel=1e-12)
     assert joined.extra["read_cpu_seconds"] > 0
     loaded = engine.run(two.task(Work("W4", 3, 1), "derived"))
     assert loaded.bars == 3 * 390
