@@ -70,9 +70,9 @@ def _versions(records: Records) -> Iterator[str]:
     yield (
         f"\nAn empty Python call: {median(empty):.0f} ns of CPU (median over all processes, {min(empty):.0f} to "
         f"{max(empty):.0f}). `x`: CPU time per one-minute bar in empty calls of the same process, the user's own "
-        "work included. Run: without the load; whole: with it. This engine orders a day's bars and makes the derived "
-        "ones while it loads the day, the peers while they run: for W2 compare the whole. Ratios: medians over the "
-        "rounds."
+        "work included. Run: without the load; whole: with it. This engine orders a day's bars and makes the "
+        "derived ones while it loads the day, the peers while they run: for W2 compare the whole. Ratios: medians "
+        "over the rounds."
     )
 
 
@@ -94,7 +94,8 @@ def _times(value: float | None) -> str:
 def _streams(runs: Runs, contenders: Sequence[Contender]) -> list[str]:
     header = [
         "", "run us/bar", "run x", "whole us/bar", "whole x", "wall us/bar", "load ms", "peak MiB", "final MiB",
-        "run to on_bar", "run to on_slice", "whole to on_bar", "whole to on_slice", "whole to Polars", "does", "does not",
+        "run to on_bar", "run to on_slice", "whole to on_bar", "whole to on_slice", "whole to Polars",
+        "does", "does not",
     ]  # fmt: skip
     return _table(header, [_stream_row(runs, contender) for contender in contenders])
 
