@@ -47,7 +47,7 @@ format: $(INSTALLED)  ## let ruff mend what it can
 	$(BIN)/ruff format
 
 bench: $(INSTALLED)  ## measure, beside an empty callback in the same run
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run --quick $(BENCH)
 
 # The lock names no registry: uv.lock, which does, is removed.
 lock: $(INSTALLED)  ## choose newer versions within pyproject.toml's ranges, for requirements.lock

@@ -83,11 +83,10 @@ class DerivedSlices(LoadMeter):
         self.bars += len(minutes)
         self.closes += float(minutes.close.sum())
         self.derived += slice.size - len(minutes)
-        read = self.session.indicator
-        for symbol in slice.columns("5m").symbols:
-            value = read(symbol, SMA_NAME, "5m")
-            if value is not None:
-                self.smas[symbol] = value
+        fives = slice.columns("5m")
+        if fives:
+            values = zip(fives.symbols, fives.indicator(SMA_NAME).tolist(), strict=True)
+            self.smas.update((symbol, value) for symbol, value in values if not math.isnan(value))
 
 
 class DailyMemory(Derived):

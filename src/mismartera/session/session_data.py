@@ -52,7 +52,9 @@ class SessionData:
         data = self._data(symbol, internal=False)
         if data is None:
             return None
-        columns = self._with_indicator(data, symbol, name, interval)
+        columns = data.series(parse_interval(interval)) if interval is not None else None
+        if columns is None or name not in columns.indicators:
+            columns = self._with_indicator(data, symbol, name, interval)
         at = columns.visible(self._state.visible_us(symbol)) - 1
         value = float(columns.indicators[name][at]) if at >= 0 else float("nan")
         return None if value != value else value  # noqa: PLR0124  # NaN: not warm
