@@ -22,6 +22,7 @@ Told = tuple[EngineResult, Notes]
 def test_a_late_symbol_cannot_be_told_from_one_that_was_there_since_the_open(
     world: World, share: float, unit: int
 ) -> None:
+    """From the step at which it is loaded; and for all other symbols it changes nothing at any time."""
     late = world.json["session_data_config"]["symbols"][-1]
     at_us, always, joined = both(world, late, share, unit)
     if joined[0].failed or always[0].failed:
@@ -38,23 +39,20 @@ def test_a_late_symbol_cannot_be_told_from_one_that_was_there_since_the_open(
     assert joined[0].dumps == always[0].dumps
     assert joined[0].counts == always[0].counts
     assert joined[0].quality == always[0].quality
+    assert_others_are_told_the_same(joined, always, late)
+    assert_others_are_told_the_same(joined, told(world, without_symbol(world, late)), late)
 
 
-@given(worlds(with_schedule=False), st.floats(0, 1), st.sampled_from([MINUTE_US, SECOND_US]))
-def test_an_addition_changes_nothing_for_the_other_symbols(world: World, share: float, unit: int) -> None:
-    late = world.json["session_data_config"]["symbols"][-1]
-    _, always, joined = both(world, late, share, unit)
-    without = told(world, without_symbol(world, late))
-    if joined[0].failed or always[0].failed:
-        return
-    for other in (always, without):
-        assert [bar for bar in joined[1].bars if bar.symbol != late] == [
-            bar for bar in other[1].bars if bar.symbol != late
-        ]
-        assert [row for row in joined[1].indicators if row[0] != late] == [
-            row for row in other[1].indicators if row[0] != late
-        ]
-        assert others(joined[0].events, late) == others(other[0].events, late)
+def assert_others_are_told_the_same(one: Told, other: Told, late: str) -> None:
+    for run in (one, other):
+        assert not run[0].failed
+    assert [bar for bar in one[1].bars if bar.symbol != late] == [
+        bar for bar in other[1].bars if bar.symbol != late
+    ]
+    assert [row for row in one[1].indicators if row[0] != late] == [
+        row for row in other[1].indicators if row[0] != late
+    ]
+    assert others(one[0].events, late) == others(other[0].events, late)
 
 
 def both(world: World, late: str, share: float, unit: int) -> tuple[int, Told, Told]:
