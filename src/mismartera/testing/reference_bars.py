@@ -86,7 +86,7 @@ def classify(rows: Sequence[RefBar], interval: Interval, day: Day) -> list[Row]:
         if not _belongs(row.start_us, interval, day):
             continue
         window = window_of(row.start_us, interval, day)
-        end_us = row.start_us + interval.length_us if window is None else window[1]
+        end_us = day.close_us if interval.is_daily else row.start_us + interval.length_us
         if not _is_valid(row, interval):
             result.append(Row("rejected", end_us, None))
         elif window is None:
