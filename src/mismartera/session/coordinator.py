@@ -205,7 +205,7 @@ class SessionCoordinator:
         parts.tally.sessions += 1
         self._take_commands()
         arriving = self._take_arriving()
-        loading = self._load(parts.registry.members(SymbolState.LOADING, SymbolState.LOADED), session)
+        loading = self._load(parts.registry.members(SymbolState.LOADING, SymbolState.LOADED), session, ahead=True)
         parts.streamer.begin([loading.lane] if loading.lane else [])
         if first:
             self._is_started = True
@@ -341,19 +341,19 @@ class SessionCoordinator:
         """Symbols join in mid-session: load them as one batch and let the streamer catch up on them."""
         assert self._session is not None, "symbols join an open session"
         try:
-            loading = self._load(members, self._session)
+            loading = self._load(members, self._session, ahead=False)
         except MismarteraError as error:
             self._fail([(member, str(error)) for member in members])
             return
         self._fail(loading.failed)
         self._parts.streamer.join(loading.lane, loading.members)
 
-    def _load(self, members: Sequence[Member], session: TradingSession) -> Loading:
+    def _load(self, members: Sequence[Member], session: TradingSession, *, ahead: bool) -> Loading:
         """Load ``members``; in a backtest the clock waits meanwhile."""
         clock = self.time.clock
         clock.pause()
         try:
-            return self._parts.loader.load(members, session)
+            return self._parts.loader.load(members, session, ahead=ahead)
         finally:
             if self._parts.state.paused_us is None:
                 clock.resume()

@@ -47,10 +47,13 @@ class SymbolLoader:
         self._registry = registry
         self._streams = streams
 
-    def load(self, members: Sequence[Member], session: TradingSession) -> Loading:
-        """Load ``members`` (in rank order) for ``session``. Those removed meanwhile are left out."""
+    def load(self, members: Sequence[Member], session: TradingSession, *, ahead: bool) -> Loading:
+        """Load ``members`` (in rank order) for ``session``. Those removed meanwhile are left out.
+
+        ``ahead``: the next session is likely to ask for the same symbols, so their next days may be read at once.
+        """
         wanted = {member.symbol: member.streams or self._streams for member in members}
-        read = self._reader.read(wanted, session)
+        read = self._reader.read(wanted, session, ahead=ahead)
         found = [member for member in members if member.symbol not in read.failed]
         history = self._history.load([m.symbol for m in found], session) if self._history and found else {}
         data = {

@@ -45,14 +45,19 @@ class DayRead:
 
 
 class DayReader:
-    """Reads a session's bars of many symbols in as few reads as possible: one, if all share a base interval."""
+    """Reads a session's bars of many symbols in as few reads as possible: one, if all share a base interval.
 
-    def __init__(self, source: BarSource, time: TimeManager) -> None:
+    ``ahead`` is the same source reading several days at once, for reads that the next session will repeat.
+    """
+
+    def __init__(self, source: BarSource, time: TimeManager, ahead: BarSource | None = None) -> None:
         self._source = source
+        self._ahead = ahead or source
         self._time = time
 
-    def read(self, wanted: Mapping[str, Streams], session: TradingSession) -> DayRead:
+    def read(self, wanted: Mapping[str, Streams], session: TradingSession, *, ahead: bool = False) -> DayRead:
         """The bars that belong to ``session``; ``wanted`` maps each symbol, in order, to its streams."""
+        source = self._ahead if ahead else self._source
         where = territory(self._time, session)
         by_labels: dict[tuple[str, ...], list[str]] = {}  # equal intervals may have been asked for by other names
         for symbol, streams in wanted.items():
@@ -60,20 +65,20 @@ class DayReader:
         groups: list[BaseGroup] = []
         failed: dict[str, str] = {}
         for symbols in by_labels.values():
-            found, missing = self._read_streams(wanted[symbols[0]], symbols, where)
+            found, missing = self._read_streams(source, wanted[symbols[0]], symbols, where)
             groups += found
             failed |= missing
         return DayRead(tuple(groups), failed)
 
     def _read_streams(
-        self, streams: Streams, symbols: Sequence[str], where: Territory
+        self, source: BarSource, streams: Streams, symbols: Sequence[str], where: Territory
     ) -> tuple[list[BaseGroup], dict[str, str]]:
         reads: dict[Interval, Admitted] = {}
         chosen: dict[str, Interval] = {}
         rest: Sequence[str] = symbols
         candidates = [base for base in BASE_INTERVALS if all(stream.derives_from(base) for stream in streams)]
         for base in candidates:
-            raw = self._read_base(base, rest, where)
+            raw = _read_base(source, base, rest, where)
             if len(raw):
                 admitted = reads[base] = _admit(raw, base, streams, where)
                 chosen |= {s: base for s, has in zip(rest, admitted.has_bars.tolist(), strict=True) if has}
@@ -108,9 +113,10 @@ class DayReader:
                 failed[symbol] = f"{symbol} is unknown to the store"
         return failed
 
-    def _read_base(self, base: Interval, symbols: Sequence[str], where: Territory) -> BarBlock:
-        first, last = (where.first_us, where.last_us) if not base.is_daily else where.daily_range
-        return self._source.read_block(base.canonical, first, last, symbols)
+
+def _read_base(source: BarSource, base: Interval, symbols: Sequence[str], where: Territory) -> BarBlock:
+    first, last = (where.first_us, where.last_us) if not base.is_daily else where.daily_range
+    return source.read_block(base.canonical, first, last, symbols)
 
 
 def _admit(raw: BarBlock, base: Interval, streams: Streams, where: Territory) -> Admitted:

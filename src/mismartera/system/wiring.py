@@ -84,7 +84,7 @@ def _make_parts(
         DataQualityManager(enabled=data_config.gap_filler.enable_session_quality),
         Publisher(sinks, time),
     )
-    reader = DayReader(_ahead(config, source, time), time)
+    reader = DayReader(source, time, _ahead(config, source, time))
     analysis = AnalysisEngine(strategies, delivery, on_strategy_error)
     for sink in sinks:
         if sink.wants_bars:
