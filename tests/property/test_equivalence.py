@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.property.helpers import EngineResult, Lines, make_engine
 from tests.property.watching import Notes
 from tests.property.worlds import World, time_of, worlds
@@ -84,8 +85,6 @@ def of(run: Told, symbol: str) -> list[Bar]:
 
 
 def as_if_prompt(bar: Bar) -> Bar:
-    from msgspec.structs import replace
-
     return replace(bar, lag_seconds=0.0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from hypothesis import given
@@ -10,6 +11,7 @@ from tests.property.helpers import Lines, bars_of, make_engine
 from tests.property.worlds import SYMBOLS, World, worlds
 
 from mismartera.bars import Bar
+from mismartera.bars.instants import to_us
 from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
 from mismartera.testing.invariants import breaches, unbalanced
@@ -126,8 +128,4 @@ def key(bar: Bar) -> tuple[str, str, int, int]:
 
 
 def as_key(line: dict[str, Any]) -> tuple[str, str, int, int]:
-    from datetime import datetime
-
-    from mismartera.bars.instants import to_us
-
     return line["symbol"], line["interval"], to_us(datetime.fromisoformat(line["start"])), line["generation"]

@@ -8,6 +8,7 @@ from tests.property.worlds import World
 
 from mismartera.bars import Bar, parse_interval
 from mismartera.bars.instants import to_us
+from mismartera.indicators import resolve_indicator
 from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
 from mismartera.testing.memory import DumpKey
@@ -106,8 +107,6 @@ class Watcher(Strategy):
 
 def column_names(world: World) -> dict[int, list[str]]:
     """The indicator columns of each interval, by its length."""
-    from mismartera.indicators import resolve_indicator  # TA-Lib takes most of a second to import
-
     columns: dict[int, list[str]] = {}
     for wanted in world.json["session_data_config"]["indicators"]:
         spec = resolve_indicator(wanted["name"], wanted["interval"], wanted["params"], wanted["input"])
