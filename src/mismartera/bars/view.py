@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,15 @@ class SeriesColumns:
 
     def __len__(self) -> int:
         return len(self.start)
+
+    def stepped(self, part: slice, steps: slice) -> SeriesColumns:
+        """Rows ``steps`` of the rows ``part``, as views: they may then stand in reverse."""
+        columns: dict[str, Any] = {
+            name: getattr(self, name)[part][steps]
+            for name in ("start", "end", "open", "high", "low", "close", "volume", "bar_count")
+        }
+        indicators = {name: column[part][steps] for name, column in self.indicators.items()}
+        return SeriesColumns(self.symbol, self.interval, self.info, indicators=indicators, **columns)
 
     def visible(self, now_us: int) -> int:
         """How many of the bars have ended by ``now_us``."""
@@ -137,7 +146,7 @@ class Bars(Sequence[Bar]):
         if isinstance(index, slice):
             first, last, step = index.indices(len(self))
             if step != 1:
-                raise ValueError(f"a view of bars has no steps: found [::{step}], use its columns instead")
+                return Bars(self._columns.stepped(slice(self._first, self._last), index))
             return Bars(self._columns, self._first + first, self._first + max(first, last))
         size = len(self)
         if not -size <= index < size:

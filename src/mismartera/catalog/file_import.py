@@ -25,6 +25,7 @@ from mismartera.errors import DataError
 _HINTS = {
     "bad_timestamp": "no timestamp of a known form",
     "ambiguous_time": "the clock shows this time twice on that day: give UTC or an offset",
+    "implausible_time": "early 1970: were seconds or milliseconds taken for a smaller unit?",
     "nonexistent_time": "the clock skips this time on that day: is the zone right?",
 }
 
@@ -69,7 +70,8 @@ def read_bars(path: Path, facts: PathFacts, layout_given: bool, options: ImportO
     table = _with_label(table, "interval", options.interval, facts.interval, layout_given)
     table = table.with_columns(stamps.us.alias("us"))
     kept = _refuse(table, stamps.refused, result.rejections)
-    for interval, rows in _by_interval(kept, result.notes):
+    for interval, found in _by_interval(kept, result.notes):
+        rows = found if interval.is_daily else _with_times(found, table["timestamp"].dtype, result.rejections)
         starts = _starts(rows["us"], interval, options)
         frame = rows.select(
             "symbol", starts.cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("timestamp"), *PRICES
@@ -77,6 +79,13 @@ def read_bars(path: Path, facts: PathFacts, layout_given: bool, options: ImportO
         _remark(frame, interval, facts, options, result.notes)
         result.frames.append((interval.canonical, valid_rows(interval.canonical, frame, result.rejections)))
     return result
+
+
+def _with_times(rows: pl.DataFrame, kind: pl.DataType, rejections: Rejections) -> pl.DataFrame:
+    """The rows of bars shorter than a day whose time can be meant; DataError for dates without a time."""
+    if kind == pl.Date:
+        raise DataError("column 'timestamp' holds dates without a time of day: allowed for interval 1d only")
+    return _refuse(rows, {"implausible_time": rows["us"].is_between(0, 60 * DAY_US)}, rejections)
 
 
 def _with_label(

@@ -19,7 +19,7 @@ from mismartera.cli.opening import open_store
 from mismartera.cli.signals import StopSignals
 from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, say
 from mismartera.config import SessionConfig
-from mismartera.errors import MismarteraError
+from mismartera.errors import ConfigError, MismarteraError
 from mismartera.report.dump import SessionDump
 from mismartera.report.events import EventLog
 from mismartera.report.figures import SymbolFigures
@@ -67,7 +67,10 @@ def run_config(path: str, options: RunOptions) -> int:
         stack.callback(end_log)
         # With --json, stdout belongs to the summary: what strategies print goes to stderr.
         with redirect_stdout(sys.stderr) if options.as_json else nullcontext():
-            run = _build(config, Path(path).parent, options)
+            try:
+                run = _build(config, Path(path).parent, options)
+            except ConfigError as error:  # found while building: still the file's fault
+                raise ConfigError(error.problems, source=path) from error
             _drive(run, ProgressLine(is_shown=is_terminal() and not (options.quiet or options.as_json)))
         return _report(run, options)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from mismartera.bars import Bar, Interval, parse_interval
+from mismartera.errors import UsageError
 from mismartera.session.delivery import Call, CallbackError, Delivery, OnBar
 from mismartera.session.lane import Part
 from mismartera.session.slice import Slice
@@ -38,7 +39,8 @@ class AnalysisEngine:
     """Notifies the strategies in configured order. A strategy that raises is recorded and called no more.
 
     ``wants_bars``, ``wants_slices``: does anybody listen to single bars, to slices? ``on_error(run, error)`` is
-    told of it. KeyboardInterrupt and SystemExit are not a strategy's: they go through.
+    told of it. KeyboardInterrupt and SystemExit are not a strategy's: they go through, and ``bars_not_begun`` are
+    the bars of the instant that nobody was told of.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class AnalysisEngine:
         self._delivery = delivery
         self._on_error = on_error
         self._recorders: list[OnBar] = []
+        self.bars_not_begun = 0
         self._reroute()
 
     def record_bars(self, recorder: OnBar) -> None:
@@ -64,7 +67,7 @@ class AnalysisEngine:
             try:
                 return self._delivery.play(self._sole, bars)
             except CallbackError as raised:
-                self._fail(raised)
+                self._fail(raised, len(raised.rest))
                 return 0
         calls = [(callback, bar) for bar in bars for callback in self._route(bar)]
         first = {(bar.symbol, bar.interval): callback for callback, bar in reversed(calls)}
@@ -74,7 +77,7 @@ class AnalysisEngine:
                 self._delivery.play_calls(calls, dropped)
                 break
             except CallbackError as raised:
-                self._fail(raised)
+                self._fail(raised, sum(call[0] == first[call[1].symbol, call[1].interval] for call in raised.rest))
                 calls = [call for call in raised.rest if call[0] != raised.callback]
         return sum(callback == first[bar.symbol, bar.interval] for callback, bar in dropped)
 
@@ -86,7 +89,7 @@ class AnalysisEngine:
             try:
                 self._delivery.play_calls([(callback, bar)], [])
             except CallbackError as raised:
-                self._fail(raised)
+                self._fail(raised, 0)
 
     def deliver_slice(self, parts: list[Part], end_us: int, zone: tzinfo, lag_seconds: float) -> None:
         """Notify of the instant as a whole; what was fenced meanwhile is cut out."""
@@ -161,10 +164,12 @@ class AnalysisEngine:
         run = self._on_bar[0]
         return run.strategy.on_bar if run.symbols is None and run.intervals is None else None
 
-    def _fail(self, raised: CallbackError) -> None:
+    def _fail(self, raised: CallbackError, bars_not_begun: int) -> None:
+        """End the strategy that raised, or the run if it was no strategy or asked for that."""
         error = raised.error
         run = next((r for r in self._on_bar if r.strategy.on_bar == raised.callback), None)
         if run is None or isinstance(error, (KeyboardInterrupt, SystemExit)):
+            self.bars_not_begun = bars_not_begun
             raise error
         self._end(run, error)
 
@@ -175,6 +180,10 @@ class AnalysisEngine:
 
 
 def _run(strategy: Strategy, name: str) -> StrategyRun:
+    for what in ("symbols", "intervals"):
+        value = getattr(strategy, what)
+        if isinstance(value, str):
+            raise UsageError(f"{what} of strategy {name} is the text {value!r}: give a collection, ({value!r},)")
     return StrategyRun(
         strategy,
         name,

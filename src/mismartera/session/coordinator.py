@@ -7,7 +7,7 @@ the next entry of the agenda (or the close), then that entry, and so on. See doc
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from mismartera.bars import check_symbol
 from mismartera.config import SessionConfig
@@ -16,7 +16,6 @@ from mismartera.session.loading import Loading
 from mismartera.session.parts import SessionParts
 from mismartera.session.quality import Quality
 from mismartera.session.reader import Streams, parse_streams
-from mismartera.session.series import SeriesBlock
 from mismartera.session.symbols import Member, SymbolState, in_rank_order
 from mismartera.session.tally import Progress
 from mismartera.timing import TimeManager, TradingSession
@@ -103,11 +102,11 @@ class SessionCoordinator:
 
     def get_streamed_data(self) -> dict[str, list[str]]:
         """Per loaded symbol the requested intervals that come from the store as they are."""
-        return self._intervals(lambda block: block.is_base and block.public)
+        return self._parts.state.labels(self.loaded_in_order(), derived=False)
 
     def get_generated_data(self) -> dict[str, list[str]]:
         """Per loaded symbol the requested intervals that are derived."""
-        return self._intervals(lambda block: not block.is_base)
+        return self._parts.state.labels(self.loaded_in_order(), derived=True)
 
     def wait_loaded(self, symbol: str, timeout: float | None = None) -> bool:
         """True once ``symbol`` is loaded; False if it failed, was removed, or is not there.
@@ -165,6 +164,8 @@ class SessionCoordinator:
                     break
             else:
                 self._warn_of_late_entries()
+                if self.get_failed_symbols() and not self.publisher.counts["symbol_loaded"]:
+                    raise self._all_failed()
         finally:
             try:
                 if self._is_open:
@@ -200,6 +201,7 @@ class SessionCoordinator:
         first, self._session = self._session is None, session
         if not self._reach_open(session):
             return
+        self.time.clock.pause()  # what is done before the first bar takes no time
         parts.state.clear(session.open_us)
         parts.quality.clear()
         parts.tally.sessions += 1
@@ -221,8 +223,9 @@ class SessionCoordinator:
                 self._fail([(member, reasons[member.symbol])])
             elif member.state is not SymbolState.LOADED:
                 parts.streamer.loaded(member)
-        if loading.failed and not loading.members:
-            raise RunFailedError("; ".join(f"{m.symbol} failed: {reason}" for m, reason in loading.failed))
+        if loading.failed and not loading.members and not (len(self.agenda) or parts.inbox.attention):
+            raise self._all_failed()
+        self.time.clock.resume()
         parts.streamer.open()
 
     def _reach_open(self, session: TradingSession) -> bool:
@@ -351,11 +354,12 @@ class SessionCoordinator:
     def _load(self, members: Sequence[Member], session: TradingSession, *, ahead: bool) -> Loading:
         """Load ``members``; in a backtest the clock waits meanwhile."""
         clock = self.time.clock
+        was_paused = clock.is_paused
         clock.pause()
         try:
             return self._parts.loader.load(members, session, ahead=ahead)
         finally:
-            if self._parts.state.paused_us is None:
+            if not was_paused:
                 clock.resume()
 
     def _fail(self, failed: Sequence[tuple[Member, str]]) -> None:
@@ -379,13 +383,10 @@ class SessionCoordinator:
         member = self._parts.registry.get(symbol)
         return None if member is None else member.streams or self._streams
 
-    def _intervals(self, chosen: Callable[[SeriesBlock], bool]) -> dict[str, list[str]]:
-        data = {symbol: self._parts.state.symbols.get(symbol) for symbol in self.loaded_in_order()}
-        return {
-            symbol: [block.interval.label for block, _ in entry.blocks.values() if chosen(block)]
-            for symbol, entry in data.items()
-            if entry is not None
-        }
+    def _all_failed(self) -> RunFailedError:
+        return RunFailedError(
+            "; ".join(f"{s} failed: {reason}" for s, reason in self.get_failed_symbols().items())
+        )
 
     def _warn_of_late_entries(self) -> None:
         for label in self.agenda.labels():

@@ -146,7 +146,8 @@ class Delivery:
                         callback(bar)
                 except BaseException as error:
                     assert bar is not None, "only a callback can raise here"
-                    raise CallbackError(callback, error, []) from error
+                    rest = [(callback, later) for later in bars[_place(bars, bar) + 1 :]]
+                    raise CallbackError(callback, error, rest) from error
             if fences == self._fences:
                 return dropped
             bars = bars if bar is None else bars[_place(bars, bar) + 1 :]

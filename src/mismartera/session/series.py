@@ -45,6 +45,12 @@ class SeriesBlock:
     public: bool
     indicators: Mapping[str, Floats] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in (*_ROW_COLUMNS, "owner", "offsets"):
+            freeze(getattr(self, name))
+        for column in self.indicators.values():
+            freeze(column)
+
     def __len__(self) -> int:
         return len(self.start)
 
@@ -65,13 +71,13 @@ class SeriesBlock:
         """The columns of ``symbols[k]`` alone: read-only views, nothing is copied."""
         rows = slice(int(self.offsets[k]), int(self.offsets[k + 1]))
         columns = {
-            name: _frozen(getattr(self, name)[rows]) for name in ("start", "end", *PRICE_COLUMNS, "bar_count")
+            name: freeze(getattr(self, name)[rows]) for name in ("start", "end", *PRICE_COLUMNS, "bar_count")
         }
         return SeriesColumns(
             self.symbols[k],
             self.interval.label,
             info,
-            indicators={name: _frozen(column[rows]) for name, column in self.indicators.items()},
+            indicators={name: freeze(column[rows]) for name, column in self.indicators.items()},
             **columns,
         )
 
@@ -91,6 +97,10 @@ def joined(blocks: Sequence[SeriesBlock]) -> SeriesBlock:
     )
 
 
-def _frozen(column: NDArray[_T]) -> NDArray[_T]:
-    column.flags.writeable = False
+def freeze(column: NDArray[_T]) -> NDArray[_T]:
+    """``column``, which nobody can write to any more, whatever it is a view of."""
+    owner: object = column
+    while isinstance(owner, np.ndarray):
+        owner.flags.writeable = False
+        owner = owner.base
     return column

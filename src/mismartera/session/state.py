@@ -7,7 +7,7 @@ follows from ``watermark_us``, one integer that only grows during a session.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -113,6 +113,14 @@ class SessionState:
         """Answer reads of ``symbol`` again."""
         with self.lock:
             self.inactive -= {symbol}
+
+    def labels(self, symbols: Sequence[str], *, derived: bool) -> dict[str, list[str]]:
+        """Per symbol the requested intervals that are derived, or those that are not."""
+        found = {symbol: data for symbol in symbols if (data := self.symbols.get(symbol)) is not None}
+        return {
+            symbol: [b.interval.label for b, _ in data.blocks.values() if b.public and b.is_base is not derived]
+            for symbol, data in found.items()
+        }
 
     def visible_us(self, symbol: str) -> int:
         """Bars of ``symbol`` that end by this instant are visible.

@@ -127,11 +127,15 @@ class Streamer:
         if self._is_stepped:
             lag_seconds = lag_us / SECOND_US
             shown = tape.public_before[k + 1] - tape.public_before[k]
+            self.bars_delivered += shown
             if analysis.wants_bars:
-                shown -= analysis.deliver_bars(tape.bars(k, lag_seconds))
+                try:
+                    self.bars_delivered -= analysis.deliver_bars(tape.bars(k, lag_seconds))
+                except BaseException:  # a callback ended the run
+                    self.bars_delivered -= analysis.bars_not_begun
+                    raise
             if analysis.wants_slices:
                 analysis.deliver_slice(tape.parts(k), end_us, self._zone, lag_seconds)
-            self.bars_delivered += shown
         else:
             self._hand_over(k, end_us)
         if state.behind_us:

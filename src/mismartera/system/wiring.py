@@ -10,7 +10,7 @@ from functools import partial
 from mismartera.bars import parse_interval
 from mismartera.bars.instants import DAY_US, SECOND_US
 from mismartera.config import HoursConfig, SessionConfig
-from mismartera.errors import ConfigError
+from mismartera.errors import CalendarError, ConfigError
 from mismartera.indicators import IndicatorSpec, resolve_indicator
 from mismartera.session.agenda import Agenda
 from mismartera.session.ahead import ReadAhead
@@ -41,12 +41,15 @@ def make_time(config: SessionConfig, clock: Clock | None = None) -> TimeManager:
     """The time of a run: its exchange's calendar, hours and clock."""
     assert config.backtest_config is not None, "the configuration of a backtest has a backtest_config"
     hours = config.session_data_config.hours
-    return TimeManager(
-        config.calendar_code,
-        hours=(hours.open, hours.close) if isinstance(hours, HoursConfig) else None,
-        clock=clock or make_clock(config.backtest_config.speed_multiplier),
-        cache_dir=user_cache_dir(os.environ),
-    )
+    try:
+        return TimeManager(
+            config.calendar_code,
+            hours=(hours.open, hours.close) if isinstance(hours, HoursConfig) else None,
+            clock=clock or make_clock(config.backtest_config.speed_multiplier),
+            cache_dir=user_cache_dir(os.environ),
+        )
+    except CalendarError as error:
+        raise ConfigError([f"calendar: {error}"]) from error
 
 
 def make_coordinator(

@@ -28,9 +28,10 @@ _COUNTS = ("received", "accepted", "duplicate", "revised", "late", "out_of_hours
 class ReferenceResult:
     """What a run must leave behind.
 
-    ``events``: the lines of ``--events`` without ``seq``. ``dumps``: by (ISO date, symbol, interval) the rows of
-    the ``--dump`` file, ``timestamp`` in UTC microseconds, an indicator None until warm. ``counts``, ``quality``
-    and ``lag_evaluations`` as in the summary. ``failed``: all configured symbols failed; the run stopped there.
+    ``events``: the lines of ``--events`` without ``seq``. ``dumps``: by (ISO date, symbol, interval) the rows
+    of the ``--dump`` file, ``timestamp`` in UTC microseconds, an indicator None until warm. ``counts``,
+    ``quality`` and ``lag_evaluations`` as in the summary. ``failed``: some symbols failed and none was ever
+    loaded; the run stopped where none could come any more.
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -86,6 +87,8 @@ class _Run:
                 return
             self.stream_session()
             self.close_session()
+        happened = {event["event"] for event in self.result.events}
+        self.result.failed = "symbol_failed" in happened and "symbol_loaded" not in happened
 
     # The three parts of a session.
 
@@ -98,7 +101,7 @@ class _Run:
             for symbol in list(self.symbols):
                 if self.load(symbol):
                     self.event("symbol_loaded", symbol=symbol.name, reason="caught_up")
-            if self.settings.symbols and not self.symbols:
+            if self.settings.symbols and not self.symbols and not self.entries:
                 self.result.failed = True
                 return
         else:
