@@ -50,8 +50,8 @@ class SessionDump:
                 folder.mkdir(parents=True, exist_ok=True)
                 for interval in intervals[symbol]:
                     bars = data.get_bars(symbol, interval, internal=True)
-                    assert bars is not None, f"{symbol} is loaded and {interval} was requested"
-                    _write(folder, interval, bars)
+                    if bars is not None:  # else the symbol was removed since the close
+                        _write(folder, interval, bars)
         except OSError as error:
             reason = error.strerror or str(error)
             raise RunFailedError(f"the dump of {day} cannot be written to {self._folder}: {reason}") from error

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from mismartera.bars import BarBlock
-from mismartera.bars.instants import DAY_US
+from mismartera.bars import BarBlock, parse_interval
+from mismartera.bars.instants import DAY_US, SECOND_US
 from mismartera.session.ports import BarSource
 
 ROWS_WANTED = 60_000
 """About so many rows make a read worth its fixed cost (measured: a read costs as much as 50,000 rows of it)."""
-ROWS_PER_DAY = 400
+SECONDS_PER_DAY = 24_000
+"""About the length of a session."""
 DAYS_MAX = 30
 WINDOWS_KEPT = 8
 
@@ -43,7 +44,8 @@ class ReadAhead:
 
     def read_block(self, interval: str, start_us: int, end_us: int, symbols: Sequence[str]) -> BarBlock:
         """The same rows as the source's."""
-        days = self._days or min(DAYS_MAX, ROWS_WANTED // (ROWS_PER_DAY * max(1, len(symbols))))
+        rows_per_day = max(1, SECONDS_PER_DAY * SECOND_US // parse_interval(interval).length_us)
+        days = self._days or min(DAYS_MAX, ROWS_WANTED // (rows_per_day * max(1, len(symbols))))
         if days <= 1:
             return self._source.read_block(interval, start_us, end_us, symbols)
         key = (interval, tuple(symbols))

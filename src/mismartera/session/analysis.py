@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import TypeVar
 
-from mismartera.bars import Bar, Interval, parse_interval
+from mismartera.bars import Bar, Interval, check_symbol, parse_interval
 from mismartera.errors import UsageError
 from mismartera.session.delivery import Call, CallbackError, Delivery, OnBar
 from mismartera.session.lane import Part
 from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
+
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True, eq=False)
@@ -70,16 +73,19 @@ class AnalysisEngine:
                 self._fail(raised, len(raised.rest))
                 return 0
         calls = [(callback, bar) for bar in bars for callback in self._route(bar)]
-        first = {(bar.symbol, bar.interval): callback for callback, bar in reversed(calls)}
         dropped: list[Call] = []
         while calls:
             try:
                 self._delivery.play_calls(calls, dropped)
                 break
             except CallbackError as raised:
-                self._fail(raised, sum(call[0] == first[call[1].symbol, call[1].interval] for call in raised.rest))
+                self._fail(raised, self._first_calls(raised.rest))
                 calls = [call for call in raised.rest if call[0] != raised.callback]
-        return sum(callback == first[bar.symbol, bar.interval] for callback, bar in dropped)
+        return self._first_calls(dropped)
+
+    def _first_calls(self, calls: Sequence[Call]) -> int:
+        """How many of the calls are the first ones of their bars."""
+        return sum(callback == self._route(bar)[:1][0] for callback, bar in calls if self._route(bar))
 
     def deliver_while(self, bar: Bar, is_fresh: Callable[[], bool]) -> None:
         """Notify of one bar, as long as it is fresh when a listener's turn comes."""
@@ -187,9 +193,18 @@ def _run(strategy: Strategy, name: str) -> StrategyRun:
     return StrategyRun(
         strategy,
         name,
-        None if strategy.symbols is None else frozenset(strategy.symbols),
-        None if strategy.intervals is None else frozenset(parse_interval(label) for label in strategy.intervals),
+        None if strategy.symbols is None else frozenset(_checked(name, "symbols", check_symbol, strategy.symbols)),
+        None
+        if strategy.intervals is None
+        else frozenset(_checked(name, "intervals", parse_interval, strategy.intervals)),
     )
+
+
+def _checked(name: str, what: str, check: Callable[[str], _T], values: Iterable[str]) -> list[_T]:
+    try:
+        return [check(value) for value in values]
+    except ValueError as error:
+        raise UsageError(f"{what} of strategy {name}: {error}") from error
 
 
 def _said(error: BaseException) -> str:
@@ -204,7 +219,10 @@ def _names(strategies: Sequence[Strategy]) -> list[str]:
     """Distinct names in configured order: ``Momentum``, ``Momentum#2`` ..."""
     names: list[str] = []
     for strategy in strategies:
-        name = strategy.name or type(strategy).__name__
-        count = sum(taken == name or taken.startswith(f"{name}#") for taken in names)
-        names.append(f"{name}#{count + 1}" if count else name)
+        name = wanted = strategy.name or type(strategy).__name__
+        count = 1
+        while wanted in names:
+            count += 1
+            wanted = f"{name}#{count}"
+        names.append(wanted)
     return names

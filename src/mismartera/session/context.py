@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from mismartera.bars import Bars
-from mismartera.bars.instants import to_us
 from mismartera.config import SessionConfig
 from mismartera.session.analysis import AnalysisEngine, StrategyRun
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.history import MinuteValues
+from mismartera.session.moments import moment_us
 from mismartera.session.ports import Field
 from mismartera.session.quality import Quality
 
@@ -93,14 +93,9 @@ class StrategyContext:
 
     def at(self, time: str | dt.datetime, fn: Callable[[], object]) -> None:
         """Call ``fn`` when the clock stands at ``time``, isolated like a callback."""
-        clock = self._coordinator.time
-        if isinstance(time, dt.datetime):
-            at_us = to_us(time)
-        elif "T" in time or "-" in time:
-            at_us = clock.parse_time(time)
-        else:
-            at_us = clock.next_time_of_day_us(clock.now_us(), time)
-        self._coordinator.agenda.add(at_us, lambda: self._call(fn))
+        self._coordinator.agenda.add(
+            moment_us(time, self._coordinator.time, self._coordinator.dates), lambda: self._call(fn)
+        )
         self._coordinator.inbox.look_again()  # it may stream towards a later moment already
 
     def _call(self, fn: Callable[[], object]) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Collection, Sequence
 from mismartera.bars import check_symbol
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError, RunFailedError, UsageError
-from mismartera.session.loading import Loading
 from mismartera.session.parts import SessionParts
 from mismartera.session.quality import Quality
 from mismartera.session.reader import Streams, parse_streams
@@ -85,7 +84,10 @@ class SessionCoordinator:
             parts.state.drop(symbol)
             parts.inbox.post(lambda: self._leaving(member))
         timeout = self._base_config.session_data_config.streaming.command_timeout_seconds
-        parts.delivery.fence(symbol, member.generation, timeout)
+        try:
+            parts.delivery.fence(symbol, member.generation, timeout)
+        finally:
+            parts.inbox.look_again()  # the engine may have carried out the command before the fence stood
         return True
 
     def get_loaded_symbols(self) -> frozenset[str]:
@@ -207,7 +209,9 @@ class SessionCoordinator:
         parts.tally.sessions += 1
         self._take_commands()
         arriving = self._take_arriving()
-        loading = self._load(parts.registry.members(SymbolState.LOADING, SymbolState.LOADED), session, ahead=True)
+        loading = self._parts.loader.load(
+            parts.registry.members(SymbolState.LOADING, SymbolState.LOADED), session, ahead=True
+        )
         parts.streamer.begin([loading.lane] if loading.lane else [])
         if first:
             self._is_started = True
@@ -223,18 +227,19 @@ class SessionCoordinator:
                 self._fail([(member, reasons[member.symbol])])
             elif member.state is not SymbolState.LOADED:
                 parts.streamer.loaded(member)
-        if loading.failed and not loading.members and not (len(self.agenda) or parts.inbox.attention):
+        if first and loading.failed and not loading.members and not (len(self.agenda) or parts.inbox.attention):
             raise self._all_failed()
         self.time.clock.resume()
-        parts.streamer.open()
+        parts.streamer.open(session.open_us)
 
     def _reach_open(self, session: TradingSession) -> bool:
-        """Put the clock at the open: the night between two sessions takes no time."""
+        """Put the clock at the open, unless it is past it: the night between two sessions takes no time."""
         clock = self.time.clock
+        at_us = max(session.open_us, clock.now_us())
         if self._parts.tally.sessions == 0:
-            clock.start_at(session.open_us)
+            clock.start_at(at_us)
         else:
-            clock.advance_to(session.open_us)
+            clock.advance_to(at_us)
         return not self._parts.inbox.stopping
 
     def _close(self, reason: str) -> None:
@@ -310,7 +315,10 @@ class SessionCoordinator:
         """The entries whose time has come; those that come last only when nothing else is left to do."""
         now_us = self.time.now_us()
         acted = False
-        while not self._parts.inbox.stopping and (entry := self.agenda.pop_due(now_us)):
+        for _ in range(_PASSES_MAX):
+            inbox = self._parts.inbox
+            if inbox.stopping or inbox.pausing or (entry := self.agenda.pop_due(now_us)) is None:
+                break
             acted = True
             with self._parts.delivery.running():
                 entry.action()
@@ -344,23 +352,12 @@ class SessionCoordinator:
         """Symbols join in mid-session: load them as one batch and let the streamer catch up on them."""
         assert self._session is not None, "symbols join an open session"
         try:
-            loading = self._load(members, self._session, ahead=False)
+            loading = self._parts.loader.load(members, self._session, ahead=False)
         except MismarteraError as error:
             self._fail([(member, str(error)) for member in members])
             return
         self._fail(loading.failed)
         self._parts.streamer.join(loading.lane, loading.members)
-
-    def _load(self, members: Sequence[Member], session: TradingSession, *, ahead: bool) -> Loading:
-        """Load ``members``; in a backtest the clock waits meanwhile."""
-        clock = self.time.clock
-        was_paused = clock.is_paused
-        clock.pause()
-        try:
-            return self._parts.loader.load(members, session, ahead=ahead)
-        finally:
-            if not was_paused:
-                clock.resume()
 
     def _fail(self, failed: Sequence[tuple[Member, str]]) -> None:
         for member, reason in failed:

@@ -86,13 +86,15 @@ class Delivery:
 
     @contextmanager
     def resting(self) -> Iterator[None]:
-        """Inside :meth:`running`: no callback runs in this block."""
+        """Whether inside :meth:`running` or not: no callback runs in this block."""
         with self._changed:
-            self._busy = False
+            outer, self._busy = self._busy, False
             self._acknowledged = self._fences
             self._changed.notify_all()
-        yield
-        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = outer
 
     def acknowledge(self) -> None:
         """The engine is between two callbacks."""

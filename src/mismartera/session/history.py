@@ -55,7 +55,7 @@ class HistoryLoader:
         self._processors = {flag: DataProcessor(complete_only=flag) for flag in (complete_only, False)}
         self._complete_only = complete_only
         self._sessions_per_week = sessions_per_week
-        self._days: dict[tuple[date, Interval, bool, tuple[str, ...]], dict[str, SeriesColumns]] = {}
+        self._days: dict[tuple[date, Interval, bool], dict[str, SeriesColumns | None]] = {}
 
     def load(self, symbols: Sequence[str], session: TradingSession) -> dict[str, SymbolHistory]:
         """The history of ``symbols`` before ``session``. Symbols without a window have none."""
@@ -87,7 +87,8 @@ class HistoryLoader:
         for name, indicator in self._config.indicators.items():
             interval = _DAILY if indicator.granularity == "daily" else _MINUTE
             if _days_for(interval, windows):
-                plans.append(HistoryPlan(name, interval, self._sessions(indicator.period), complete_only=False))
+                days = self._sessions(indicator.period)
+                plans.append(HistoryPlan("value", interval, days, complete_only=False, name=name))
         return plans
 
     def _sessions(self, period: str) -> int:
@@ -109,14 +110,14 @@ class HistoryLoader:
             days = [self._day(d, want, symbols) for d in dates]
             expected = self._expected(dates, want) if want.purpose == "series" else 0
             for symbol in symbols:
-                parts = [day[symbol] for day in days if symbol in day]
+                parts = [part for day in days if (part := day[symbol]) is not None]
                 if want.purpose in kinds:
                     kinds[want.purpose][symbol][want.interval.length_us] = _joined(symbol, want.interval, parts)
                     if expected:
                         present = sum(len(part) for part in parts)
                         quality[symbol][want.interval.length_us] = Quality(want.interval.label, expected, present)
                 else:
-                    values[symbol][want.purpose] = _value(self._config.indicators[want.purpose], parts)
+                    values[symbol][want.name] = _value(self._config.indicators[want.name], parts)
         return {
             s: SymbolHistory(kinds["series"][s], kinds["for_indicators"][s], values[s], quality[s])
             for s in symbols
@@ -139,22 +140,22 @@ class HistoryLoader:
             days.append(day)
         return days[::-1]
 
-    def _day(self, day: date, want: HistoryPlan, symbols: tuple[str, ...]) -> dict[str, SeriesColumns]:
-        key = (day, want.interval, want.complete_only, symbols)
-        if key not in self._days:
+    def _day(self, day: date, want: HistoryPlan, symbols: tuple[str, ...]) -> dict[str, SeriesColumns | None]:
+        """The bars of ``day`` of at least these ``symbols``, None for one without any; read once per symbol."""
+        known = self._days.setdefault((day, want.interval, want.complete_only), {})
+        missing = [symbol for symbol in symbols if symbol not in known]
+        if missing:
+            known |= dict.fromkeys(missing)
             session = self._time.get_trading_session(day)
-            read = self._reader.read(dict.fromkeys(symbols, (want.interval,)), session)
             info = SeriesInfo(zone=session.zone)
-            found: dict[str, SeriesColumns] = {}
-            for group in read.groups:
+            for group in self._reader.read(dict.fromkeys(missing, (want.interval,)), session).groups:
                 block = self._processors[want.complete_only].process(group, lambda *_: None).blocks[-1]
-                found |= {
+                known |= {
                     symbol: block.series(k, info)
                     for k, symbol in enumerate(block.symbols)
                     if block.offsets[k] < block.offsets[k + 1]
                 }
-            self._days[key] = found
-        return self._days[key]
+        return known
 
     def _forget_before(self, session: TradingSession) -> None:
         """Keep what the next session can need: memory does not grow with the number of days."""
@@ -166,12 +167,16 @@ class HistoryLoader:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPlan:
-    """One thing to load: ``interval`` over ``days`` sessions for a purpose (or the name of an indicator)."""
+    """One thing to load: ``interval`` over ``days`` sessions.
+
+    ``purpose``: ``series``, ``for_indicators``, or ``value`` of the historical indicator ``name``.
+    """
 
     purpose: str
     interval: Interval
     days: int
     complete_only: bool
+    name: str = ""
 
 
 def _longest(pairs: Iterable[tuple[Interval, int]]) -> list[tuple[Interval, int]]:

@@ -94,14 +94,14 @@ class Inbox:
             self._holding = False
             self.attention = bool(self._commands) or self.stopping or self.pausing
 
-    def wait_holding(self, timeout: float | None, reached: Callable[[], bool] = lambda: True) -> bool:
-        """Another thread's side: True once the engine holds and ``reached`` is true.
+    def wait_until(self, reached: Callable[[], bool]) -> bool:
+        """Another thread's side: True once ``reached`` is true and the engine holds, or was told to go on again.
 
-        False after ``timeout`` seconds, or if the engine has ended without ``reached``.
+        False if the engine has ended without it.
         """
         with self._changed:
-            done = self._changed.wait_for(lambda: (self._holding and reached()) or self._over, timeout)
-            return done and reached()
+            self._changed.wait_for(lambda: (reached() and (self._holding or not self.pausing)) or self._over)
+            return reached()
 
     def wait_paused(self, timeout: float) -> bool:
         """Another thread's side: True once the engine holds, has ended, or was told to go on; False after that

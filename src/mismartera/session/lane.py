@@ -41,7 +41,7 @@ class Lane:
             key = (block.interval.length_us, block.interval.label, block.is_base, block.public, *block.indicators)
             alike.setdefault(key, []).append(block)
         ranks = {symbol: rank for lane in lanes for symbol, rank in lane.ranks.items()}
-        return cls([joined(blocks) for blocks in alike.values()], infos, ranks)
+        return cls([joined(blocks, ranks) for blocks in alike.values()], infos, ranks)
 
     def __len__(self) -> int:
         return sum(len(strip.order) for strip in self.strips)

@@ -6,7 +6,8 @@ hand the coordinator a lane for its tape. What has been shown of it is the coord
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mismartera.bars import SeriesInfo
@@ -18,9 +19,21 @@ from mismartera.session.reader import DayReader, Streams
 from mismartera.session.series import SeriesBlock
 from mismartera.session.state import SessionState, SymbolData
 from mismartera.session.symbols import Member, SymbolRegistry, SymbolState
-from mismartera.timing import TradingSession
+from mismartera.timing import Clock, TradingSession
 
 _NO_HISTORY = SymbolHistory()
+
+
+@contextmanager
+def _standing(clock: Clock) -> Iterator[None]:
+    """The clock stands still in this block."""
+    was_paused = clock.is_paused
+    clock.pause()
+    try:
+        yield
+    finally:
+        if not was_paused:
+            clock.resume()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +50,9 @@ class SymbolLoader:
 
     def __init__(
         self, reader: DayReader, processor: DataProcessor, history: HistoryLoader | None,
-        quality: DataQualityManager, state: SessionState, registry: SymbolRegistry, streams: Streams,
+        quality: DataQualityManager, state: SessionState, registry: SymbolRegistry, streams: Streams, clock: Clock,
     ) -> None:  # fmt: skip
+        self._clock = clock
         self._reader = reader
         self._processor = processor
         self._history = history
@@ -51,7 +65,12 @@ class SymbolLoader:
         """Load ``members`` (in rank order) for ``session``. Those removed meanwhile are left out.
 
         ``ahead``: the next session is likely to ask for the same symbols, so their next days may be read at once.
+        In a backtest the clock waits meanwhile.
         """
+        with _standing(self._clock):
+            return self._load(members, session, ahead=ahead)
+
+    def _load(self, members: Sequence[Member], session: TradingSession, *, ahead: bool) -> Loading:
         wanted = {member.symbol: member.streams or self._streams for member in members}
         read = self._reader.read(wanted, session, ahead=ahead)
         found = [member for member in members if member.symbol not in read.failed]

@@ -65,9 +65,10 @@ class DataQualityManager:
 
     def quality(self, symbol: str, until_us: int) -> Quality | None:
         """Quality of ``symbol`` over the slots that have ended by ``until_us``; None if it is not measured."""
-        if not self._enabled or symbol not in self._groups:
+        found = self._groups.get(symbol)  # once: another thread's read may race with a removal
+        if not self._enabled or found is None:
             return None
-        group, k = self._groups[symbol]
+        group, k = found
         block = group.admitted.block
         ends = block.end[block.offsets[k] : block.offsets[k + 1]]
         slots = session_windows(group.session, group.base).end

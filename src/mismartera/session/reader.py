@@ -15,6 +15,8 @@ Streams = tuple[Interval, ...]
 
 def parse_streams(labels: Collection[str]) -> Streams:
     """The intervals that ``labels`` name; ValueError for none, a repeated one, or one that is no interval."""
+    if isinstance(labels, str):
+        raise ValueError(f"streams are a collection, not the text {labels!r}: give [{labels!r}]")  # noqa: TRY004
     streams = tuple(parse_interval(label) for label in labels)
     if not streams or len(set(streams)) < len(streams):
         raise ValueError(f"streams {list(labels)} are empty or repeat an interval: name each interval once")

@@ -82,17 +82,27 @@ class SeriesBlock:
         )
 
 
-def joined(blocks: Sequence[SeriesBlock]) -> SeriesBlock:
-    """The rows of blocks of one interval with the same indicators, one after the other."""
-    columns: dict[str, Any] = {name: np.concatenate([getattr(b, name) for b in blocks]) for name in _ROW_COLUMNS}
+def joined(blocks: Sequence[SeriesBlock], ranks: Mapping[str, int]) -> SeriesBlock:
+    """The rows of blocks of one interval with the same indicators, their symbols by rank."""
+    symbols = [symbol for block in blocks for symbol in block.symbols]
+    by_rank = np.argsort([ranks[symbol] for symbol in symbols], kind="stable")
+    place = np.empty(len(symbols), dtype=np.int64)
+    place[by_rank] = np.arange(len(symbols))
     firsts = np.cumsum([0] + [len(block.symbols) for block in blocks[:-1]])
-    counts = np.concatenate([np.diff(block.offsets) for block in blocks])
+    owner = place[np.concatenate([b.owner + first for b, first in zip(blocks, firsts, strict=True)])]
+    rows = owner.argsort(kind="stable")
+    counts = np.concatenate([np.diff(block.offsets) for block in blocks])[by_rank]
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(b, name) for b in blocks])[rows] for name in _ROW_COLUMNS
+    }
     return replace(
         blocks[0],
-        symbols=tuple(symbol for block in blocks for symbol in block.symbols),
+        symbols=tuple(symbols[k] for k in by_rank.tolist()),
         offsets=np.concatenate(([0], np.cumsum(counts))),
-        owner=np.concatenate([block.owner + first for block, first in zip(blocks, firsts, strict=True)]),
-        indicators={name: np.concatenate([b.indicators[name] for b in blocks]) for name in blocks[0].indicators},
+        owner=owner[rows],
+        indicators={
+            name: np.concatenate([b.indicators[name] for b in blocks])[rows] for name in blocks[0].indicators
+        },
         **columns,
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mismartera.bars import Bar, Bars, SeriesInfo, check_symbol, parse_interval
+import numpy as np
+
+from mismartera.bars import Bar, Bars, Interval, SeriesInfo, check_symbol, parse_interval
+from mismartera.bars.validation import RULES, broken_rule
 from mismartera.bars.view import SeriesColumns
 from mismartera.errors import UsageError
 from mismartera.session.history import MinuteValues
@@ -36,12 +39,13 @@ class SessionData:
         An empty sequence means: no bar yet. ValueError for an interval that was not requested; internal readers
         may also read the base interval.
         """
+        until_us = self._state.visible_us(symbol)  # asked before the gate: no later bar slips in
         data = self._data(symbol, internal=internal)
         columns = data.series(parse_interval(interval)) if data else None
         if columns is None or not (internal or (data and data.is_public(parse_interval(interval)))):
             self._state.interval(symbol, interval)
             return None
-        return Bars(columns, 0, columns.visible(self._state.visible_us(symbol)))
+        return Bars(columns, 0, columns.visible(until_us))
 
     def get_indicator(self, symbol: str, name: str, interval: str | None = None) -> float | None:
         """The indicator's value at the newest visible bar; None if gated, not loaded, or not warm.
@@ -105,9 +109,12 @@ class SessionData:
         self._state.readable = False
 
     def append_bar(self, symbol: str, interval: str, bar: Bar) -> None:
-        """Insert ``bar`` by its start, or replace the one there (only on a SessionData that stands alone)."""
+        """Insert ``bar`` by its start, or replace the one there (only on a SessionData that stands alone).
+
+        ValueError for a bar of another symbol or interval, or one that breaks a rule of R1.
+        """
         state = self._mutable("append_bar")
-        check_symbol(symbol)
+        _check_bar(check_symbol(symbol), parse_interval(interval), bar)
         with state.lock:
             data = state.symbols.setdefault(symbol, SymbolData(SeriesInfo(zone=bar.info.zone), loaded=True))
             data.put(symbol, parse_interval(interval), bar)
@@ -153,3 +160,14 @@ class SessionData:
         raise ValueError(
             f"indicator {name!r} of {symbol}{where} {problem}; there are: {', '.join(known) or 'none'}"
         )
+
+
+def _check_bar(symbol: str, interval: Interval, bar: Bar) -> None:
+    """ValueError for a bar that is not what it is said to be, or not valid."""
+    if bar.symbol != symbol or parse_interval(bar.interval) != interval:
+        raise ValueError(f"{bar!r} is no {interval} bar of {symbol}")
+    columns = ([bar.open], [bar.high], [bar.low], [bar.close], [bar.volume])
+    prices = (np.array(column, dtype=np.float64) for column in columns)
+    broken = int(broken_rule(interval, np.array([bar.start_us]), *prices)[0])
+    if broken >= 0:
+        raise ValueError(f"{bar!r} breaks the rule {RULES[broken]}")

@@ -86,13 +86,13 @@ class Streamer:
         """
         tape, clock, inbox = self.tape, self._clock, self._inbox
         ends, threshold_us = tape.ends, self._gate.threshold_us
-        now_us = clock.now_us()
         with self._delivery.running():
             while tape.position < len(ends):
                 end_us = ends[tape.position]
                 if end_us > limit_us:
                     return
                 if self._is_stepped:
+                    now_us = clock.now_us()
                     if end_us > now_us:
                         clock.advance_to(end_us)
                         now_us = end_us
@@ -231,7 +231,7 @@ class Streamer:
         self._analysis.notify("on_session_active", True, reason)  # noqa: FBT003  # the callback's own signature
 
     def _deactivate(self, reason: str, lag_us: int, symbol: str | None) -> None:
-        closing = reason != "lag"
+        closing = reason not in {"lag", "backlog"}
         self._gate.move(GateState.CLOSED if closing else GateState.CATCHING_UP)
         self._state.active = False
         self._state.readable = self._state.history_readable = closing
@@ -240,10 +240,19 @@ class Streamer:
         )
         self._analysis.notify("on_session_active", False, reason)  # noqa: FBT003  # the callback's own signature
 
-    def open(self) -> None:
-        """The session is open and everything that it starts with is loaded."""
+    def open(self, open_us: int) -> None:
+        """The session is open and everything that it starts with is loaded.
+
+        A start after the open begins deactivated, with what has ended since as its backlog.
+        """
         self._gate.open()
-        self._activate("open", 0, None)
+        now_us = self._clock.now_us()
+        if now_us == open_us or not self._is_stepped:  # a running clock is a moment past the open, by itself
+            self._activate("open", 0, None)
+            return
+        head = self.tape.head(self.tape.position) if self.tape.due(now_us) else None
+        self._deactivate("backlog", now_us - head.end_us if head else 0, head.symbol if head else None)
+        self.look()
 
     def close(self, reason: str) -> None:
         """The session has ended: no more notifications; what it showed stays readable."""
@@ -260,9 +269,10 @@ class Streamer:
 
     def _pin(self, end_us: int) -> None:
         """Joining symbols are visible up to ``end_us``: their backlog is shown end by end."""
-        behind_us = self._state.behind_us
-        for symbol, until_us in list(behind_us.items()):
-            behind_us[symbol] = max(until_us, end_us)
+        with self._state.lock:  # a removal on another thread takes symbols out
+            behind_us = self._state.behind_us
+            for symbol, until_us in behind_us.items():
+                behind_us[symbol] = max(until_us, end_us)
 
     def _unpin(self) -> None:
         """Once the backlog is shown, nobody is behind. In a pause all of it is visible, and not yet delivered."""

@@ -54,12 +54,12 @@ class Tape:
     @property
     def base_shown(self) -> int:
         """Base bars shown so far, since the tape was made."""
-        return self._shown_base + self.base_before[self.position]
+        return self._shown_base + _at(self.base_before, self.position)
 
     @property
     def derived_shown(self) -> int:
         """Derived bars shown so far, since the tape was made."""
-        return self._shown_derived + self.derived_before[self.position]
+        return self._shown_derived + _at(self.derived_before, self.position)
 
     def append(self, lane: Lane) -> None:
         """Add the bars of symbols that rank after all others; they may end before the tape's head."""
@@ -140,6 +140,11 @@ class Tape:
 
 
 _NONE: Ints = np.empty(0, dtype=np.int64)
+
+
+def _at(counts: list[int], position: int) -> int:
+    """``counts[position]`` for whoever looks from another thread while the tape is being changed."""
+    return counts[min(position, len(counts) - 1)]
 
 
 def _union(sorted_parts: Sequence[Ints]) -> Ints:

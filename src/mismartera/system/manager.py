@@ -8,12 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from mismartera.bars.instants import to_us
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
 from mismartera.errors import ConfigError, RunFailedError, UsageError
 from mismartera.session.analysis import StrategyRun
 from mismartera.session.coordinator import SessionCoordinator
+from mismartera.session.moments import moment_us
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.session.session_data import SessionData
 from mismartera.session.strategy import Strategy
@@ -162,10 +162,10 @@ class SystemManager:
             reached.set()
             inbox.pause()
 
-        self.coordinator.agenda.add(self._next_us(time), stand, last=True)
+        self.coordinator.agenda.add(moment_us(time, self._time, self.coordinator.dates), stand, last=True)
         inbox.resume()
         self._start()
-        return inbox.wait_holding(None, reached.is_set)
+        return inbox.wait_until(reached.is_set)
 
     def stop(self) -> None:
         """End the run after the present instant and wait for it (from a callback: return at once). Idempotent."""
@@ -179,12 +179,6 @@ class SystemManager:
         """The figures of the run so far; see the documentation of the command line for its keys."""
         ended = self._ended_seconds if self._outcome is not Outcome.RUNNING else self._time.monotonic()
         return summarize(self.coordinator, self._data.version, ended - self._started_seconds)
-
-    def _next_us(self, time: str | datetime) -> int:
-        if isinstance(time, datetime):
-            return to_us(time)
-        first_us = self._time.get_trading_session(self.coordinator.dates[0]).open_us
-        return self._time.next_time_of_day_us(max(self._time.now_us(), first_us - 1), time)
 
     def _start(self) -> bool:
         """Begin the run; False if it was begun before."""

@@ -97,7 +97,7 @@ def _make_parts(
         time=time, registry=registry, state=state, session_data=SessionData(state),
         loader=SymbolLoader(
             reader, DataProcessor(specs, complete_only=complete_only), _make_history(config, specs, reader, time),
-            quality, state, registry, streams,
+            quality, state, registry, streams, time.clock,
         ),
         streamer=Streamer(
             gate, state, analysis, delivery, publisher, registry, inbox, time, scope=streaming.catchup_scope

@@ -125,7 +125,7 @@ def test_an_indicator_per_minute_uses_the_sessions_that_have_that_minute(
             by_minute.setdefault(bar.timestamp.hour * 60 + bar.timestamp.minute, []).append(bar.volume)
     values = historian.read[TODAY, "A", "m"]
     assert values == {minute: added(volumes) / len(volumes) for minute, volumes in by_minute.items()}
-    assert list(values)[0] == 9 * 60 + 30
+    assert next(iter(values)) == 9 * 60 + 30
     assert 10 * 60 + 30 not in values
 
 

@@ -12,7 +12,7 @@ from mismartera.bars import Bar, SeriesInfo, parse_interval
 from mismartera.session import tape as tape_module
 from mismartera.session.derive import derive
 from mismartera.session.lane import Lane
-from mismartera.session.series import SeriesBlock
+from mismartera.session.series import SeriesBlock, joined
 from mismartera.session.tape import Tape
 from mismartera.timing import TimeManager
 
@@ -77,3 +77,28 @@ def test_lanes_that_were_put_together_keep_their_indicators() -> None:
         tape.append(lane(f"S{rank}", rank, [0]))
     for strip, rows in tape.parts(0):
         assert (strip.block.indicators["TWICE"][rows] == 2 * strip.block.close[rows]).all()
+
+
+def test_symbols_of_one_batch_with_streams_of_their_own_keep_their_order_when_lanes_are_put_together() -> None:
+    """X and Z ask for 1m, Y for 1m and 5m: two strips of 1m in one lane."""
+
+    def batch(rank: int) -> Lane:
+        names = ("X", "Y", "Z")
+        blocks, infos, ranks = [], {}, {}
+        for k, name in enumerate(names):
+            single = lane(name, rank + k, [0, 1])
+            blocks += [strip.block for strip in single.strips if name == "Y" or strip.block.is_base]
+            infos[name], ranks[name] = SeriesInfo(), rank + k
+        bases = {name: block for block in blocks for name in block.symbols if block.is_base}
+        outer = [bases["X"], bases["Z"]]
+        together = joined(outer, ranks)
+        return Lane([together, *(block for block in blocks if block.symbols == ("Y",))], infos, ranks)
+
+    few, many = Tape([lane("FIRST", 0, [0])]), Tape([lane("FIRST", 0, [0])])
+    few.append(batch(1))
+    many.append(batch(1))
+    for rank in range(4, 4 + tape_module.LANES_MAX):
+        many.append(lane(f"T{rank}", rank, [0]))
+    wanted = told(play(few))
+    assert [symbol for _, symbol, *_ in wanted][:4] == ["FIRST", "X", "Y", "Z"]
+    assert [row for row in told(play(many)) if not row[1].startswith("T")] == wanted

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import MakeSystem
-from tests.runs import Log, Recorder, config
+from tests.runs import Log, Recorder, SimulatedPace, config, moment
 
 from mismartera import SessionConfig
 from mismartera.errors import ConfigError, RunFailedError, UsageError
@@ -60,3 +60,51 @@ def test_an_unknown_calendar_is_a_fault_of_the_configuration(make_system: MakeSy
     del settings["exchange_group"]
     with pytest.raises(ConfigError, match="calendar: calendar 'XXXX' does not exist"):
         make_system(SessionConfig.from_dict(settings | {"calendar": "XXXX"}), Recorder())
+
+
+def test_a_fence_is_acknowledged_while_a_paced_run_waits(make_system: MakeSystem) -> None:
+    """A removal from another thread waits for callbacks only, not for the clock."""
+    system = make_system(config("AAA", "BBB", speed=60), Recorder(), clock=SimulatedPace(speed=60))
+    assert system.run_until("09:40:30")
+    assert system.coordinator.remove_symbol("BBB")
+    assert system.run_until("09:50:30")
+    assert system.coordinator.remove_symbol("AAA")
+    assert system.coordinator.get_loaded_symbols() == frozenset()
+
+
+def test_a_start_after_the_open_begins_deactivated_with_a_backlog(make_system: MakeSystem) -> None:
+    log, strategy = Log(), Recorder()
+    system = make_system(config("AAA"), strategy, log=log)
+    system.get_time_manager().set_backtest_time(moment("12:00"))
+    system.run()
+    assert log.lines[3:6] == [
+        "12:00 session_deactivated backlog 8940 AAA",
+        "12:00 session_activated caught_up 60 AAA",
+        "16:00 session_deactivated close 0",
+    ]
+    assert strategy.ends("AAA")[:3] == ["11:59", "12:00", "12:01"]
+    assert system.summary()["bars_streamed"] == 390
+
+
+def test_a_strategy_may_move_the_clock_and_what_it_passed_is_stale(make_system: MakeSystem) -> None:
+    strategy = Recorder()
+    system = make_system(config("AAA"), strategy)
+    strategy.on["AAA 10:00"] = lambda: system.get_time_manager().set_backtest_time(moment("11:00"))
+    system.run()
+    assert strategy.ends("AAA")[28:32] == ["09:59", "10:00", "10:59", "11:00"]
+
+
+def test_a_historical_indicator_may_have_any_name(make_system: MakeSystem) -> None:
+    highest = {"type": "trailing_max", "period": "1d", "granularity": "daily", "field": "high"}
+
+    class Reader(Recorder):
+        def on_session_open(self) -> None:
+            self.values = [self.session.historical("AAA", name) for name in ("series", "for_indicators", "value")]
+            self.past = self.session.history("AAA", "1d")
+
+    reader = Reader()
+    indicators = dict.fromkeys(("series", "for_indicators", "value"), highest)
+    historical = {"data": [{"trailing_days": 1, "intervals": ["1d"]}], "indicators": indicators}
+    make_system(config("AAA", dates=("2024-07-03", "2024-07-03"), historical=historical), reader).run()
+    assert reader.past is not None
+    assert reader.values == [reader.past[0].high] * 3
