@@ -79,5 +79,6 @@ def _lines(summary: Summary) -> list[str]:
 def _balance(summary: Summary) -> str:
     totals = {name: sum(counts.get(name, 0) for counts in summary["counts"].values()) for name in _COUNT_NAMES}
     received = sum(counts.get("received", 0) for counts in summary["counts"].values())
-    parts = " + ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in totals.items())
+    shown = {name: count for name, count in totals.items() if count or name == "accepted"}
+    parts = " + ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in shown.items())
     return f"{received:,} received = {parts}"

@@ -52,7 +52,7 @@ def test_the_lines_below_tell_totals_failures_and_the_balance_of_counts(tmp_path
     text = shown(system, figures)
     assert "1 session: 5 bars streamed, 1 derived, 6 delivered" in text
     assert "1 activation, 1 deactivation; 1 symbol loaded at the end; store version 1" in text
-    assert "6 received = 5 accepted + 0 duplicate + 0 revised + 0 late + 1 out of hours + 0 rejected" in text
+    assert "6 received = 5 accepted + 1 out of hours" in text
     assert "1 symbol failed:\n  NONE: NONE is unknown to the store" in text
     assert "1 strategy raised:\n  Failing: ZeroDivisionError: no luck" in text
 
