@@ -112,7 +112,9 @@ class Streamer:
         with self._delivery.running():
             now_us = self._clock.now_us()
             while (head_us := self.tape.head_end) is not None and self._gate.is_stale(now_us - head_us):
+                position = self.tape.position
                 self._pass_stale(now_us)
+                assert self.tape.position > position, "what is stale is passed over"
                 now_us = self._clock.now_us()
             self._caught_up(now_us)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 from tests.unit.report.sessions import config, run, store
 
+from mismartera import Bars
 from mismartera.errors import RunFailedError, UsageError
 from mismartera.report.dump import SessionDump
 
@@ -91,3 +93,17 @@ def test_a_write_that_fails_ends_the_run_and_leaves_no_half_file(tmp_path: Path)
     with pytest.raises(RunFailedError, match="the dump of 2024-07-02 cannot be written"):
         run(data, config(["A"]), recorders=[dump])
     assert not list((tmp_path / "dump").rglob("*.parquet*"))
+
+
+class Gone:
+    """Reads of a session whose symbol was removed, on another thread, since its close."""
+
+    def get_bars(self, symbol: str, interval: str, internal: bool = False) -> Bars | None:
+        return None
+
+
+def test_a_symbol_that_was_removed_since_the_close_is_not_in_the_dump(tmp_path: Path) -> None:
+    dump = SessionDump(tmp_path / "dump")
+    dump.prepare()
+    dump.record(date(2024, 7, 2), ["A"], {"A": ["1m"]}, Gone())
+    assert list((tmp_path / "dump").rglob("*.parquet")) == []
