@@ -1,15 +1,36 @@
-"""Fixtures that the tests of sessions share."""
+"""Fixtures that the tests of sessions share, and one profile for all property tests.
+
+The same examples are drawn at every run, so that a red build can be repeated. The profile stands at the root because a
+test takes its settings when it is imported, and some are imported from other folders.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 from tests.runs import Log, write_market
 
 from mismartera import DataManager, SessionConfig, Strategy, SystemManager
 from mismartera.timing import Clock
+
+EXAMPLES = int(os.environ.get("MISMARTERA_EXAMPLES", "0"))
+"""Examples per test for a hunt (drawn at random); 0: the fixed ones."""
+
+settings.register_profile(
+    "mismartera",
+    derandomize=not EXAMPLES,
+    deadline=None,
+    max_examples=EXAMPLES or 50,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    print_blob=False,
+    phases=[Phase.generate] if os.environ.get("MISMARTERA_NO_SHRINK") else list(Phase),
+)
+settings.load_profile("mismartera")
 
 MakeSystem = Callable[..., SystemManager]
 
