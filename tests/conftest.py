@@ -1,7 +1,7 @@
 """Fixtures that the tests of sessions share, and one profile for all property tests.
 
-The same examples are drawn at every run, so that a red build can be repeated. The profile stands at the root because a
-test takes its settings when it is imported, and some are imported from other folders.
+The same examples are drawn at every run, so that a red build can be repeated. The profile stands at the root
+because a test takes its settings when it is imported, and some are imported from other folders.
 """
 
 from __future__ import annotations
