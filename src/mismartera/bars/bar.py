@@ -25,36 +25,50 @@ class SeriesInfo(msgspec.Struct, frozen=True, gc=False):
     zone: tzinfo = UTC
 
 
+class Span(msgspec.Struct, frozen=True, gc=False):
+    """``[start_us, end_us)`` in microseconds since the epoch, UTC, shown in ``zone``: all bars of a window share
+    one.
+    """
+
+    start_us: int
+    end_us: int
+    zone: tzinfo = UTC
+
+
 class BarRow(msgspec.Struct, frozen=True, gc=False):
-    """The fields of a bar in the engine's order. Instants are microseconds since the epoch, UTC."""
+    """The fields of a bar in the engine's order: those that most bars leave at their defaults come last."""
 
     symbol: str
     interval: str
-    start_us: int
-    end_us: int
+    span: Span
     open: float
     high: float
     low: float
     close: float
     volume: float
-    info: SeriesInfo
     bar_count: int = 1
     lag_seconds: float = 0.0
+    generation: int = 1
+
+    @property
+    def start_us(self) -> int:
+        """Start of the bar in microseconds since the epoch, UTC."""
+        return self.span.start_us
+
+    @property
+    def end_us(self) -> int:
+        """End of the bar (exclusive) in microseconds since the epoch, UTC."""
+        return self.span.end_us
 
     @property
     def timestamp(self) -> datetime:
         """Start of the bar, in the exchange's zone."""
-        return to_datetime(self.start_us, self.info.zone)
+        return to_datetime(self.span.start_us, self.span.zone)
 
     @property
     def end(self) -> datetime:
         """End of the bar (exclusive), the moment at which it becomes visible, in the exchange's zone."""
-        return to_datetime(self.end_us, self.info.zone)
-
-    @property
-    def generation(self) -> int:
-        """1 for a symbol's first stay in the run, one more for each time it was added again."""
-        return self.info.generation
+        return to_datetime(self.span.end_us, self.span.zone)
 
     def __repr__(self) -> str:
         return (
@@ -91,9 +105,8 @@ class _BarFace(msgspec.StructMeta):
         length = parse_interval(interval).length_us
         zone = timestamp.tzinfo or UTC
         return BarRow(
-            symbol, interval, start, start + length if end is None else to_us(end),
-            float(open), float(high), float(low), float(close), float(volume),
-            SeriesInfo(generation, zone), bar_count, lag_seconds,
+            symbol, interval, Span(start, start + length if end is None else to_us(end), zone),
+            float(open), float(high), float(low), float(close), float(volume), bar_count, lag_seconds, generation,
         )  # fmt: skip
 
 
@@ -102,7 +115,8 @@ class Bar(BarRow, metaclass=_BarFace, frozen=True, gc=False):
 
     Fields: ``symbol``, ``interval`` (``"1m"``), ``timestamp`` and ``end`` (aware datetimes), ``open``, ``high``,
     ``low``, ``close`` (prices as stored), ``volume``, ``bar_count`` (base bars in it), ``lag_seconds`` (how far
-    behind the clock it was when it was handed over; 0 in a view), ``generation``. Frozen.
+    behind the clock it was when it was handed over; 0 in a view), ``generation`` (1 for a symbol's first stay in
+    the run, one more for each time it was added again). Frozen.
 
     Making one: ``Bar("AAPL", "1m", timestamp, open=..., high=..., low=..., close=..., volume=...)``; ``timestamp``
     must be timezone-aware (ValueError otherwise); ``end`` defaults to ``timestamp`` + interval.

@@ -53,6 +53,13 @@ def is_valid(
     interval: Interval, start: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats
 ) -> Mask:
     """True where a bar keeps every rule. Comparisons with NaN are False, so no separate test is needed."""
+    good = has_valid_prices(open_, high, low, close, volume)
+    good &= is_on_grid(interval, start)
+    return good
+
+
+def has_valid_prices(open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats) -> Mask:
+    """True where a bar keeps every rule but the grid's."""
     good: Mask = low > 0
     good &= low <= open_
     good &= open_ <= high
@@ -61,5 +68,10 @@ def is_valid(
     good &= high < np.inf
     good &= volume >= 0
     good &= volume < np.inf
-    good &= start % grid_us(interval) == 0
     return good
+
+
+def is_on_grid(interval: Interval, start: Ints) -> Mask:
+    """True for the starts on the grid of ``interval``."""
+    on_grid: Mask = start % grid_us(interval) == 0
+    return on_grid

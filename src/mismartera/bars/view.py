@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars.bar import Bar, SeriesInfo, make_bar
+from mismartera.bars.bar import Bar, SeriesInfo, Span, make_bar
 
 if TYPE_CHECKING:  # heavy, and only needed when somebody asks for a frame
     import pandas as pd
@@ -43,6 +44,11 @@ class SeriesColumns:
     volume: Floats
     bar_count: Ints
     indicators: Mapping[str, Floats] = field(default_factory=lambda: _NO_INDICATORS)
+    _ends: Sequence[int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Python integers without NumPy's price for a single one: readers search here at each bar.
+        object.__setattr__(self, "_ends", memoryview(self.end))  # type: ignore[arg-type]  # a NumPy array has a buffer
 
     def __len__(self) -> int:
         return len(self.start)
@@ -58,7 +64,37 @@ class SeriesColumns:
 
     def visible(self, now_us: int) -> int:
         """How many of the bars have ended by ``now_us``."""
-        return int(self.end.searchsorted(now_us, side="right"))
+        return bisect_right(self._ends, now_us)
+
+
+class NewestValue:
+    """Reads a column at the newest bar that has ended, again and again, as time goes on.
+
+    It remembers where it found the last one; several threads may ask, each is answered for its own instant.
+    """
+
+    __slots__ = ("_at", "_ends", "_values")
+
+    def __init__(self, ends: Ints, values: Floats) -> None:
+        # Their items are plain Python numbers; type checkers do not know yet that an array has a buffer.
+        self._ends = memoryview(ends)  # type: ignore[arg-type]
+        self._values = memoryview(values)  # type: ignore[arg-type]
+        self._at = 0
+
+    def until(self, now_us: int) -> float | None:
+        """The value at the last bar that ended by ``now_us``; None if there is none or it is NaN."""
+        ends, at = self._ends, self._at
+        if not (at < len(ends) and ends[at] == now_us):
+            after = at + 1
+            if after < len(ends) and ends[after] == now_us:
+                at = after
+            else:
+                at = bisect_right(ends, now_us) - 1
+                if at < 0:
+                    return None
+            self._at = at
+        value = self._values[at]
+        return value if value == value else None  # noqa: PLR0124  # NaN: not warm
 
 
 class Bars(Sequence[Bar]):
@@ -155,11 +191,10 @@ class Bars(Sequence[Bar]):
 
     def __iter__(self) -> Iterator[Bar]:
         c = self._columns
-        lists = (
-            self._part(column).tolist() for column in (c.start, c.end, c.open, c.high, c.low, c.close, c.volume)
-        )
+        spans = map(Span, self.start_us.tolist(), self.end_us.tolist(), repeat(c.info.zone))
+        lists = (self._part(column).tolist() for column in (c.open, c.high, c.low, c.close, c.volume, c.bar_count))
         rows: Iterator[Bar] = map(
-            make_bar, repeat(c.symbol), repeat(c.interval), *lists, repeat(c.info), self.bar_count.tolist()
+            make_bar, repeat(c.symbol), repeat(c.interval), spans, *lists, repeat(0.0), repeat(c.info.generation)
         )
         yield from rows
 
@@ -203,6 +238,7 @@ class Bars(Sequence[Bar]):
     def _bar(self, row: int) -> Bar:
         c = self._columns
         return make_bar(
-            c.symbol, c.interval, int(c.start[row]), int(c.end[row]), float(c.open[row]), float(c.high[row]),
-            float(c.low[row]), float(c.close[row]), float(c.volume[row]), c.info, int(c.bar_count[row]),
+            c.symbol, c.interval, Span(int(c.start[row]), int(c.end[row]), c.info.zone),
+            float(c.open[row]), float(c.high[row]), float(c.low[row]), float(c.close[row]), float(c.volume[row]),
+            int(c.bar_count[row]), 0.0, c.info.generation,
         )  # fmt: skip

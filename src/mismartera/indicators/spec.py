@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from mismartera.indicators.library import talib_library
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 INPUTS = ("open", "high", "low", "close", "volume")
 """The columns of a bar that an indicator can read, in the order in which ``compute`` takes them."""
 
@@ -46,7 +48,29 @@ class IndicatorSpec:
         """
         columns = (open, high, low, close, volume)
         result = self._batch(*(columns[at] for at in self._inputs), *self.params.values())
-        return tuple(self._masked(column) for column in (result if isinstance(result, tuple) else (result,)))
+        cold = np.arange(len(close)) < self.lookback
+        return tuple(self._masked(column, cold) for column in (result if isinstance(result, tuple) else (result,)))
+
+    def compute_pieces(self, columns: Sequence[Floats], offsets: Ints) -> tuple[Floats, ...]:
+        """:meth:`compute` of each piece ``offsets[k]:offsets[k + 1]`` of ``columns`` by itself, put together.
+
+        ``columns``: open, high, low, close, volume. One call of TA-Lib a piece and nothing else: there may be many
+        short ones.
+        """
+        inputs = [columns[at] for at in self._inputs]
+        batch, params = self._batch, tuple(self.params.values())
+        bounds = [(first, last) for first, last in pairwise(offsets.tolist()) if first < last]
+        if len(inputs) == 1:
+            column = inputs[0]
+            pieces = [batch(column[first:last], *params) for first, last in bounds]
+        else:
+            pieces = [batch(*[column[first:last] for column in inputs], *params) for first, last in bounds]
+        outputs = [pieces] if len(self.columns) == 1 else list(zip(*pieces, strict=True))
+        if not pieces:
+            return tuple(np.empty(0) for _ in self.columns)
+        place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
+        cold = place < self.lookback
+        return tuple(self._masked(np.concatenate(output), cold) for output in outputs)
 
     def compute_last(
         self, open: Floats, high: Floats, low: Floats, close: Floats, volume: Floats
@@ -62,7 +86,8 @@ class IndicatorSpec:
         value = handle.value
         return tuple(float(part) for part in (value if isinstance(value, tuple) else (value,)))
 
-    def _masked(self, column: NDArray[Any]) -> Floats:
+    @staticmethod
+    def _masked(column: NDArray[Any], cold: NDArray[np.bool_]) -> Floats:
         values = column.astype(np.float64, copy=False)
-        values[: self.lookback] = np.nan  # candlestick functions return 0 there, which would pass for a value
+        values[cold] = np.nan  # candlestick functions return 0 there, which would pass for a value
         return values

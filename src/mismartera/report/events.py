@@ -95,7 +95,7 @@ class EventLog:
             self._stamp(bar)
         self._seq = seq = self._seq + 1
         line = _BarLine(
-            bar.bar_count, bar.close, self._end, "bar", bar.info.generation, bar.high, bar.interval,
+            bar.bar_count, bar.close, self._end, "bar", bar.generation, bar.high, bar.interval,
             bar.lag_seconds, bar.low, bar.open, seq, _iso(bar.start_us), bar.symbol, self._time, bar.volume,
         )  # fmt: skip
         self._write(_encode_lines((line,)))

@@ -10,7 +10,7 @@ from typing import TypeVar
 from mismartera.bars import Bar, Interval, check_symbol, parse_interval
 from mismartera.errors import UsageError
 from mismartera.session.delivery import Call, CallbackError, Delivery, OnBar
-from mismartera.session.lane import Part
+from mismartera.session.part import Part
 from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
 
@@ -64,24 +64,57 @@ class AnalysisEngine:
         self._recorders.append(recorder)
         self._reroute()
 
+    @property
+    def sole_listener(self) -> OnBar | None:
+        """Whoever alone gets every bar; None if nobody does, several do, or one that chooses."""
+        return self._sole
+
     def deliver_bars(self, bars: list[Bar]) -> int:
         """Notify of the bars of an instant, bar by bar; returns how many of them a fence dropped."""
         if self._sole is not None:
             try:
                 return self._delivery.play(self._sole, bars)
             except CallbackError as raised:
-                self._fail(raised, len(raised.rest))
+                self.failed(raised)
                 return 0
-        calls = [(callback, bar) for bar in bars for callback in self._route(bar)]
+        calls: list[Call] | None = None
+        if not self._delivery.has_fences:
+            calls = self._deliver_all(bars)
+            if calls is None:
+                return 0
+        else:
+            calls = [(callback, bar) for bar in bars for callback in self._route(bar)]
         dropped: list[Call] = []
         while calls:
             try:
                 self._delivery.play_calls(calls, dropped)
                 break
             except CallbackError as raised:
-                self._fail(raised, self._first_calls(raised.rest))
+                self.failed(raised, self._first_calls(raised.rest))
                 calls = [call for call in raised.rest if call[0] != raised.callback]
         return self._first_calls(dropped)
+
+    def _deliver_all(self, bars: list[Bar]) -> list[Call] | None:
+        """Notify all listeners of all bars; the calls that were still to be made if something comes between."""
+        delivery, route_of = self._delivery, self._route
+        fences = delivery.fences
+        for number, bar in enumerate(bars):
+            route = route_of(bar)
+            for turn, callback in enumerate(route):
+                try:
+                    callback(bar)
+                except BaseException as error:  # noqa: BLE001  # a strategy may raise anything: it is named and reported
+                    rest = self._calls_after(bars, number, route, turn)
+                    self.failed(CallbackError(callback, error, rest), self._first_calls(rest))
+                    return [call for call in rest if call[0] != callback]
+                if delivery.fences != fences:
+                    return self._calls_after(bars, number, route, turn)
+        return None
+
+    def _calls_after(self, bars: list[Bar], number: int, route: tuple[OnBar, ...], turn: int) -> list[Call]:
+        """The calls after that of ``route[turn]`` with ``bars[number]``."""
+        rest = [(callback, bars[number]) for callback in route[turn + 1 :]]
+        return rest + [(callback, bar) for bar in bars[number + 1 :] for callback in self._route(bar)]
 
     def _first_calls(self, calls: Sequence[Call]) -> int:
         """How many of the calls are the first ones of their bars."""
@@ -95,7 +128,7 @@ class AnalysisEngine:
             try:
                 self._delivery.play_calls([(callback, bar)], [])
             except CallbackError as raised:
-                self._fail(raised, 0)
+                self.failed(raised, 0)
 
     def deliver_slice(self, parts: list[Part], end_us: int, zone: tzinfo, lag_seconds: float) -> None:
         """Notify of the instant as a whole; what was fenced meanwhile is cut out."""
@@ -132,20 +165,22 @@ class AnalysisEngine:
         if not fenced and run.symbols is None and run.intervals is None:
             return parts
         wanted: list[Part] = []
-        for strip, rows in parts:
-            kept = rows
+        for part in parts:
+            strip = part.strip
             if run.intervals is not None and strip.interval not in run.intervals:
                 continue
+            symbols = frozenset(strip.block.symbols) if run.symbols is None else run.symbols
             if fenced:
-                alive = [s for s, g in strip.generations() if not self._delivery.is_fenced(s, g)]
-                kept = strip.rows_of(kept, frozenset(alive))
-            if run.symbols is not None:
-                kept = strip.rows_of(kept, run.symbols)
-            if len(kept):
-                wanted.append((strip, kept))
+                cut = {s for s, info in strip.infos() if self._delivery.is_fenced(s, info.generation)}
+                symbols -= cut
+            chosen = strip.wanted(symbols, part.first, part.last)
+            if len(chosen):
+                wanted.append(Part(strip, part.first, part.last, chosen))
         return wanted
 
     def _route(self, bar: Bar) -> tuple[OnBar, ...]:
+        if self._everybody is not None:
+            return self._everybody
         key = (bar.symbol, bar.interval)
         route = self._routes.get(key)
         if route is None:
@@ -159,23 +194,20 @@ class AnalysisEngine:
         self._on_slice = [run for run in self.runs if run.overrides("on_slice")]
         self.wants_bars = bool(self._recorders or self._on_bar)
         self.wants_slices = bool(self._on_slice)
-        self._sole = self._only_listener()
+        chooses = any(run.symbols is not None or run.intervals is not None for run in self._on_bar)
+        everybody = (*self._recorders, *(run.strategy.on_bar for run in self._on_bar))
+        self._everybody = None if chooses else everybody
+        self._sole = everybody[0] if len(everybody) == 1 and not chooses else None
 
-    def _only_listener(self) -> OnBar | None:
-        """Whoever alone gets every bar; None if there are several listeners, or one that chooses."""
-        if len(self._recorders) + len(self._on_bar) != 1:
-            return None
-        if self._recorders:
-            return self._recorders[0]
-        run = self._on_bar[0]
-        return run.strategy.on_bar if run.symbols is None and run.intervals is None else None
+    def failed(self, raised: CallbackError, bars_not_begun: int | None = None) -> None:
+        """End the strategy that raised, or the run if it was no strategy or asked for that.
 
-    def _fail(self, raised: CallbackError, bars_not_begun: int) -> None:
-        """End the strategy that raised, or the run if it was no strategy or asked for that."""
+        ``bars_not_begun``: of the bars of the instant; None: those of the calls that were still to be made.
+        """
         error = raised.error
         run = next((r for r in self._on_bar if r.strategy.on_bar == raised.callback), None)
         if run is None or isinstance(error, (KeyboardInterrupt, SystemExit)):
-            self.bars_not_begun = bars_not_begun
+            self.bars_not_begun = len(raised.rest) if bars_not_begun is None else bars_not_begun
             raise error
         self._end(run, error)
 

@@ -138,7 +138,7 @@ class SessionCoordinator:
     @property
     def lag_evaluations(self) -> int:
         """Regular evaluations of the lag so far: one per ``catchup_check_interval`` base bars while active."""
-        return self._parts.gate.lag_evaluations
+        return self._parts.streamer.shown.lag_evaluations
 
     @property
     def date(self) -> dt.date | None:
@@ -151,7 +151,7 @@ class SessionCoordinator:
         streamed, derived = tally.bars_streamed, tally.derived_bars
         if self._is_open:
             streamed, derived = streamed + tape.base_shown, derived + tape.derived_shown
-        delivered = self._parts.streamer.bars_delivered
+        delivered = self._parts.streamer.shown.bars_delivered
         return Progress(tally.sessions, len(self.dates), self.time.now_us(), streamed, delivered, derived)
 
     # The run: on the engine's thread

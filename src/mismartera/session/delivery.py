@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from mismartera.bars import Bar
 
@@ -31,29 +32,24 @@ class CallbackError(Exception):
 class Delivery:
     """The walk and the fence. Only the engine's thread plays; any thread may fence.
 
-    ``_fences`` counts the fences raised, ``_purged`` those whose bars are off the tape, ``_acknowledged`` those
+    ``fences`` counts the fences raised, ``_purged`` those whose bars are off the tape, ``_acknowledged`` those
     after which the engine was seen between two callbacks.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._fences = 0
+        self.fences = 0
         self._purged = 0
         self._acknowledged = 0
         self._fenced: dict[str, int] = {}
-        self._published: list[Bar] | list[Call] = []
+        self._published: list[Any] = []
         self._busy = False
         self._engine_thread: int | None = None
 
     @property
-    def fences(self) -> int:
-        """How many fences were raised."""
-        return self._fences
-
-    @property
     def has_fences(self) -> bool:
         """True while bars of a fenced symbol may still be on the tape."""
-        return self._fences != self._purged
+        return self.fences != self._purged
 
     def on_engine_thread(self) -> bool:
         """True if the caller is the engine itself, or a callback of it."""
@@ -71,6 +67,10 @@ class Delivery:
         """The tape holds nothing of the first ``fences`` fenced symbols any more."""
         self._purged = fences
 
+    def publish(self, walk: list[Any]) -> None:
+        """``walk`` is what the engine goes through from now on: a fence empties it, and so ends the walk."""
+        self._published = walk
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Callbacks may run inside this block; outside of it nobody needs to wait for one."""
@@ -81,7 +81,7 @@ class Delivery:
             if not outer:
                 with self._changed:
                     self._busy = False
-                    self._acknowledged = self._fences
+                    self._acknowledged = self.fences
                     self._changed.notify_all()
 
     @contextmanager
@@ -89,7 +89,7 @@ class Delivery:
         """Whether inside :meth:`running` or not: no callback runs in this block."""
         with self._changed:
             outer, self._busy = self._busy, False
-            self._acknowledged = self._fences
+            self._acknowledged = self.fences
             self._changed.notify_all()
         try:
             yield
@@ -98,9 +98,9 @@ class Delivery:
 
     def acknowledge(self) -> None:
         """The engine is between two callbacks."""
-        if self._acknowledged != self._fences:
+        if self._acknowledged != self.fences:
             with self._changed:
-                self._acknowledged = self._fences
+                self._acknowledged = self.fences
                 self._changed.notify_all()
 
     def is_fenced(self, symbol: str, generation: int) -> bool:
@@ -114,8 +114,8 @@ class Delivery:
         """
         with self._changed:
             self._fenced[symbol] = max(generation, self._fenced.get(symbol, 0))
-            self._fences += 1
-            mine = self._fences
+            self.fences += 1
+            mine = self.fences
             self._published.clear()
             if self.on_engine_thread():
                 return
@@ -127,22 +127,22 @@ class Delivery:
     def play(self, callback: OnBar, bars: list[Bar]) -> int:
         """Call ``callback`` with each bar; returns how many bars a fence dropped. ``bars`` is left as it is."""
         dropped = 0
-        if len(bars) == 1 and self._fences == self._purged:  # no rest that a fence could cut
+        if len(bars) == 1 and self.fences == self._purged:  # no rest that a fence could cut
             try:
                 callback(bars[0])
             except BaseException as error:
                 raise CallbackError(callback, error, []) from error
             return 0
         while True:
-            fences = self._fences
+            fences = self.fences
             if fences != self._purged:
-                kept = [bar for bar in bars if not self.is_fenced(bar.symbol, bar.info.generation)]
+                kept = [bar for bar in bars if not self.is_fenced(bar.symbol, bar.generation)]
                 dropped, bars = dropped + len(bars) - len(kept), kept
                 self.acknowledge()
             walk = bars.copy()
             self._published = walk
             bar: Bar | None = None
-            if fences == self._fences:
+            if fences == self.fences:
                 try:
                     for bar in walk:
                         callback(bar)
@@ -150,29 +150,29 @@ class Delivery:
                     assert bar is not None, "only a callback can raise here"
                     rest = [(callback, later) for later in bars[_place(bars, bar) + 1 :]]
                     raise CallbackError(callback, error, rest) from error
-            if fences == self._fences:
+            if fences == self.fences:
                 return dropped
             bars = bars if bar is None else bars[_place(bars, bar) + 1 :]
 
     def play_calls(self, calls: list[Call], dropped: list[Call]) -> None:
         """The same for calls to several callbacks, in their order; what a fence drops is added to ``dropped``."""
         while True:
-            fences = self._fences
+            fences = self.fences
             if fences != self._purged:
-                dropped += [call for call in calls if self.is_fenced(call[1].symbol, call[1].info.generation)]
-                calls = [call for call in calls if not self.is_fenced(call[1].symbol, call[1].info.generation)]
+                dropped += [call for call in calls if self.is_fenced(call[1].symbol, call[1].generation)]
+                calls = [call for call in calls if not self.is_fenced(call[1].symbol, call[1].generation)]
                 self.acknowledge()
             walk = calls.copy()
             self._published = walk
             call: Call | None = None
-            if fences == self._fences:
+            if fences == self.fences:
                 try:
                     for call in walk:
                         call[0](call[1])
                 except BaseException as error:
                     assert call is not None, "only a callback can raise here"
                     raise CallbackError(call[0], error, calls[_place(calls, call) + 1 :]) from error
-            if fences == self._fences:
+            if fences == self.fences:
                 return
             calls = calls if call is None else calls[_place(calls, call) + 1 :]
 

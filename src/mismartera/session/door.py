@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock, Interval
 from mismartera.bars.instants import DAY_US, to_us
-from mismartera.bars.validation import is_valid
+from mismartera.bars.validation import grid_us, has_valid_prices, is_on_grid
 from mismartera.errors import CalendarError
 from mismartera.session.series import SeriesBlock
+from mismartera.session.windows import Index, Windows, session_windows
 from mismartera.timing import TimeManager, TradingSession
 
 Ints = NDArray[np.int64]
@@ -25,6 +26,7 @@ Fates = NDArray[np.int8]
 
 ACCEPTED, DUPLICATE, OUT_OF_HOURS, REJECTED = range(4)
 FATES = ("accepted", "duplicate", "out_of_hours", "rejected")
+COUNTS = ("received", *FATES, "revised", "late")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +44,7 @@ class Territory:
 
     def holds(self, start: Ints) -> NDArray[np.bool_]:
         """True for the starts that belong to this session."""
-        mine = (start >= self.first_us) & (start < self.last_us)
+        mine: NDArray[np.bool_] = (start >= self.first_us) & (start < self.last_us)
         for first, last in self.foreign:
             mine &= (start < first) | (start >= last)
         return mine
@@ -112,14 +114,17 @@ class Admitted:
 
     def all_counts(self) -> list[dict[str, int]]:
         """R1's counts of every symbol over all its rows."""
-        symbols = len(self.received_offsets) - 1
-        owner = np.repeat(np.arange(symbols), np.diff(self.received_offsets))
-        table = np.bincount(owner * len(FATES) + self.fates, minlength=symbols * len(FATES)).reshape(symbols, -1)
-        received = np.diff(self.received_offsets).tolist()
-        return [
-            {"received": count, **dict(zip(FATES, row, strict=True)), "revised": 0, "late": 0}
-            for count, row in zip(received, table.tolist(), strict=True)
-        ]
+        received = np.diff(self.received_offsets)
+        columns = [received]
+        for fate in range(len(FATES)):
+            ended_so = np.flatnonzero(self.fates == fate) if fate != ACCEPTED else None
+            if ended_so is None:
+                columns.append(np.diff(self.block.offsets))
+            else:
+                owner = self.received_offsets.searchsorted(ended_so, side="right") - 1
+                columns.append(np.bincount(owner, minlength=len(received)))
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [dict(zip(COUNTS, (*row, 0, 0), strict=True)) for row in rows]
 
     def counts(self, k: int, until_us: int | None = None) -> dict[str, int]:
         """R1's counts of symbol ``k`` over the rows that have ended by ``until_us`` (None: all)."""
@@ -128,37 +133,67 @@ class Admitted:
         if until_us is not None:
             fates = fates[self.received_end[rows] <= until_us]
         by_fate = np.bincount(fates, minlength=len(FATES)).tolist()
-        return {"received": len(fates), **dict(zip(FATES, by_fate, strict=True)), "revised": 0, "late": 0}
+        return dict(zip(COUNTS, (len(fates), *by_fate, 0, 0), strict=True))
 
 
 def admit(raw: BarBlock, base: Interval, where: Territory, *, public: bool, label: str) -> Admitted:
     """Sort out the rows of ``raw`` that belong to the session; see the module's docstring."""
-    session = where.session
-    mine = where.dated(raw.start) if base.is_daily else where.holds(raw.start)
-    raw = raw.keep(mine)
-    inside = np.zeros(len(raw), dtype=np.bool_)
+    session, interval = where.session, Interval(base.length_us, label)
+    raw = raw.keep(where.dated(raw.start) if base.is_daily else where.holds(raw.start))
     if base.is_daily:
-        inside[:] = True
-        start = np.full(len(raw), session.open_us)
-        end = np.full(len(raw), session.close_us)
+        start, end = np.full(len(raw), session.open_us), np.full(len(raw), session.close_us)
+        inside = np.ones(len(raw), dtype=np.bool_)
     else:
         start, end = raw.start, raw.start + base.length_us
-        for first, last in session.parts:
-            inside |= (start >= first) & (end <= last)
-    valid = is_valid(base, raw.start, *raw.columns)
-    fates = np.where(inside, np.int8(ACCEPTED), np.int8(OUT_OF_HOURS))
-    fates[_repeated(raw, start, valid)] = DUPLICATE
-    fates[~valid] = REJECTED
-    received_end, accepted = end, fates == ACCEPTED
+        inside = _inside(session, start, base.length_us)
+    windows = session_windows(session, interval)
+    fates = np.zeros(len(raw), dtype=np.int8)
+    if not inside.all():
+        fates[~inside] = OUT_OF_HOURS
+        window = windows.of(np.where(inside, start, session.open_us))
+    else:
+        window = windows.of(start)
+    valid = has_valid_prices(*raw.columns)
+    valid &= _on_grid(base, raw.start, windows, window, inside)
+    if _may_repeat(start):
+        fates[_repeated(raw, start, valid)] = DUPLICATE
+    if not valid.all():
+        fates[~valid] = REJECTED
+    received, received_end, accepted = raw.offsets, end, fates == ACCEPTED
     kept = raw.keep(accepted)
     if len(kept) != len(raw):
-        start, end = start[accepted], end[accepted]
-    interval = Interval(base.length_us, label)
+        start, end, window = start[accepted], end[accepted], window[accepted]
     block = SeriesBlock(
-        interval, raw.symbols, kept.offsets, start, end, *kept.columns,
+        session, interval, raw.symbols, kept.offsets, window, start, end, *kept.columns,
         np.broadcast_to(np.int64(1), len(start)), kept.row_symbols(), is_base=True, public=public,
     )  # fmt: skip
-    return Admitted(block, raw.offsets, received_end, fates)
+    return Admitted(block, received, received_end, fates)
+
+
+def _inside(session: TradingSession, start: Ints, length_us: int) -> NDArray[np.bool_]:
+    """True for the bars that lie in a continuous part of the session as a whole."""
+    inside = np.zeros(len(start), dtype=np.bool_)
+    for first, last in session.parts:
+        # What lies before the part is a huge number without its sign: one comparison for both ends.
+        inside |= (start - first).view(np.uint64) <= np.uint64(max(0, last - first - length_us))
+    return inside
+
+
+def _on_grid(
+    base: Interval, start: Ints, windows: Windows, window: Index, inside: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """:func:`is_on_grid`, without divisions where the windows, which lie on the grid, tell."""
+    if base.is_daily or (windows.part_start % grid_us(base)).any():
+        return is_on_grid(base, start)
+    on_grid: NDArray[np.bool_] = windows.start[window] == start
+    if not inside.all():
+        on_grid[~inside] = is_on_grid(base, start[~inside])
+    return on_grid
+
+
+def _may_repeat(start: Ints) -> bool:
+    """False if no row has the start of the one before it: then none is there twice."""
+    return bool((start[1:] == start[:-1]).any())
 
 
 def _offsets(counts: Ints) -> Ints:

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
 
 class GateState(StrEnum):
     """Why the session is active or not."""
@@ -30,7 +35,6 @@ class Gate:
         self.state = GateState.CLOSED
         self.lag_evaluations = 0
         self._bars = 0
-        self._due_bar = 0
 
     @property
     def active(self) -> bool:
@@ -43,7 +47,7 @@ class Gate:
 
     def open(self) -> None:
         """A session opens: the cadence starts anew."""
-        self._bars = self._due_bar = 0
+        self._bars = 0
 
     def move(self, state: GateState) -> GateState:
         """Enter ``state``; returns the one before. Moving to where it stands is a fault of ours."""
@@ -51,11 +55,12 @@ class Gate:
         before, self.state = self.state, state
         return before
 
-    def is_due(self, base_bars: int) -> bool:
-        """Count the base bars of an instant that is shown while active; True if one of them is due."""
-        self._bars += base_bars
-        if self._due_bar >= self._bars:
-            return False
-        self._due_bar = -(-self._bars // self.check_interval) * self.check_interval
-        self.lag_evaluations += 1
-        return True
+    def count(self, base_before: Ints) -> None:
+        """Instants were shown while active: ``base_before`` counts base bars before each and after the last."""
+        self.lag_evaluations += self.evaluations_in(base_before)
+        self._bars += int(base_before[-1] - base_before[0])
+
+    def evaluations_in(self, base_before: Ints) -> int:
+        """How many regular evaluations these instants hold, which are not counted yet."""
+        last_bar = base_before - base_before[0] + (self._bars - 1)
+        return int(np.count_nonzero(np.diff(last_bar // self.check_interval)))

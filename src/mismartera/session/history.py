@@ -15,11 +15,11 @@ from mismartera.bars.view import SeriesColumns
 from mismartera.config import HistoricalConfig, HistoricalIndicator, HistoricalWindow
 from mismartera.errors import CalendarError
 from mismartera.indicators import IndicatorSpec
-from mismartera.session.derive import session_windows
 from mismartera.session.processor import DataProcessor
 from mismartera.session.quality import Quality
 from mismartera.session.reader import DayReader
 from mismartera.session.series import PRICE_COLUMNS
+from mismartera.session.windows import session_windows
 from mismartera.timing import TimeManager, TradingSession
 
 _DAILY, _MINUTE = parse_interval("1d"), parse_interval("1m")

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Bar, SeriesInfo
+from mismartera.session.feed import BarFeed
+from mismartera.session.part import Part
 from mismartera.session.series import SeriesBlock, joined
 from mismartera.session.strip import Strip
 
 Ints = NDArray[np.int64]
-Part = tuple[Strip, Ints]
-"""A strip and some of its rows."""
 
 
 class Lane:
@@ -29,6 +29,8 @@ class Lane:
         self.strips = [Strip(block, infos, ranks) for block in by_length]
         self.ranks = ranks
         self.cuts: list[list[int]] = []
+        self._arrays: list[Ints] = []
+        self._feed: BarFeed | None = None
 
     @classmethod
     def merged(cls, lanes: Sequence[Lane]) -> Lane:
@@ -46,32 +48,38 @@ class Lane:
     def __len__(self) -> int:
         return sum(len(strip.order) for strip in self.strips)
 
+    @property
+    def feed(self) -> BarFeed | None:
+        """The bars that are shown; None if there are none."""
+        if self._feed is None:
+            public = [(strip, cuts) for strip, cuts in zip(self.strips, self._arrays, strict=True) if strip.public]
+            if public:
+                self._feed = BarFeed([strip for strip, _ in public], [cuts for _, cuts in public])
+        return self._feed
+
+    def cut(self, cuts: list[Ints]) -> None:
+        """Where the rows of each of the tape's instants begin, strip by strip."""
+        self._arrays = cuts
+        self.cuts = [array.tolist() for array in cuts]
+        self._feed = None
+
+    def drop_shown(self, k: int) -> None:
+        """Forget what lies before instant ``k``; the tape then cuts anew."""
+        self.strips = [strip.after(cuts[k]) for strip, cuts in zip(self.strips, self.cuts, strict=True)]
+
     def drop_symbol(self, symbol: str) -> None:
-        """Forget the remaining rows of ``symbol``."""
-        for strip in self.strips:
-            strip.drop_symbol(symbol)
+        """Forget the remaining rows of ``symbol``; the tape then cuts anew."""
+        self.strips = [strip.without(symbol) for strip in self.strips]
 
     def bars(self, k: int, lag_seconds: float) -> list[Bar]:
         """The bars of instant ``k`` that are shown, by (rank, interval length), as a fresh list."""
-        if len(self.strips) == 1 and not lag_seconds and self.strips[0].public:
-            cuts = self.cuts[0]
-            return self.strips[0].bars(cuts[k], cuts[k + 1])
-        found: list[Bar] = []
-        strips = 0
-        for strip, cuts in zip(self.strips, self.cuts, strict=True):
-            first, last = cuts[k], cuts[k + 1]
-            if first < last and strip.public:
-                rows = strip.bars_of(strip.order[first:last], lag_seconds) if lag_seconds else None
-                found += strip.bars(first, last) if rows is None else rows
-                strips += 1
-        if strips > 1:
-            found = [found[i] for i in self._interleaved(k)]
-        return found
+        feed = self.feed
+        return [] if feed is None else feed.bars(k, lag_seconds)
 
     def parts(self, k: int) -> list[Part]:
         """The rows of instant ``k`` that are shown, strip by strip."""
         return [
-            (strip, strip.order[cuts[k] : cuts[k + 1]])
+            Part(strip, cuts[k], cuts[k + 1])
             for strip, cuts in zip(self.strips, self.cuts, strict=True)
             if cuts[k] < cuts[k + 1] and strip.public
         ]
@@ -81,7 +89,7 @@ class Lane:
         here.
         """
         heads = [
-            (strip.ranks_of(strip.order[cuts[k]]), number)
+            (strip.column("rank")[cuts[k]], number)
             for number, (strip, cuts) in enumerate(zip(self.strips, self.cuts, strict=True))
             if cuts[k] < cuts[k + 1]
         ]
@@ -101,9 +109,3 @@ class Lane:
                 symbol = strip.block.symbols[owner]
                 oldest[symbol] = min(end_us, oldest.get(symbol, end_us))
         return dict(sorted(oldest.items(), key=lambda item: self.ranks[item[0]]))
-
-    def _interleaved(self, k: int) -> list[int]:
-        """The order by rank, then by length, of the rows of instant ``k``, which stand strip by strip."""
-        ranks = [strip.ranks_of(rows) for strip, rows in self.parts(k)]
-        order: list[int] = np.concatenate(ranks).argsort(kind="stable").tolist()
-        return order

@@ -6,11 +6,13 @@ hand the coordinator a lane for its tape. What has been shown of it is the coord
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import tzinfo
 
-from mismartera.bars import SeriesInfo
+from mismartera.bars import Interval, SeriesInfo
+from mismartera.bars.view import SeriesColumns
 from mismartera.session.history import HistoryLoader, SymbolHistory
 from mismartera.session.lane import Lane
 from mismartera.session.processor import DataProcessor
@@ -60,6 +62,7 @@ class SymbolLoader:
         self._state = state
         self._registry = registry
         self._streams = streams
+        self._infos: dict[tuple[int, tzinfo], SeriesInfo] = {}
 
     def load(self, members: Sequence[Member], session: TradingSession, *, ahead: bool) -> Loading:
         """Load ``members`` (in rank order) for ``session``. Those removed meanwhile are left out.
@@ -75,28 +78,35 @@ class SymbolLoader:
         read = self._reader.read(wanted, session, ahead=ahead)
         found = [member for member in members if member.symbol not in read.failed]
         history = self._history.load([m.symbol for m in found], session) if self._history and found else {}
-        data = {
-            m.symbol: SymbolData(
-                SeriesInfo(m.generation, session.zone), history=history.get(m.symbol, _NO_HISTORY)
-            )
-            for m in found
-        }
+        infos = {m.symbol: self._info(m, session) for m in found}
+        data: dict[str, SymbolData] = {}
         blocks: list[SeriesBlock] = []
         for group in read.groups:
-            done = self._processor.process(group, lambda s, i: data[s].history.for_indicators.get(i.length_us))
+            done = self._processor.process(group, lambda s, i: _before(history, s, i))
             blocks += done.blocks
-            for k, symbol in enumerate(group.symbols):
-                data[symbol].blocks = {block.interval.length_us: (block, k) for block in done.blocks}
+            shared = {block.interval.length_us: block for block in done.blocks}
+            for row, symbol in enumerate(group.symbols):
+                data[symbol] = SymbolData(infos[symbol], shared, row, history.get(symbol, _NO_HISTORY))
             self._quality.watch(group)
-        infos = {member.symbol: data[member.symbol].info for member in found}
         lane = Lane(blocks, infos, {member.symbol: member.rank for member in found}) if blocks else None
         failed = tuple((m, read.failed[m.symbol]) for m in members if m.symbol in read.failed)
-        return Loading(lane, tuple(self._install(m, data[m.symbol]) for m in found), failed)
+        self._install(found, data)
+        return Loading(lane, tuple(found), failed)
 
-    def _install(self, member: Member, data: SymbolData) -> Member:
+    def _info(self, member: Member, session: TradingSession) -> SeriesInfo:
+        key = (member.generation, session.zone)
+        return self._infos.get(key) or self._infos.setdefault(key, SeriesInfo(*key))
+
+    def _install(self, members: Sequence[Member], data: Mapping[str, SymbolData]) -> None:
         """Let readers find the bars, unless the member was removed meanwhile: both happen under one lock."""
         with self._registry.changed:
-            if self._registry.is_current(member):
-                data.loaded = member.state is SymbolState.LOADED
-                self._state.put(member.symbol, data)
-        return member
+            staying = [member for member in members if self._registry.is_current(member)]
+            for member in staying:
+                data[member.symbol].loaded = member.state is SymbolState.LOADED
+            self._state.put({member.symbol: data[member.symbol] for member in staying})
+
+
+def _before(history: Mapping[str, SymbolHistory], symbol: str, interval: Interval) -> SeriesColumns | None:
+    """What the indicators of ``interval`` have seen before this session."""
+    found = history.get(symbol)
+    return found.for_indicators.get(interval.length_us) if found else None

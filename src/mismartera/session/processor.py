@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from mismartera.session.reader import BaseGroup
 from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 HistoryOf = Callable[[str, Interval], SeriesColumns | None]
 """The history of a symbol's interval before the session; None if there is none."""
 
@@ -46,39 +46,39 @@ class DataProcessor:
     def process(self, group: BaseGroup, history: HistoryOf) -> Processed:
         """Derived bars of the group's streams, and the indicators of each requested interval."""
         base = group.admitted.block
-        blocks = [base] + [
-            derive(base, interval, group.session, complete_only=self._complete_only)
-            for interval in sorted(group.streams)
-            if interval != group.base
-        ]
+        wanted = [interval for interval in sorted(group.streams) if interval != group.base]
+        blocks = [base, *derive(base, wanted, complete_only=self._complete_only)]
         return Processed(group, tuple(self._with_indicators(block, history) for block in blocks))
 
     def _with_indicators(self, block: SeriesBlock, history: HistoryOf) -> SeriesBlock:
         specs = self._by_length.get(block.interval.length_us, ()) if block.public else ()
         if not specs:
             return block
-        columns = {name: np.full(len(block), np.nan) for spec in specs for name in spec.columns}
-        offsets = block.offsets.tolist()
-        prices = tuple(getattr(block, name) for name in PRICE_COLUMNS)
-        for symbol, (first, last) in zip(block.symbols, pairwise(offsets), strict=True):
-            if first < last:
-                inputs = tuple(column[first:last] for column in prices)
-                _fill(columns, specs, inputs, history(symbol, block.interval), slice(first, last))
+        before = [history(symbol, block.interval) for symbol in block.symbols]
+        prices: list[Floats] = [getattr(block, name) for name in PRICE_COLUMNS]
+        offsets, is_today = block.offsets, None
+        if any(before):
+            prices, offsets, is_today = _continued(before, prices, offsets)
+        columns: dict[str, Floats] = {}
+        for spec in specs:
+            values = spec.compute_pieces(prices, offsets)
+            chosen = values if is_today is None else tuple(column[is_today] for column in values)
+            columns |= zip(spec.columns, chosen, strict=True)
         return replace(block, indicators=columns)
 
 
-def _fill(
-    columns: Mapping[str, Floats],
-    specs: Sequence[IndicatorSpec],
-    inputs: tuple[Floats, ...],
-    before: SeriesColumns | None,
-    rows: slice,
-) -> None:
-    skip = 0
-    if before is not None and len(before):
-        skip = len(before)
-        past = tuple(getattr(before, name) for name in PRICE_COLUMNS)
-        inputs = tuple(np.concatenate(pair) for pair in zip(past, inputs, strict=True))
-    for spec in specs:
-        for name, values in zip(spec.columns, spec.compute(*inputs), strict=True):
-            columns[name][rows] = values[skip:]
+def _continued(
+    before: Sequence[SeriesColumns | None], prices: Sequence[Floats], offsets: Ints
+) -> tuple[list[Floats], Ints, NDArray[np.bool_]]:
+    """Each symbol's history with its bars of today after it: columns, offsets, and which rows are today's."""
+    past = np.array([0 if series is None else len(series) for series in before], dtype=np.int64)
+    today = np.diff(offsets)
+    lengths = np.column_stack((past, today)).ravel()
+    is_today = np.repeat(np.tile([False, True], len(today)), lengths)
+    columns = []
+    for name, column in zip(PRICE_COLUMNS, prices, strict=True):
+        whole = np.empty(len(is_today))
+        whole[is_today] = column
+        whole[~is_today] = np.concatenate([getattr(series, name) for series in before if series is not None])
+        columns.append(whole)
+    return columns, np.concatenate(([0], np.cumsum(past + today))), is_today

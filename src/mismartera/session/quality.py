@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.session.derive import Windows, session_windows
 from mismartera.session.reader import BaseGroup
+from mismartera.session.series import SeriesBlock
+from mismartera.session.windows import Windows, session_windows
 from mismartera.timing import TradingSession
 
 Ints = NDArray[np.int64]
@@ -120,12 +121,27 @@ def _gap_counts(group: BaseGroup) -> Ints:
     """For each symbol of ``group`` how many gaps its session has: :meth:`DataQualityManager.gaps`, counted at
     once.
     """
-    block, slots = group.admitted.block, session_windows(group.session, group.base)
-    present = np.zeros((len(block.symbols), len(slots.start)), dtype=np.bool_)
-    present[block.owner, slots.of(block.start)] = True
+    block = group.admitted.block
+    slots, cuts = block.windows, _part_cuts(group.session, block.windows)
+    if cuts:
+        return _gap_counts_by_part(block, cuts)
+    counts = np.ones(len(block.symbols), dtype=np.int64)  # without any bar the day is one gap
+    has_bars = np.diff(block.offsets) > 0
+    firsts, lasts = block.offsets[:-1][has_bars], block.offsets[1:][has_bars] - 1
+    counts[has_bars] = (block.window[firsts] > 0).astype(np.int64) + (block.window[lasts] < len(slots) - 1)
+    jumps = np.flatnonzero(block.window[1:].astype(np.int64) - block.window[:-1] > 1)
+    same = block.owner[jumps] == block.owner[jumps + 1]
+    counts += np.bincount(block.owner[jumps[same]], minlength=len(counts))
+    return counts
+
+
+def _gap_counts_by_part(block: SeriesBlock, cuts: Sequence[int]) -> Ints:
+    """The same where a gap ends at each of ``cuts``."""
+    present = np.zeros((len(block.symbols), len(block.windows)), dtype=np.bool_)
+    present[block.owner, block.window] = True
     begins = ~present
     begins[:, 1:] &= present[:, :-1]  # the first of its run, unless a part begins there
-    for cut in _part_cuts(group.session, slots):
+    for cut in cuts:
         begins[:, cut] = ~present[:, cut]
     counts: Ints = begins.sum(axis=1)
     return counts

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from mismartera.bars import Interval, SeriesInfo
 from mismartera.bars.view import SeriesColumns
+from mismartera.session.windows import Index, Windows, session_windows
+from mismartera.timing import TradingSession
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _T = TypeVar("_T", bound=np.generic)
 
 PRICE_COLUMNS = ("open", "high", "low", "close", "volume")
-_ROW_COLUMNS = ("start", "end", *PRICE_COLUMNS, "bar_count")
+_ROW_COLUMNS = ("start", "end", *PRICE_COLUMNS, "bar_count", "window")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,13 +27,16 @@ class SeriesBlock:
     """Rows ``offsets[k]:offsets[k + 1]`` (those whose ``owner`` is ``k``) belong to ``symbols[k]``, sorted by
     ``start``; all columns of one length.
 
-    ``start`` and ``end`` in microseconds since the epoch. ``public`` is False for a base interval that nobody
+    ``start`` and ``end`` in microseconds since the epoch; ``window`` says which of the interval's windows of
+    ``session`` each row is. ``public`` is False for a base interval that nobody
     asked for: it feeds derived bars and the lag, and is shown to nobody.
     """
 
+    session: TradingSession
     interval: Interval
     symbols: tuple[str, ...]
     offsets: Ints
+    window: Index
     start: Ints
     end: Ints
     open: Floats
@@ -54,15 +59,21 @@ class SeriesBlock:
     def __len__(self) -> int:
         return len(self.start)
 
+    @property
+    def windows(self) -> Windows:
+        """What ``window`` counts."""
+        return session_windows(self.session, self.interval)
+
     def select(self, symbols: tuple[str, ...], chosen: NDArray[np.bool_], rows: NDArray[np.bool_]) -> SeriesBlock:
         """The block of ``symbols`` alone: ``chosen`` marks them among this block's, ``rows`` their rows."""
-        counts = np.diff(self.offsets)[chosen]
         columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _ROW_COLUMNS}
+        owner = (np.cumsum(chosen) - 1)[self.owner[rows]]
+        counts = np.bincount(owner, minlength=len(symbols))
         return replace(
             self,
             symbols=symbols,
             offsets=np.concatenate(([0], np.cumsum(counts))),
-            owner=(np.cumsum(chosen) - 1)[self.owner[rows]],
+            owner=owner,
             indicators={name: column[rows] for name, column in self.indicators.items()},
             **columns,
         )
@@ -70,15 +81,19 @@ class SeriesBlock:
     def series(self, k: int, info: SeriesInfo) -> SeriesColumns:
         """The columns of ``symbols[k]`` alone: read-only views, nothing is copied."""
         rows = slice(int(self.offsets[k]), int(self.offsets[k + 1]))
-        columns = {
-            name: freeze(getattr(self, name)[rows]) for name in ("start", "end", *PRICE_COLUMNS, "bar_count")
-        }
         return SeriesColumns(
             self.symbols[k],
             self.interval.label,
             info,
-            indicators={name: freeze(column[rows]) for name, column in self.indicators.items()},
-            **columns,
+            self.start[rows],
+            self.end[rows],
+            self.open[rows],
+            self.high[rows],
+            self.low[rows],
+            self.close[rows],
+            self.volume[rows],
+            self.bar_count[rows],
+            {name: column[rows] for name, column in self.indicators.items()},
         )
 
 

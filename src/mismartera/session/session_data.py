@@ -6,7 +6,7 @@ import numpy as np
 
 from mismartera.bars import Bar, Bars, Interval, SeriesInfo, check_symbol, parse_interval
 from mismartera.bars.validation import RULES, broken_rule
-from mismartera.bars.view import SeriesColumns
+from mismartera.bars.view import NewestValue, SeriesColumns
 from mismartera.errors import UsageError
 from mismartera.session.history import MinuteValues
 from mismartera.session.quality import Quality
@@ -53,15 +53,12 @@ class SessionData:
         ``name`` is the column's name, for example ``"SMA_20"``; ``interval`` may be left out if only one has it.
         ValueError for a name that is not configured on a requested interval.
         """
-        data = self._data(symbol, internal=False)
-        if data is None:
+        state = self._state
+        data = state.symbols.get(symbol)
+        if data is None or not (state.readable and data.loaded) or symbol in state.inactive:
             return None
-        columns = data.series(parse_interval(interval)) if interval is not None else None
-        if columns is None or name not in columns.indicators:
-            columns = self._with_indicator(data, symbol, name, interval)
-        at = columns.visible(self._state.visible_us(symbol)) - 1
-        value = float(columns.indicators[name][at]) if at >= 0 else float("nan")
-        return None if value != value else value  # noqa: PLR0124  # NaN: not warm
+        newest = data.newest_value(name, interval) or self._newest_value(data, symbol, name, interval)
+        return newest.until(state.visible_us(symbol) if state.behind_us else state.watermark_us)
 
     def get_history(self, symbol: str, interval: str) -> Bars | None:
         """The bars of the sessions before this one, from the windows of ``historical.data`` that name
@@ -116,7 +113,7 @@ class SessionData:
         state = self._mutable("append_bar")
         _check_bar(check_symbol(symbol), parse_interval(interval), bar)
         with state.lock:
-            data = state.symbols.setdefault(symbol, SymbolData(SeriesInfo(zone=bar.info.zone), loaded=True))
+            data = state.symbols.setdefault(symbol, SymbolData(SeriesInfo(zone=bar.span.zone), loaded=True))
             data.put(symbol, parse_interval(interval), bar)
             state.watermark_us = max(state.watermark_us, bar.end_us)
 
@@ -146,15 +143,19 @@ class SessionData:
         data = state.symbols.get(symbol)
         return data if data and state.history_readable and symbol not in state.inactive else None
 
+    def _newest_value(self, data: SymbolData, symbol: str, name: str, interval: str | None) -> NewestValue:
+        columns = data.series(parse_interval(interval)) if interval is not None else None
+        if columns is None or name not in columns.indicators:
+            columns = self._with_indicator(data, symbol, name, interval)
+        return data.keep_newest_value(name, interval, columns)
+
     def _with_indicator(self, data: SymbolData, symbol: str, name: str, interval: str | None) -> SeriesColumns:
-        intervals = (
-            [parse_interval(interval)] if interval else [block.interval for block, _ in data.blocks.values()]
-        )
+        intervals = [parse_interval(interval)] if interval else [block.interval for block in data.blocks.values()]
         series = [data.series(i) for i in intervals]
         found = [columns for columns in series if columns is not None and name in columns.indicators]
         if len(found) == 1:
             return found[0]
-        known = sorted({n for b, _ in data.blocks.values() for n in b.indicators})
+        known = sorted({n for b in data.blocks.values() for n in b.indicators})
         problem = "is on more than one interval: name one" if found else "is not configured"
         where = f" on {interval}" if interval else ""
         raise ValueError(

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Bar, parse_interval
 from mismartera.bars.instants import to_datetime
-from mismartera.session.lane import Part
+from mismartera.session.part import Part
+from mismartera.session.series import freeze
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-_T = TypeVar("_T", np.float64, np.int64)
 
 
 class SliceColumns:
-    """The bars of one interval in a slice: one row per symbol, in rank order. A column is gathered when asked
-    for.
-    """
+    """The bars of one interval in a slice: one row per symbol, in rank order. Columns are read-only arrays."""
 
     __slots__ = ("_order", "_parts")
 
@@ -29,65 +27,62 @@ class SliceColumns:
         self._parts = parts
         self._order: Ints | None = None
         if len(parts) > 1:
-            self._order = np.concatenate([strip.ranks_of(rows) for strip, rows in parts]).argsort(kind="stable")
+            self._order = np.concatenate([part.column("rank") for part in parts]).argsort(kind="stable")
 
     @property
     def symbols(self) -> tuple[str, ...]:
         """Whose bars they are."""
-        if self._order is None and self._parts:
-            strip, rows = self._parts[0]
-            if len(rows) == len(strip.block.symbols):  # each symbol has one bar at most
-                return strip.block.symbols
-        names = [
-            strip.block.symbols[owner] for strip, rows in self._parts for owner in strip.block.owner[rows].tolist()
-        ]
+        if len(self._parts) == 1:
+            return self._parts[0].symbols()
+        names = [name for part in self._parts for name in part.symbols()]
         return tuple(names if self._order is None else [names[k] for k in self._order.tolist()])
 
     @property
     def open(self) -> Floats:
         """First prices."""
-        return self._floats("open")
+        return self._column("open")
 
     @property
     def high(self) -> Floats:
         """Highest prices."""
-        return self._floats("high")
+        return self._column("high")
 
     @property
     def low(self) -> Floats:
         """Lowest prices."""
-        return self._floats("low")
+        return self._column("low")
 
     @property
     def close(self) -> Floats:
         """Last prices."""
-        return self._floats("close")
+        return self._column("close")
 
     @property
     def volume(self) -> Floats:
         """Volumes."""
-        return self._floats("volume")
+        return self._column("volume")
 
     @property
     def bar_count(self) -> Ints:
         """Base bars in each bar."""
-        return self._gathered([strip.block.bar_count[rows] for strip, rows in self._parts], np.int64)
+        return self._column("bar_count", np.int64)
 
     def indicator(self, name: str) -> Floats:
         """The column of an indicator of this interval, NaN until warm; KeyError for one that is not configured."""
-        return self._gathered([strip.block.indicators[name][rows] for strip, rows in self._parts], np.float64)
+        if any(name not in part.strip.block.indicators for part in self._parts):
+            raise KeyError(name)
+        return self._column(name)
 
     def __len__(self) -> int:
-        return sum(len(rows) for _, rows in self._parts)
+        return sum(map(len, self._parts))
 
-    def _floats(self, name: str) -> Floats:
-        return self._gathered([getattr(strip.block, name)[rows] for strip, rows in self._parts], np.float64)
-
-    def _gathered(self, columns: list[NDArray[_T]], dtype: type[_T]) -> NDArray[_T]:
+    def _column(self, name: str, dtype: type = np.float64) -> NDArray[Any]:
         """The parts' columns as one, in rank order."""
-        if self._order is not None:
-            return np.concatenate(columns)[self._order]
-        return columns[0] if columns else np.empty(0, dtype=dtype)
+        if len(self._parts) == 1:
+            return self._parts[0].column(name)
+        if self._order is None:
+            return np.empty(0, dtype=dtype)
+        return freeze(np.concatenate([part.column(name) for part in self._parts])[self._order])
 
 
 class Slice(Mapping[str, tuple[Bar, ...]]):
@@ -115,12 +110,12 @@ class Slice(Mapping[str, tuple[Bar, ...]]):
     @property
     def size(self) -> int:
         """How many bars the slice has."""
-        return sum(len(rows) for _, rows in self._parts)
+        return sum(map(len, self._parts))
 
     @property
     def intervals(self) -> tuple[str, ...]:
         """The intervals of its bars, shortest first."""
-        return tuple(interval.label for interval in sorted({strip.interval for strip, _ in self._parts}))
+        return tuple(interval.label for interval in sorted({part.strip.interval for part in self._parts}))
 
     def bar(self, symbol: str, interval: str) -> Bar | None:
         """The bar of ``symbol`` and ``interval`` that ended now; None if there is none."""
@@ -130,7 +125,7 @@ class Slice(Mapping[str, tuple[Bar, ...]]):
     def columns(self, interval: str) -> SliceColumns:
         """The bars of one interval as columns (without rows if none of them ended now)."""
         wanted = parse_interval(interval)
-        return SliceColumns([part for part in self._parts if part[0].interval == wanted])
+        return SliceColumns([part for part in self._parts if part.strip.interval == wanted])
 
     def __getitem__(self, symbol: str) -> tuple[Bar, ...]:
         return self._bars()[symbol]
@@ -147,8 +142,8 @@ class Slice(Mapping[str, tuple[Bar, ...]]):
     def _bars(self) -> dict[str, tuple[Bar, ...]]:
         if self._by_symbol is None:
             found: dict[str, tuple[Bar, ...]] = dict.fromkeys(self._symbols(), ())
-            for strip, rows in sorted(self._parts, key=lambda part: part[0].interval):
-                for bar in strip.bars_of(rows, self.lag_seconds):
+            for part in sorted(self._parts, key=lambda part: part.strip.interval):
+                for bar in part.bars(self.lag_seconds):
                     found[bar.symbol] += (bar,)
             self._by_symbol = found
         return self._by_symbol
@@ -156,8 +151,8 @@ class Slice(Mapping[str, tuple[Bar, ...]]):
     def _symbols(self) -> list[str]:
         """The symbols that have a bar, in rank order."""
         ranks = {
-            strip.block.symbols[owner]: rank
-            for strip, rows in self._parts
-            for owner, rank in zip(strip.block.owner[rows].tolist(), strip.ranks_of(rows).tolist(), strict=True)
+            symbol: rank
+            for part in self._parts
+            for symbol, rank in zip(part.symbols(), part.column("rank").tolist(), strict=True)
         }
         return sorted(ranks, key=ranks.__getitem__)

@@ -8,39 +8,64 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from mismartera.bars import Bar, Interval, SeriesInfo, parse_interval
-from mismartera.bars.view import SeriesColumns
+from mismartera.bars.view import NewestValue, SeriesColumns
 from mismartera.session.history import SymbolHistory
 from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
 
+_NO_BLOCKS: Mapping[int, SeriesBlock] = MappingProxyType({})
+_NO_HISTORY = SymbolHistory()
 
-@dataclass(slots=True, eq=False)
+
 class SymbolData:
-    """One member's bars in this session. ``blocks`` maps an interval's length to its block and row of symbols."""
+    """One member's bars in this session: row ``row`` of the symbols of each of ``blocks``, by interval length."""
 
-    info: SeriesInfo
-    blocks: Mapping[int, tuple[SeriesBlock, int]] = field(default_factory=dict)
-    history: SymbolHistory = field(default_factory=SymbolHistory)
-    loaded: bool = False
-    _series: dict[int, SeriesColumns] = field(default_factory=dict)
+    __slots__ = ("_row", "_series", "_values", "blocks", "history", "info", "loaded")
+
+    def __init__(
+        self,
+        info: SeriesInfo,
+        blocks: Mapping[int, SeriesBlock] = _NO_BLOCKS,
+        row: int = 0,
+        history: SymbolHistory = _NO_HISTORY,
+        *,
+        loaded: bool = False,
+    ) -> None:
+        self.info = info
+        self.blocks = blocks
+        self.history = history
+        self.loaded = loaded
+        self._row = row
+        self._series: dict[int, SeriesColumns] = {}
+        self._values: dict[tuple[str, str | None], NewestValue] = {}
 
     def series(self, interval: Interval) -> SeriesColumns | None:
         """The columns of ``interval``, cut out of the batch when first asked for."""
         found = self._series.get(interval.length_us)
         if found is None and interval.length_us in self.blocks:
-            block, k = self.blocks[interval.length_us]
-            found = self._series[interval.length_us] = block.series(k, self.info)
+            found = self.blocks[interval.length_us].series(self._row, self.info)
+            self._series[interval.length_us] = found
         return found
 
     def is_public(self, interval: Interval) -> bool:
         """True if ``interval`` was requested for this symbol."""
-        entry = self.blocks.get(interval.length_us)
-        return interval.length_us in self._series if entry is None else entry[0].public
+        block = self.blocks.get(interval.length_us)
+        return interval.length_us in self._series if block is None else block.public
+
+    def newest_value(self, name: str, label: str | None) -> NewestValue | None:
+        """The reader that :meth:`keep_newest_value` has kept."""
+        return self._values.get((name, label))
+
+    def keep_newest_value(self, name: str, label: str | None, columns: SeriesColumns) -> NewestValue:
+        """A reader of the newest value of the indicator ``name`` of ``columns``, kept for the next time."""
+        found = self._values[name, label] = NewestValue(columns.end, columns.indicators[name])
+        return found
 
     def put(self, symbol: str, interval: Interval, bar: Bar) -> None:
         """Insert or replace one bar: a new version of the columns, so that views handed out stay as they are."""
@@ -55,6 +80,7 @@ class SymbolData:
             changed[name] = np.concatenate((column[:at], np.array([value], dtype=column.dtype), column[after:]))
             changed[name].flags.writeable = False
         self._series[interval.length_us] = replace(columns, indicators={}, **changed)
+        self._values = {}
 
 
 class SessionState:
@@ -88,10 +114,10 @@ class SessionState:
             self.inactive = frozenset()
             self.watermark_us = watermark_us
 
-    def put(self, symbol: str, data: SymbolData) -> None:
-        """Let ``symbol`` have ``data``."""
+    def put(self, found: Mapping[str, SymbolData]) -> None:
+        """Let the symbols of ``found`` have their data."""
         with self.lock:
-            self.symbols[symbol] = data
+            self.symbols |= found
 
     def drop(self, symbol: str) -> bool:
         """Forget ``symbol``; False if it was not there. Takes effect for every read that begins after it."""
@@ -118,7 +144,7 @@ class SessionState:
         """Per symbol the requested intervals that are derived, or those that are not."""
         found = {symbol: data for symbol in symbols if (data := self.symbols.get(symbol)) is not None}
         return {
-            symbol: [b.interval.label for b, _ in data.blocks.values() if b.public and b.is_base is not derived]
+            symbol: [b.interval.label for b in data.blocks.values() if b.public and b.is_base is not derived]
             for symbol, data in found.items()
         }
 

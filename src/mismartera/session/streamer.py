@@ -14,14 +14,17 @@ from msgspec.structs import replace
 
 from mismartera.bars.instants import SECOND_US
 from mismartera.session.analysis import AnalysisEngine
-from mismartera.session.delivery import Delivery
+from mismartera.session.delivery import CallbackError, Delivery
 from mismartera.session.gate import Gate, GateState
 from mismartera.session.inbox import Inbox
 from mismartera.session.lane import Lane
 from mismartera.session.publisher import Publisher
+from mismartera.session.shown import Shown
 from mismartera.session.state import SessionState
+from mismartera.session.stride import Stride
 from mismartera.session.symbols import Member, SymbolRegistry, SymbolState, in_rank_order
 from mismartera.session.tape import Tape
+from mismartera.session.transitions import Transitions
 from mismartera.timing import SteppedClock, TimeManager
 
 
@@ -37,6 +40,7 @@ class Streamer:
         self._analysis = analysis
         self._delivery = delivery
         self._publisher = publisher
+        self._tell = Transitions(gate, state, analysis, publisher)
         self._registry = registry
         self._inbox = inbox
         self._clock = time.clock
@@ -44,12 +48,17 @@ class Streamer:
         self._is_stepped = isinstance(time.clock, SteppedClock)
         self._by_symbol = scope == "symbol"
         self._joining: list[Member] = []
+        self._stride: Stride | None = None
+        if isinstance(time.clock, SteppedClock):
+            self._stride = Stride(time.clock, state, delivery, inbox)
+        self.shown = Shown(gate, by_instant=self._is_stepped)
         self.tape = Tape()
-        self.bars_delivered = 0
 
     def begin(self, lanes: Sequence[Lane]) -> None:
         """A session opens with the bars of ``lanes``: nothing of it has been shown."""
+        self.shown.book()
         self.tape = Tape(lanes)
+        self.shown.begin(self.tape)
         self._joining = []
 
     def join(self, lane: Lane | None, members: Sequence[Member]) -> None:
@@ -57,7 +66,9 @@ class Streamer:
         up.
         """
         if lane is not None:
+            self.shown.book()
             self.tape.append(lane)
+            self.shown.begin(self.tape)
         self._joining += members
         for member in members:
             self._state.behind_us[member.symbol] = 0
@@ -65,7 +76,9 @@ class Streamer:
 
     def drop(self, symbol: str) -> None:
         """Take a symbol that was removed off the tape."""
+        self.shown.book()
         self.tape.remove(symbol)
+        self.shown.begin(self.tape)
 
     def reach(self, at_us: int) -> bool:
         """Bring the clock to ``at_us``; False if something wants attention before it is there."""
@@ -93,7 +106,11 @@ class Streamer:
                     return
                 if self._is_stepped:
                     now_us = clock.now_us()
-                    if end_us > now_us:
+                    if end_us >= now_us:
+                        if self._has_strode(limit_us):
+                            if inbox.attention:
+                                return
+                            continue
                         clock.advance_to(end_us)
                         now_us = end_us
                 elif self.reach(end_us):
@@ -106,6 +123,25 @@ class Streamer:
                     self._show(end_us, now_us - end_us)
                 if inbox.attention:
                     return
+
+    def _has_strode(self, limit_us: int) -> bool:
+        """Show what ends by ``limit_us`` to the only listener; False if it is not as simple as that."""
+        tape, analysis = self.tape, self._analysis
+        callback, feed = analysis.sole_listener, tape.sole_feed()
+        if (
+            self._stride is None or callback is None or feed is None or analysis.wants_slices
+            or self._state.behind_us or self._delivery.has_fences
+        ):  # fmt: skip
+            return False
+        try:
+            self.shown.add(-self._stride.walk(tape, feed, callback, tape.due(limit_us)))
+        except CallbackError as raised:
+            try:
+                analysis.failed(raised)
+            except BaseException:  # a callback ended the run
+                self.shown.add(-analysis.bars_not_begun)
+                raise
+        return True
 
     def look(self) -> None:
         """Evaluate the lag at once: pass over what is stale, and activate when nothing stale is due any more."""
@@ -121,20 +157,17 @@ class Streamer:
     def _show(self, end_us: int, lag_us: int) -> None:
         tape, state, analysis = self.tape, self._state, self._analysis
         k = tape.position
-        self._gate.is_due(tape.base_before[k + 1] - tape.base_before[k])
         if state.behind_us:
             self._pin(end_us)
         state.watermark_us = max(state.watermark_us, end_us)
         tape.position = k + 1
         if self._is_stepped:
             lag_seconds = lag_us / SECOND_US
-            shown = tape.public_before[k + 1] - tape.public_before[k]
-            self.bars_delivered += shown
             if analysis.wants_bars:
                 try:
-                    self.bars_delivered -= analysis.deliver_bars(tape.bars(k, lag_seconds))
+                    self.shown.add(-analysis.deliver_bars(tape.bars(k, lag_seconds)))
                 except BaseException:  # a callback ended the run
-                    self.bars_delivered -= analysis.bars_not_begun
+                    self.shown.add(-analysis.bars_not_begun)
                     raise
             if analysis.wants_slices:
                 analysis.deliver_slice(tape.parts(k), end_us, self._zone, lag_seconds)
@@ -160,7 +193,7 @@ class Streamer:
                 break
             if self._delivery.is_fenced(bar.symbol, bar.generation):
                 continue
-            self.bars_delivered += 1
+            self.shown.add(1)
             self._analysis.deliver_while(replace(bar, lag_seconds=lag_us / SECOND_US), is_fresh)
         else:
             lag_us = self._clock.now_us() - end_us
@@ -175,12 +208,12 @@ class Streamer:
     def _withhold(self, symbols: Sequence[str], lag_us: int) -> None:
         """Bars of ``symbols`` have become stale while their instant was handed over: deactivate."""
         if not self._by_symbol:
-            self._deactivate("lag", lag_us, symbols[0])
+            self._tell.deactivate("lag", lag_us, symbols[0])
             return
         for symbol in dict.fromkeys(symbols):
             generation = self._state.withhold(symbol)
             if generation is not None:  # not withheld yet, nor removed by another symbol's callback
-                self._tell_symbol("symbol_deactivated", "lag", lag_us, symbol, generation)
+                self._tell.symbol("symbol_deactivated", "lag", lag_us, symbol, generation)
 
     def _pass_stale(self, now_us: int) -> None:
         """Deactivate, and let all bars go by whose lag is above the threshold."""
@@ -190,8 +223,10 @@ class Streamer:
                 self._withhold([symbol], now_us - end_us)
         elif self._gate.active:
             head = tape.head(tape.position)
-            self._deactivate("lag", now_us - head.end_us, head.symbol)
+            self._tell.deactivate("lag", now_us - head.end_us, head.symbol)
+        self.shown.book()
         tape.skip_before(fresh_us)
+        self.shown.begin(tape)
         self._pin(fresh_us - 1)
         self._state.watermark_us = max(self._state.watermark_us, min(fresh_us - 1, now_us))
 
@@ -201,7 +236,7 @@ class Streamer:
         due = head_us is not None and head_us <= now_us
         if self._gate.state is GateState.CATCHING_UP:
             head = self.tape.head(self.tape.position) if due else None
-            self._activate("caught_up", now_us - head.end_us if head else 0, head.symbol if head else None)
+            self._tell.activate("caught_up", now_us - head.end_us if head else 0, head.symbol if head else None)
         oldest = self.tape.oldest_by_symbol(self.tape.position, self.tape.due(now_us)) if self._by_symbol else {}
         joining, self._joining = {member.symbol: member for member in self._joining}, []
         waiting = [m for m in self._registry.members() if m.symbol in joining or m.symbol in self._state.inactive]
@@ -210,7 +245,7 @@ class Streamer:
             if symbol in self._state.inactive:
                 self._state.release(symbol)
                 lag_us = now_us - oldest.get(symbol, now_us)
-                self._tell_symbol("symbol_activated", "caught_up", lag_us, symbol, member.generation)
+                self._tell.symbol("symbol_activated", "caught_up", lag_us, symbol, member.generation)
             if joining.get(symbol) is member:
                 self.loaded(member)
         if self._state.behind_us:
@@ -226,22 +261,6 @@ class Streamer:
         self._publisher.publish("symbol_loaded", symbol=member.symbol, reason="caught_up")
         self._analysis.notify_of(member.symbol, member.generation, "on_symbol_loaded", member.symbol)
 
-    def _activate(self, reason: str, lag_us: int, symbol: str | None) -> None:
-        self._gate.move(GateState.ACTIVE)
-        self._state.active = self._state.readable = self._state.history_readable = True
-        self._publisher.publish("session_activated", reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol)
-        self._analysis.notify("on_session_active", True, reason)  # noqa: FBT003  # the callback's own signature
-
-    def _deactivate(self, reason: str, lag_us: int, symbol: str | None) -> None:
-        closing = reason not in {"lag", "backlog"}
-        self._gate.move(GateState.CLOSED if closing else GateState.CATCHING_UP)
-        self._state.active = False
-        self._state.readable = self._state.history_readable = closing
-        self._publisher.publish(
-            "session_deactivated", reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol
-        )
-        self._analysis.notify("on_session_active", False, reason)  # noqa: FBT003  # the callback's own signature
-
     def open(self, open_us: int) -> None:
         """The session is open and everything that it starts with is loaded.
 
@@ -250,24 +269,18 @@ class Streamer:
         self._gate.open()
         now_us = self._clock.now_us()
         if now_us == open_us or not self._is_stepped:  # a running clock is a moment past the open, by itself
-            self._activate("open", 0, None)
+            self._tell.activate("open", 0, None)
             return
         head = self.tape.head(self.tape.position) if self.tape.due(now_us) else None
-        self._deactivate("backlog", now_us - head.end_us if head else 0, head.symbol if head else None)
+        self._tell.deactivate("backlog", now_us - head.end_us if head else 0, head.symbol if head else None)
         self.look()
 
     def close(self, reason: str) -> None:
         """The session has ended: no more notifications; what it showed stays readable."""
         if self._gate.active:
-            self._deactivate(reason, 0, None)
+            self._tell.deactivate(reason, 0, None)
         elif self._gate.state is not GateState.CLOSED:  # stopped in the middle of a catch-up
-            before = self._gate.move(GateState.CLOSED)
-            self._publisher.publish("session_state", **{"from": before, "to": GateState.CLOSED, "reason": reason})
-
-    def _tell_symbol(self, event: str, reason: str, lag_us: int, symbol: str, generation: int) -> None:
-        self._publisher.publish(event, reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol)
-        active = event == "symbol_activated"
-        self._analysis.notify_of(symbol, generation, "on_symbol_active", symbol, active, reason)
+            self._tell.cause(GateState.CLOSED, reason)
 
     def _pin(self, end_us: int) -> None:
         """Joining symbols are visible up to ``end_us``: their backlog is shown end by end."""

@@ -1,25 +1,27 @@
-"""Strip: the bars of one block in the order in which they are shown, made into Bars in chunks.
+"""Strip: the bars of one block in the order in which they are shown.
 
 The columns stay as they were processed, symbol by symbol; ``order`` is a permutation of their rows by (end, symbol
-rank), found by a stable sort on small integers, which NumPy does by radix.
+rank), found by a stable sort on small integers, which NumPy does by radix. A column in that order is made once,
+when somebody first asks for it; an instant of it is then a view. A strip never changes: without what was shown, or
+without a symbol, it is another one, so that slices that were handed out keep what they show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from itertools import repeat
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import Bar, SeriesInfo, make_bar
-from mismartera.bars.instants import MINUTE_US, SECOND_US
-from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
+from mismartera.bars import SeriesInfo, Span
+from mismartera.session.series import SeriesBlock, freeze
+from mismartera.session.windows import session_spans
 
 Ints = NDArray[np.int64]
-_RADIX_MAX = 1 << 16
-_CHUNK_FIRST = 256
-_CHUNK_LAST = 4096
+Rows = Ints | slice
 
 
 class Strip:
@@ -29,64 +31,74 @@ class Strip:
         self.block = block
         self.interval = block.interval
         self.public = block.public
-        self._names = np.empty(len(block.symbols), dtype=object)
-        self._names[:] = block.symbols
-        generations = {infos[symbol].generation for symbol in block.symbols}
-        self._info = infos[block.symbols[0]] if len(generations) == 1 else None
-        self._infos = np.empty(len(block.symbols), dtype=object)
-        self._infos[:] = [infos[symbol] for symbol in block.symbols]
+        self.is_base = block.is_base
+        self.order: Ints = block.window.argsort(kind="stable")
+        self._infos = [infos[symbol] for symbol in block.symbols]
+        self.generations = frozenset({info.generation for info in self._infos})
+        self._symbols = np.array(block.symbols, dtype=object)
         self._ranks = np.array([ranks[symbol] for symbol in block.symbols], dtype=np.int64)
-        self._columns = (block.start, block.end, *(getattr(block, name) for name in PRICE_COLUMNS))
-        self.order = _by_end(block)
-        self._chunk: list[Bar] = []
-        self._chunk_first = 0
-        self._chunk_size = _CHUNK_FIRST
+        self._columns: dict[str, NDArray[Any]] = {}
 
-    def ends(self) -> Ints:
-        """The ends of the remaining rows, in order."""
-        return self.block.end[self.order]
+    def instants(self) -> tuple[Ints, Ints]:
+        """The distinct ends of the remaining rows, in order, and how many rows have each."""
+        counts = np.bincount(self.block.window[self.order], minlength=len(self.block.windows))
+        present = np.flatnonzero(counts)
+        return self.block.windows.end[present], counts[present]
 
-    def drop_shown(self, rows: int) -> None:
-        """Forget the first ``rows`` of ``order``: they have been shown."""
-        if rows:
-            self.order = self.order[rows:]
-            self._forget_chunk()
+    def column(self, name: str) -> NDArray[Any]:
+        """A column of the block in the order of showing (``order``), not writeable.
 
-    def drop_symbol(self, symbol: str) -> None:
-        """Forget the remaining rows of ``symbol``."""
-        if symbol in self.block.symbols:
-            self.order = self.order[self.block.owner[self.order] != self.block.symbols.index(symbol)]
-            self._forget_chunk()
+        Besides the block's own: its indicators by name, and ``rank``, that of the symbol.
+        """
+        found = self._columns.get(name)
+        if found is None:
+            found = self._columns[name] = freeze(self._made(name)[self.order])
+        return found
 
-    def bars(self, first: int, last: int) -> list[Bar]:
-        """The bars ``first:last`` of ``order``, with lag 0: a fresh list. Made ahead in chunks."""
-        offset = self._chunk_first
-        if first < offset or last > offset + len(self._chunk):
-            size = max(last - first, self._chunk_size)
-            self._chunk = self.bars_of(self.order[first : first + size])
-            self._chunk_first = offset = first
-            self._chunk_size = min(4 * self._chunk_size, _CHUNK_LAST)
-        return self._chunk[first - offset : last - offset]
+    def values_of(self, name: str, rows: Rows) -> list[Any]:
+        """A column at these places of ``order``."""
+        values: list[Any] = self.column(name)[rows].tolist()
+        return values
 
-    def bars_of(self, rows: Ints, lag_seconds: float = 0.0) -> list[Bar]:
-        """Bars of these rows of the block, all with the same lag."""
-        owner = self.block.owner[rows]
-        info = repeat(self._info) if self._info is not None else self._infos[owner].tolist()
-        columns = [column[rows].tolist() for column in self._columns]
-        given = (self._names[owner].tolist(), repeat(self.interval.label), *columns, info)
-        if self.block.is_base and not lag_seconds:
-            return list(map(make_bar, *given))
-        return list(map(make_bar, *given, self.block.bar_count[rows].tolist(), repeat(lag_seconds)))
+    def symbols_of(self, rows: Rows) -> list[str]:
+        """The symbols at these places."""
+        symbols: list[str] = self._symbols[self.column("owner")[rows]].tolist()
+        return symbols
 
-    def ranks_of(self, rows: Ints) -> Ints:
-        """The ranks of the symbols of these rows."""
-        ranks: Ints = self._ranks[self.block.owner[rows]]
-        return ranks
+    def labels_of(self, rows: Rows) -> Iterable[str]:  # noqa: ARG002  # the same wherever one looks
+        """The interval, again and again."""
+        return repeat(self.interval.label)
 
-    def rows_of(self, rows: Ints, symbols: frozenset[str]) -> Ints:
-        """Those of ``rows`` whose symbol is one of ``symbols``."""
+    def spans_of(self, rows: Rows) -> list[Span]:
+        """The spans of the bars at these places."""
+        every = session_spans(self.block.session, self.interval)
+        spans: list[Span] = every[self.column("window")[rows]].tolist()
+        return spans
+
+    def generations_of(self, rows: Rows) -> list[int]:
+        """The generations of the symbols at these places."""
+        return [self._infos[owner].generation for owner in self.column("owner")[rows].tolist()]
+
+    def after(self, rows: int) -> Self:
+        """The strip without the first ``rows`` of ``order``: they have been shown."""
+        return self._with(self.order[rows:], {name: column[rows:] for name, column in self._columns.items()})
+
+    def without(self, symbol: str) -> Self:
+        """The strip without the remaining rows of ``symbol``."""
+        if symbol not in self.block.symbols:
+            return self
+        return self._with(self.order[self.block.owner[self.order] != self.block.symbols.index(symbol)], {})
+
+    def _with(self, order: Ints, columns: dict[str, NDArray[Any]]) -> Self:
+        other = copy(self)
+        other.order = order
+        other._columns = columns  # noqa: SLF001  # of the same class
+        return other
+
+    def wanted(self, symbols: frozenset[str], first: int, last: int) -> Ints:
+        """The places in ``order``, among ``first:last``, whose symbol is one of ``symbols``."""
         wanted = np.array([symbol in symbols for symbol in self.block.symbols], dtype=np.bool_)
-        return rows[wanted[self.block.owner[rows]]]
+        return first + np.flatnonzero(wanted[self.block.owner[self.order[first:last]]])
 
     def remaining(self) -> SeriesBlock:
         """The rows that have not been shown, and their symbols, as a block of their own."""
@@ -98,24 +110,13 @@ class Strip:
 
     def infos(self) -> list[tuple[str, SeriesInfo]]:
         """The strip's symbols with what their bars share."""
-        return list(zip(self.block.symbols, self._infos.tolist(), strict=True))
+        return list(zip(self.block.symbols, self._infos, strict=True))
 
-    def generations(self) -> list[tuple[str, int]]:
-        """The strip's symbols with their generations."""
-        return [(s, info.generation) for s, info in zip(self.block.symbols, self._infos.tolist(), strict=True)]
-
-    def _forget_chunk(self) -> None:
-        """After a change the next chunk is small, so that the change takes effect quickly."""
-        self._chunk, self._chunk_first, self._chunk_size = [], 0, _CHUNK_FIRST
-
-
-def _by_end(block: SeriesBlock) -> Ints:
-    """The rows of ``block`` sorted by end; rows of one end stay in the order of their symbols."""
-    if not len(block):
-        return np.empty(0, dtype=np.int64)
-    base_us = MINUTE_US if block.interval.length_us % MINUTE_US == 0 else SECOND_US
-    slot = (block.end - block.end.min()) // base_us
-    if slot.max() < _RADIX_MAX:
-        slot = slot.astype(np.uint16)
-    order: Ints = slot.argsort(kind="stable")
-    return order
+    def _made(self, name: str) -> NDArray[Any]:
+        block = self.block
+        if name in block.indicators:
+            return block.indicators[name]
+        if name == "rank":
+            return self._ranks[block.owner]
+        column: NDArray[Any] = getattr(block, name)
+        return column

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Bar
-from mismartera.session.lane import Lane, Part
+from mismartera.session.feed import BarFeed
+from mismartera.session.lane import Lane
+from mismartera.session.part import Part
 
 Ints = NDArray[np.int64]
 
@@ -61,6 +63,10 @@ class Tape:
         """Derived bars shown so far, since the tape was made."""
         return self._shown_derived + _at(self.derived_before, self.position)
 
+    def public_shown(self, first: int, last: int) -> int:
+        """The bars to be shown of the instants ``first:last``."""
+        return max(0, _at(self.public_before, last) - _at(self.public_before, first))
+
     def append(self, lane: Lane) -> None:
         """Add the bars of symbols that rank after all others; they may end before the tape's head."""
         self._drop_shown()
@@ -97,6 +103,10 @@ class Tape:
             return self.lanes[0].parts(k)
         return [part for lane in self.lanes for part in lane.parts(k)]
 
+    def sole_feed(self) -> BarFeed | None:
+        """All bars that are shown, where they are one lane's; None if several lanes must be put together."""
+        return self.lanes[0].feed if len(self.lanes) == 1 else None
+
     def head(self, k: int) -> Head:
         """The first bar of instant ``k``, hidden base bars included."""
         for lane in self.lanes:
@@ -113,27 +123,28 @@ class Tape:
         self._shown_base += self.base_before[k]
         self._shown_derived += self.derived_before[k]
         for lane in self.lanes:
-            for strip, cuts in zip(lane.strips, lane.cuts, strict=True):
-                strip.drop_shown(cuts[k])
+            lane.drop_shown(k)
         self.lanes = [lane for lane in self.lanes if len(lane)]
         self.position = 0
 
     def _index(self) -> None:
         """The instants of all lanes, and where each strip's rows of each instant begin."""
-        all_ends = [[strip.ends() for strip in lane.strips] for lane in self.lanes]
-        distinct = [_distinct(ends) for lane_ends in all_ends for ends in lane_ends]
-        instants = _union(distinct)
+        found = [[strip.instants() for strip in lane.strips] for lane in self.lanes]
+        instants = _union([ends for strips in found for ends, _ in strips])
         self.ends: list[int] = instants.tolist()
         base, derived, public = (np.zeros(len(instants) + 1, dtype=np.int64) for _ in range(3))
-        for lane, lane_ends in zip(self.lanes, all_ends, strict=True):
-            lane.cuts = []
-            for strip, ends in zip(lane.strips, lane_ends, strict=True):
-                cuts = np.concatenate(([0], ends.searchsorted(instants, side="right")))
-                lane.cuts.append(cuts.tolist())
+        for lane, strips in zip(self.lanes, found, strict=True):
+            all_cuts = []
+            for strip, (ends, counts) in zip(lane.strips, strips, strict=True):
+                cuts = np.zeros(len(instants) + 1, dtype=np.int64)
+                cuts[1 + instants.searchsorted(ends)] = counts
+                all_cuts.append(cuts.cumsum(out=cuts))
                 counted = base if strip.block.is_base else derived
                 counted += cuts
                 if strip.public:
                     public += cuts
+            lane.cut(all_cuts)
+        self.base_counts = base
         self.base_before: list[int] = base.tolist()
         self.derived_before: list[int] = derived.tolist()
         self.public_before: list[int] = public.tolist()
@@ -152,10 +163,3 @@ def _union(sorted_parts: Sequence[Ints]) -> Ints:
     if len(sorted_parts) == 1:
         return sorted_parts[0]
     return np.unique(np.concatenate(sorted_parts)) if sorted_parts else _NONE
-
-
-def _distinct(ends: Ints) -> Ints:
-    """The distinct values of sorted ``ends``."""
-    if not len(ends):
-        return ends
-    return ends[np.concatenate(([True], ends[1:] != ends[:-1]))]

@@ -66,6 +66,13 @@ class SteppedClock:
         assert us >= self._now_us, f"the clock stands at {to_iso(self._now_us)} and cannot go back to {to_iso(us)}"
         self._now_us = us
 
+    def step_to(self, us: int) -> bool:
+        """The same, as one call for the engine's loop; False, and nothing moves, if it stands later already."""
+        if us < self._now_us:
+            return False
+        self._now_us = us
+        return True
+
     def pause(self) -> None:
         """Remember that the run is paused."""
         self._is_paused = True

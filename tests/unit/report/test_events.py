@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mismartera.bars import Bar, SeriesInfo, make_bar
+from mismartera.bars import Bar, Span, make_bar
 from mismartera.errors import RunFailedError, UsageError
 from mismartera.report.events import EventLog
 
@@ -23,9 +23,7 @@ MINUTE_US = 60_000_000
 def bar(symbol: str = "AAPL", prices: tuple[float, ...] = (10.0, 11.5, 9.25, 10.1), volume: float = 700.0,
         lag_seconds: float = 0.0, minute: int = 0) -> Bar:  # fmt: skip
     start = OPEN_US + minute * MINUTE_US
-    return make_bar(
-        symbol, "1m", start, start + MINUTE_US, *prices, volume, SeriesInfo(generation=2), 1, lag_seconds
-    )
+    return make_bar(symbol, "1m", Span(start, start + MINUTE_US), *prices, volume, 1, lag_seconds, 2)
 
 
 def written(path: Path, bars: list[Bar]) -> list[bytes]:

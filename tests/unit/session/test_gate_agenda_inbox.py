@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,25 +18,31 @@ from mismartera.session.inbox import Inbox
 
 
 @settings(deadline=None, derandomize=True, database=None)
-@given(st.integers(1, 100), st.lists(st.integers(0, 40), max_size=60))
+@given(
+    st.integers(1, 100), st.lists(st.lists(st.integers(0, 40), max_size=20), max_size=5), st.integers(-1000, 1000)
+)
 def test_one_evaluation_is_due_at_each_instant_that_holds_a_multiple_of_the_interval(
-    interval: int, instants: list[int]
+    interval: int, stretches: list[list[int]], before: int
 ) -> None:
     gate = Gate(threshold_us=60, check_interval=interval)
-    due = [gate.is_due(bars) for bars in instants]
-    first, expected = 0, []
-    for bars in instants:
-        expected.append(any(n % interval == 0 for n in range(first, first + bars)))
-        first += bars
-    assert due == expected
-    assert gate.lag_evaluations == sum(expected)
+    gate.open()
+    first, expected = 0, 0
+    for instants in stretches:  # however the instants are counted together
+        for bars in instants:
+            expected += any(n % interval == 0 for n in range(first, first + bars))
+            first += bars
+        counted = before + np.cumsum([0, *instants])
+        assert gate.lag_evaluations + gate.evaluations_in(counted) == expected
+        gate.count(counted)
+        assert gate.lag_evaluations == expected
 
 
 def test_a_new_session_begins_the_cadence_anew_and_keeps_the_count() -> None:
     gate = Gate(threshold_us=60, check_interval=10)
-    assert [gate.is_due(1) for _ in range(5)] == [True, False, False, False, False]
+    gate.count(np.arange(6))
+    assert gate.lag_evaluations == 1
     gate.open()
-    assert gate.is_due(1)
+    gate.count(np.arange(2))
     assert gate.lag_evaluations == 2
 
 

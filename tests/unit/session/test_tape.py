@@ -25,12 +25,13 @@ def lane(symbol: str, rank: int, minutes: list[int]) -> Lane:
     start = SESSION.open_us + np.array(sorted(minutes), dtype=np.int64) * MINUTE_US
     price = 100.0 + rank + np.arange(len(start)) / 8
     base = SeriesBlock(
-        parse_interval("1m"), (symbol,), np.array([0, len(start)]), start, start + MINUTE_US,
+        SESSION, parse_interval("1m"), (symbol,), np.array([0, len(start)]),
+        np.array(sorted(minutes), dtype=np.uint16), start, start + MINUTE_US,
         price, price, price, price, np.ones(len(start)), np.ones(len(start), dtype=np.int64),
         np.zeros(len(start), dtype=np.int64), is_base=True, public=True,
         indicators={"TWICE": 2 * price},
     )  # fmt: skip
-    blocks = [base, derive(base, parse_interval("5m"), SESSION, complete_only=False)]
+    blocks = [base, *derive(base, [parse_interval("5m")], complete_only=False)]
     return Lane(blocks, {symbol: SeriesInfo()}, {symbol: rank})
 
 
@@ -75,8 +76,8 @@ def test_lanes_that_were_put_together_keep_their_indicators() -> None:
     tape = Tape([lane("FIRST", 0, [0])])
     for rank in range(1, 2 * tape_module.LANES_MAX):
         tape.append(lane(f"S{rank}", rank, [0]))
-    for strip, rows in tape.parts(0):
-        assert (strip.block.indicators["TWICE"][rows] == 2 * strip.block.close[rows]).all()
+    for part in tape.parts(0):
+        assert (part.column("TWICE") == 2 * part.column("close")).all()
 
 
 def test_symbols_of_one_batch_with_streams_of_their_own_keep_their_order_when_lanes_are_put_together() -> None:

@@ -1,0 +1,52 @@
+"""Shown: how many bars a run has shown and handed out, booked when somebody asks and not instant by instant."""
+
+from __future__ import annotations
+
+from mismartera.session.gate import Gate
+from mismartera.session.tape import Tape
+
+
+class Shown:
+    """Counts along a tape. Whatever changes the tape books it first (:meth:`book`) and begins anew.
+
+    ``by_instant``: the bars of an instant count as handed out when it is shown, less those that are taken off
+    again; otherwise only those that are put on one by one.
+    """
+
+    def __init__(self, gate: Gate, *, by_instant: bool) -> None:
+        self._gate = gate
+        self._by_instant = by_instant
+        self._delivered = 0
+        self._first = 0
+        self._tape = Tape()
+
+    def begin(self, tape: Tape) -> None:
+        """Count from the present position of ``tape`` on."""
+        self._tape, self._first = tape, tape.position
+
+    def add(self, bars: int) -> None:
+        """So many more bars were handed out (or, below zero, were not)."""
+        self._delivered += bars
+
+    def book(self) -> None:
+        """Book the instants that were shown since this was done last: while active."""
+        tape, first = self._tape, self._first
+        if tape.position > first:
+            self._gate.count(tape.base_counts[first : tape.position + 1])
+            self._delivered += self._pending()
+            self._first = tape.position
+
+    @property
+    def bars_delivered(self) -> int:
+        """Bars that were handed out, those of the present instant included; what a fence dropped is not."""
+        return self._delivered + self._pending()
+
+    @property
+    def lag_evaluations(self) -> int:
+        """Regular evaluations of the lag so far, that of the present instant included."""
+        tape, first = self._tape, self._first
+        last = max(first, tape.position)
+        return self._gate.lag_evaluations + self._gate.evaluations_in(tape.base_counts[first : last + 1])
+
+    def _pending(self) -> int:
+        return self._tape.public_shown(self._first, self._tape.position) if self._by_instant else 0

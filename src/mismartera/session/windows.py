@@ -1,0 +1,71 @@
+"""Windows: how an interval cuts a session. Base bars and derived ones alike are rows of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars import Interval, Span
+from mismartera.timing import TradingSession
+
+Ints = NDArray[np.int64]
+Index = NDArray[Any]
+"""Indices of windows, in the smallest type that holds them: NumPy sorts 16-bit keys by radix."""
+_RADIX_MAX = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """The windows of an interval in a session, in time order: ``start``, ``end`` and the first one of each
+    part.
+    """
+
+    start: Ints
+    end: Ints
+    part_start: Ints
+    part_first: Ints
+    length_us: int
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def of(self, starts: Ints) -> Index:
+        """For each bar start (inside the session's parts) the index of the window that holds it."""
+        if len(self.part_start) == 1:
+            return self._small((starts - self.part_start[0]) // self.length_us)
+        part = self.part_start.searchsorted(starts, side="right") - 1
+        return self._small((starts - self.part_start[part]) // self.length_us + self.part_first[part])
+
+    def _small(self, found: Ints) -> Index:
+        return found.astype(np.uint16) if len(self.start) <= _RADIX_MAX else found
+
+
+@lru_cache(maxsize=256)
+def session_windows(session: TradingSession, interval: Interval) -> Windows:
+    """Windows of ``interval``: anchored at the open of each continuous part, the last one cut at the part's
+    end.
+    """
+    if interval.is_daily:
+        whole = np.array([session.open_us]), np.array([session.close_us])
+        return Windows(*whole, whole[0], np.zeros(1, dtype=np.int64), session.close_us - session.open_us)
+    length = interval.length_us
+    starts = [np.arange(first, last, length) for first, last in session.parts]
+    ends = [np.minimum(s + length, last) for s, (_, last) in zip(starts, session.parts, strict=True)]
+    counts = np.array([len(s) for s in starts])
+    part_start = np.array([first for first, _ in session.parts])
+    return Windows(np.concatenate(starts), np.concatenate(ends), part_start, np.cumsum(counts) - counts, length)
+
+
+@lru_cache(maxsize=16)
+def session_spans(session: TradingSession, interval: Interval) -> NDArray[np.object_]:
+    """The windows' spans, which all bars of a window share."""
+    windows = session_windows(session, interval)
+    spans = np.empty(len(windows), dtype=object)
+    spans[:] = [
+        Span(*ends, session.zone) for ends in zip(windows.start.tolist(), windows.end.tolist(), strict=True)
+    ]
+    return spans
