@@ -242,3 +242,12 @@ class Bars(Sequence[Bar]):
             float(c.open[row]), float(c.high[row]), float(c.low[row]), float(c.close[row]), float(c.volume[row]),
             int(c.bar_count[row]), 0.0, c.info.generation,
         )  # fmt: skip
+
+
+def freeze(column: NDArray[_T]) -> NDArray[_T]:
+    """``column``, which nobody can write to any more, whatever it is a view of."""
+    owner: object = column
+    while isinstance(owner, np.ndarray):
+        owner.flags.writeable = False
+        owner = owner.base
+    return column

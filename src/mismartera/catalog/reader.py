@@ -82,10 +82,12 @@ def _arranged(frame: pl.DataFrame, symbols: tuple[str, ...]) -> BarBlock:
 
 def symbol_runs(column: pl.Series, symbols: Sequence[str]) -> tuple[Ints, Ints]:
     """The runs of equal symbols in ``column``: their lengths, and whose they are (index in ``symbols`` or -1)."""
-    runs = column.rle()
+    column = column.rechunk()
+    changes = (column[1:] != column[:-1]).arg_true().to_numpy().astype(np.int64) + 1
+    firsts = np.concatenate((np.zeros(min(1, len(column)), dtype=np.int64), changes))
     rank = {symbol: index for index, symbol in enumerate(symbols)}
-    owners = [rank.get(name, -1) for name in runs.struct.field("value").to_list()]
-    return runs.struct.field("len").to_numpy().astype(np.int64), np.array(owners, dtype=np.int64)
+    owners = [rank.get(name, -1) for name in column.gather(firsts).to_list()]
+    return np.diff(np.append(firsts, len(column))), np.array(owners, dtype=np.int64)
 
 
 def _is_identity(order: Ints, size: int) -> bool:

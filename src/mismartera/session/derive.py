@@ -60,7 +60,7 @@ def _derived(base: SeriesBlock, finer: SeriesBlock, interval: Interval) -> Serie
     at, owner = window[first], finer.owner[first]
     offsets = first.searchsorted(finer.offsets)
     return SeriesBlock(
-        base.session, interval, base.symbols, offsets, at, windows.start[at], windows.end[at], finer.open[first],
+        base.session, interval, base.symbols, offsets, at, finer.open[first],
         np.maximum.reduceat(finer.high, first) if len(first) else none,
         np.minimum.reduceat(finer.low, first) if len(first) else none,
         finer.close[last], volume.astype(np.float64, copy=False), counts, owner, is_base=False, public=True,

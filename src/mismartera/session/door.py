@@ -85,11 +85,11 @@ def _neighbour(time: TimeManager, session: TradingSession, step: int) -> Trading
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Admitted:
-    """What came through the door: the accepted bars, and the end and fate of every received row."""
+    """What came through the door: the accepted bars, and the start and fate of every received row."""
 
     block: SeriesBlock
     received_offsets: Ints
-    received_end: Ints
+    received_start: Ints
     fates: Fates
 
     @property
@@ -108,7 +108,7 @@ class Admitted:
         return Admitted(
             block.select(tuple(symbols), chosen, kept),
             _offsets(np.diff(self.received_offsets)[chosen]),
-            self.received_end[received],
+            self.received_start[received],
             self.fates[received],
         )
 
@@ -131,7 +131,9 @@ class Admitted:
         rows = slice(int(self.received_offsets[k]), int(self.received_offsets[k + 1]))
         fates = self.fates[rows]
         if until_us is not None:
-            fates = fates[self.received_end[rows] <= until_us]
+            interval, session = self.block.interval, self.block.session
+            end = session.close_us if interval.is_daily else self.received_start[rows] + interval.length_us
+            fates = fates[np.broadcast_to(end <= until_us, fates.shape)]
         by_fate = np.bincount(fates, minlength=len(FATES)).tolist()
         return dict(zip(COUNTS, (len(fates), *by_fate, 0, 0), strict=True))
 
@@ -141,11 +143,9 @@ def admit(raw: BarBlock, base: Interval, where: Territory, *, public: bool, labe
     session, interval = where.session, Interval(base.length_us, label)
     raw = raw.keep(where.dated(raw.start) if base.is_daily else where.holds(raw.start))
     if base.is_daily:
-        start, end = np.full(len(raw), session.open_us), np.full(len(raw), session.close_us)
-        inside = np.ones(len(raw), dtype=np.bool_)
+        start, inside = np.full(len(raw), session.open_us), np.ones(len(raw), dtype=np.bool_)
     else:
-        start, end = raw.start, raw.start + base.length_us
-        inside = _inside(session, start, base.length_us)
+        start, inside = raw.start, _inside(session, raw.start, base.length_us)
     windows = session_windows(session, interval)
     fates = np.zeros(len(raw), dtype=np.int8)
     if not inside.all():
@@ -159,15 +159,15 @@ def admit(raw: BarBlock, base: Interval, where: Territory, *, public: bool, labe
         fates[_repeated(raw, start, valid)] = DUPLICATE
     if not valid.all():
         fates[~valid] = REJECTED
-    received, received_end, accepted = raw.offsets, end, fates == ACCEPTED
+    accepted = fates == ACCEPTED
     kept = raw.keep(accepted)
     if len(kept) != len(raw):
-        start, end, window = start[accepted], end[accepted], window[accepted]
+        window = window[accepted]
     block = SeriesBlock(
-        session, interval, raw.symbols, kept.offsets, window, start, end, *kept.columns,
-        np.broadcast_to(np.int64(1), len(start)), kept.row_symbols(), is_base=True, public=public,
+        session, interval, raw.symbols, kept.offsets, window, *kept.columns,
+        np.broadcast_to(np.int64(1), len(kept)), kept.row_symbols(), is_base=True, public=public,
     )  # fmt: skip
-    return Admitted(block, received, received_end, fates)
+    return Admitted(block, raw.offsets, start, fates)
 
 
 def _inside(session: TradingSession, start: Ints, length_us: int) -> NDArray[np.bool_]:

@@ -89,7 +89,7 @@ class Lane:
         here.
         """
         heads = [
-            (strip.column("rank")[cuts[k]], number)
+            (strip.column("rank", slice(cuts[k], cuts[k] + 1))[0], number)
             for number, (strip, cuts) in enumerate(zip(self.strips, self.cuts, strict=True))
             if cuts[k] < cuts[k + 1]
         ]
@@ -103,9 +103,10 @@ class Lane:
         """The symbols that have bars in the instants ``first:last``, in rank order, and each one's oldest end."""
         oldest: dict[str, int] = {}
         for strip, cuts in zip(self.strips, self.cuts, strict=True):
-            rows = strip.order[cuts[first] : cuts[last]]
-            owners, where = np.unique(strip.block.owner[rows], return_index=True)
-            for owner, end_us in zip(owners.tolist(), strip.block.end[rows[where]].tolist(), strict=True):
+            rows, block = strip.order[cuts[first] : cuts[last]], strip.block
+            owners, where = np.unique(block.owner[rows], return_index=True)
+            ends = block.windows.end[block.window[rows[where]]]
+            for owner, end_us in zip(owners.tolist(), ends.tolist(), strict=True):
                 symbol = strip.block.symbols[owner]
                 oldest[symbol] = min(end_us, oldest.get(symbol, end_us))
         return dict(sorted(oldest.items(), key=lambda item: self.ranks[item[0]]))

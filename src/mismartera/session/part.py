@@ -30,23 +30,28 @@ class Part:
         return self.last - self.first if self.chosen is None else len(self.chosen)
 
     def column(self, name: str) -> NDArray[Any]:
-        """A column of :meth:`Strip.column` at these places: a view, if all of them are meant."""
-        column = self.strip.column(name)
-        return column[self.first : self.last] if self.chosen is None else column[self.chosen]
+        """See :meth:`Strip.column`."""
+        return self.strip.column(name, self.rows)
 
     def symbols(self) -> tuple[str, ...]:
         """Whose bars they are."""
         if len(self) == len(self.strip.block.symbols):  # each symbol has one bar at most
             return self.strip.block.symbols
-        return tuple(self.strip.symbols_of(self._rows()))
+        return tuple(self.strip.symbols_of(self.rows).tolist())
 
     def bars(self, lag_seconds: float) -> list[Bar]:
         """The bars, in order."""
-        rows, strip = self._rows(), self.strip
-        fields: list[Any] = [strip.symbols_of(rows), repeat(strip.interval.label), strip.spans_of(rows)]
+        rows, strip = self.rows, self.strip
+        fields: list[Any] = [
+            strip.symbols_of(rows).tolist(),
+            repeat(strip.interval.label),
+            strip.spans_of(rows).tolist(),
+        ]
         fields += [self.column(name).tolist() for name in PRICE_COLUMNS]
-        fields += [self.column("bar_count").tolist(), repeat(lag_seconds), strip.generations_of(rows)]
+        fields += [self.column("bar_count").tolist(), repeat(lag_seconds), strip.generations_of(rows).tolist()]
         return list(map(make_bar, *fields))
 
-    def _rows(self) -> Ints | slice:
+    @property
+    def rows(self) -> Ints | slice:
+        """The places in the strip's order."""
         return slice(self.first, self.last) if self.chosen is None else self.chosen

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mismartera.session.reader import BaseGroup
 from mismartera.session.series import SeriesBlock
-from mismartera.session.windows import Windows, session_windows
+from mismartera.session.windows import Windows
 from mismartera.timing import TradingSession
 
 Ints = NDArray[np.int64]
@@ -71,19 +71,15 @@ class DataQualityManager:
             return None
         group, k = found
         block = group.admitted.block
-        ends = block.end[block.offsets[k] : block.offsets[k + 1]]
-        slots = session_windows(group.session, group.base).end
-        return Quality(
-            block.interval.label,
-            int(slots.searchsorted(until_us, side="right")),
-            int(ends.searchsorted(until_us, side="right")),
-        )
+        expected = int(block.windows.end.searchsorted(until_us, side="right"))
+        present = int(block.window[block.offsets[k] : block.offsets[k + 1]].searchsorted(expected))
+        return Quality(block.interval.label, expected, present)
 
     def whole_day(self) -> Iterator[tuple[str, dict[str, int], Quality | None, int]]:
         """Counts, quality and number of gaps over the whole session of every symbol that is measured."""
         for group in {id(group): group for group, _ in self._groups.values()}.values():
             block = group.admitted.block
-            expected = len(session_windows(group.session, group.base).start)
+            expected = len(block.windows)
             present = np.diff(block.offsets).tolist()
             gaps = _gap_counts(group).tolist()
             rows = zip(group.symbols, group.admitted.all_counts(), present, gaps, strict=True)
@@ -108,9 +104,9 @@ class DataQualityManager:
             return []
         group, k = self._groups[symbol]
         block = group.admitted.block
-        slots = session_windows(group.session, group.base)
-        missing = np.ones(len(slots.start), dtype=np.bool_)
-        missing[slots.start.searchsorted(block.start[block.offsets[k] : block.offsets[k + 1]])] = False
+        slots = block.windows
+        missing = np.ones(len(slots), dtype=np.bool_)
+        missing[block.window[block.offsets[k] : block.offsets[k + 1]]] = False
         return [
             Gap(symbol, block.interval.label, int(slots.start[first]), int(slots.end[last - 1]), last - first)
             for first, last in _runs(missing, _part_cuts(group.session, slots))

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Interval, SeriesInfo
-from mismartera.bars.view import SeriesColumns
+from mismartera.bars.view import SeriesColumns, freeze
 from mismartera.session.windows import Index, Windows, session_windows
 from mismartera.timing import TradingSession
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-_T = TypeVar("_T", bound=np.generic)
 
 PRICE_COLUMNS = ("open", "high", "low", "close", "volume")
-_ROW_COLUMNS = ("start", "end", *PRICE_COLUMNS, "bar_count", "window")
+_ROW_COLUMNS = (*PRICE_COLUMNS, "bar_count", "window")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeriesBlock:
     """Rows ``offsets[k]:offsets[k + 1]`` (those whose ``owner`` is ``k``) belong to ``symbols[k]``, sorted by
-    ``start``; all columns of one length.
+    ``window``; all columns of one length.
 
-    ``start`` and ``end`` in microseconds since the epoch; ``window`` says which of the interval's windows of
-    ``session`` each row is. ``public`` is False for a base interval that nobody
-    asked for: it feeds derived bars and the lag, and is shown to nobody.
+    ``window`` says which of the interval's windows of ``session`` each row is. ``public`` is False for a base
+    interval that nobody asked for: it feeds derived bars and the lag, and is shown to nobody.
     """
 
     session: TradingSession
@@ -37,8 +35,6 @@ class SeriesBlock:
     symbols: tuple[str, ...]
     offsets: Ints
     window: Index
-    start: Ints
-    end: Ints
     open: Floats
     high: Floats
     low: Floats
@@ -57,12 +53,22 @@ class SeriesBlock:
             freeze(column)
 
     def __len__(self) -> int:
-        return len(self.start)
+        return len(self.window)
 
     @property
     def windows(self) -> Windows:
         """What ``window`` counts."""
         return session_windows(self.session, self.interval)
+
+    @property
+    def start(self) -> Ints:
+        """The starts of the bars, in microseconds since the epoch, made anew at each call."""
+        return self.windows.start[self.window]
+
+    @property
+    def end(self) -> Ints:
+        """The ends of the bars, in microseconds since the epoch, made anew at each call."""
+        return self.windows.end[self.window]
 
     def select(self, symbols: tuple[str, ...], chosen: NDArray[np.bool_], rows: NDArray[np.bool_]) -> SeriesBlock:
         """The block of ``symbols`` alone: ``chosen`` marks them among this block's, ``rows`` their rows."""
@@ -81,12 +87,14 @@ class SeriesBlock:
     def series(self, k: int, info: SeriesInfo) -> SeriesColumns:
         """The columns of ``symbols[k]`` alone: read-only views, nothing is copied."""
         rows = slice(int(self.offsets[k]), int(self.offsets[k + 1]))
+        windows, window = self.windows, self.window[rows]
+        whole = len(window) == len(windows)  # then they need not be copied
         return SeriesColumns(
             self.symbols[k],
             self.interval.label,
             info,
-            self.start[rows],
-            self.end[rows],
+            windows.start if whole else freeze(windows.start[window]),
+            windows.end if whole else freeze(windows.end[window]),
             self.open[rows],
             self.high[rows],
             self.low[rows],
@@ -120,12 +128,3 @@ def joined(blocks: Sequence[SeriesBlock], ranks: Mapping[str, int]) -> SeriesBlo
         },
         **columns,
     )
-
-
-def freeze(column: NDArray[_T]) -> NDArray[_T]:
-    """``column``, which nobody can write to any more, whatever it is a view of."""
-    owner: object = column
-    while isinstance(owner, np.ndarray):
-        owner.flags.writeable = False
-        owner = owner.base
-    return column

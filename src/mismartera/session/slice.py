@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mismartera.bars import Bar, parse_interval
 from mismartera.bars.instants import to_datetime
+from mismartera.bars.view import freeze
 from mismartera.session.part import Part
-from mismartera.session.series import freeze
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -65,10 +65,10 @@ class Streamer:
         """Put the bars of symbols that join in mid-session on the tape; they are loaded once they are caught
         up.
         """
+        self.shown.book()
         if lane is not None:
-            self.shown.book()
             self.tape.append(lane)
-            self.shown.begin(self.tape)
+        self.shown.begin(self.tape)
         self._joining += members
         for member in members:
             self._state.behind_us[member.symbol] = 0
@@ -127,11 +127,13 @@ class Streamer:
     def _has_strode(self, limit_us: int) -> bool:
         """Show what ends by ``limit_us`` to the only listener; False if it is not as simple as that."""
         tape, analysis = self.tape, self._analysis
-        callback, feed = analysis.sole_listener, tape.sole_feed()
+        callback = analysis.sole_listener
         if (
-            self._stride is None or callback is None or feed is None or analysis.wants_slices
+            self._stride is None or callback is None or analysis.wants_slices
             or self._state.behind_us or self._delivery.has_fences
         ):  # fmt: skip
+            return False
+        if (feed := tape.sole_feed()) is None:
             return False
         try:
             self.shown.add(-self._stride.walk(tape, feed, callback, tape.due(limit_us)))

@@ -1,27 +1,29 @@
 """Strip: the bars of one block in the order in which they are shown.
 
 The columns stay as they were processed, symbol by symbol; ``order`` is a permutation of their rows by (end, symbol
-rank), found by a stable sort on small integers, which NumPy does by radix. A column in that order is made once,
-when somebody first asks for it; an instant of it is then a view. A strip never changes: without what was shown, or
-without a symbol, it is another one, so that slices that were handed out keep what they show.
+rank), found by a stable sort on small integers, which NumPy does by radix. What is asked for is gathered some
+thousand rows at a time: a day at once would touch much fresh memory, and a single instant a cache line for each of
+its values. A strip never changes: without what was shown, or without a symbol, it is another one, so that slices
+that were handed out keep what they show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import copy
-from itertools import repeat
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import SeriesInfo, Span
-from mismartera.session.series import SeriesBlock, freeze
+from mismartera.bars import SeriesInfo
+from mismartera.session.series import SeriesBlock
 from mismartera.session.windows import session_spans
 
 Ints = NDArray[np.int64]
+Objects = NDArray[np.object_]
 Rows = Ints | slice
+_ROWS_AHEAD = 8192
 
 
 class Strip:
@@ -34,10 +36,11 @@ class Strip:
         self.is_base = block.is_base
         self.order: Ints = block.window.argsort(kind="stable")
         self._infos = [infos[symbol] for symbol in block.symbols]
-        self.generations = frozenset({info.generation for info in self._infos})
+        self._generations = np.array([info.generation for info in self._infos], dtype=np.int64)
+        self.is_first_stay = bool((self._generations == 1).all())
         self._symbols = np.array(block.symbols, dtype=object)
+        self._ahead: tuple[int, int, dict[str, NDArray[Any]]] = (0, 0, {})
         self._ranks = np.array([ranks[symbol] for symbol in block.symbols], dtype=np.int64)
-        self._columns: dict[str, NDArray[Any]] = {}
 
     def instants(self) -> tuple[Ints, Ints]:
         """The distinct ends of the remaining rows, in order, and how many rows have each."""
@@ -45,54 +48,59 @@ class Strip:
         present = np.flatnonzero(counts)
         return self.block.windows.end[present], counts[present]
 
-    def column(self, name: str) -> NDArray[Any]:
-        """A column of the block in the order of showing (``order``), not writeable.
+    def column(self, name: str, rows: Rows) -> NDArray[Any]:
+        """A column of the block at these places of ``order``, not writeable.
 
         Besides the block's own: its indicators by name, and ``rank``, that of the symbol.
         """
-        found = self._columns.get(name)
+        if not isinstance(rows, slice):
+            return self._gathered(name, rows)
+        first, last, columns = self._ahead  # at once: a slice may be read on another thread
+        if not first <= rows.start <= rows.stop <= last:
+            first, last, columns = rows.start, max(rows.stop, rows.start + _ROWS_AHEAD), {}
+            self._ahead = first, last, columns
+        found = columns.get(name)
         if found is None:
-            found = self._columns[name] = freeze(self._made(name)[self.order])
+            found = columns[name] = self._gathered(name, slice(first, last))
+        return found[rows.start - first : rows.stop - first]
+
+    def _gathered(self, name: str, rows: Rows) -> NDArray[Any]:
+        at, block = self.order[rows], self.block
+        if name == "rank":
+            return self._ranks[block.owner[at]]
+        column: NDArray[Any] = block.indicators[name] if name in block.indicators else getattr(block, name)
+        found = column[at]
+        found.flags.writeable = False
         return found
 
-    def values_of(self, name: str, rows: Rows) -> list[Any]:
-        """A column at these places of ``order``."""
-        values: list[Any] = self.column(name)[rows].tolist()
-        return values
-
-    def symbols_of(self, rows: Rows) -> list[str]:
+    def symbols_of(self, rows: Rows) -> Objects:
         """The symbols at these places."""
-        symbols: list[str] = self._symbols[self.column("owner")[rows]].tolist()
+        symbols: Objects = self._symbols[self.column("owner", rows)]
         return symbols
 
-    def labels_of(self, rows: Rows) -> Iterable[str]:  # noqa: ARG002  # the same wherever one looks
-        """The interval, again and again."""
-        return repeat(self.interval.label)
-
-    def spans_of(self, rows: Rows) -> list[Span]:
+    def spans_of(self, rows: Rows) -> Objects:
         """The spans of the bars at these places."""
-        every = session_spans(self.block.session, self.interval)
-        spans: list[Span] = every[self.column("window")[rows]].tolist()
+        spans: Objects = session_spans(self.block.session, self.interval)[self.column("window", rows)]
         return spans
 
-    def generations_of(self, rows: Rows) -> list[int]:
+    def generations_of(self, rows: Rows) -> Ints:
         """The generations of the symbols at these places."""
-        return [self._infos[owner].generation for owner in self.column("owner")[rows].tolist()]
+        generations: Ints = self._generations[self.column("owner", rows)]
+        return generations
 
     def after(self, rows: int) -> Self:
         """The strip without the first ``rows`` of ``order``: they have been shown."""
-        return self._with(self.order[rows:], {name: column[rows:] for name, column in self._columns.items()})
+        return self._with(self.order[rows:])
 
     def without(self, symbol: str) -> Self:
         """The strip without the remaining rows of ``symbol``."""
         if symbol not in self.block.symbols:
             return self
-        return self._with(self.order[self.block.owner[self.order] != self.block.symbols.index(symbol)], {})
+        return self._with(self.order[self.block.owner[self.order] != self.block.symbols.index(symbol)])
 
-    def _with(self, order: Ints, columns: dict[str, NDArray[Any]]) -> Self:
+    def _with(self, order: Ints) -> Self:
         other = copy(self)
-        other.order = order
-        other._columns = columns  # noqa: SLF001  # of the same class
+        other.order, other._ahead = order, (0, 0, {})  # noqa: SLF001  # of the same class
         return other
 
     def wanted(self, symbols: frozenset[str], first: int, last: int) -> Ints:
@@ -111,12 +119,3 @@ class Strip:
     def infos(self) -> list[tuple[str, SeriesInfo]]:
         """The strip's symbols with what their bars share."""
         return list(zip(self.block.symbols, self._infos, strict=True))
-
-    def _made(self, name: str) -> NDArray[Any]:
-        block = self.block
-        if name in block.indicators:
-            return block.indicators[name]
-        if name == "rank":
-            return self._ranks[block.owner]
-        column: NDArray[Any] = getattr(block, name)
-        return column

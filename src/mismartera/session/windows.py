@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Interval, Span
+from mismartera.bars.view import freeze
 from mismartera.timing import TradingSession
 
 Ints = NDArray[np.int64]
@@ -20,8 +21,8 @@ _RADIX_MAX = 1 << 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """The windows of an interval in a session, in time order: ``start``, ``end`` and the first one of each
-    part.
+    """The windows of an interval in a session, in time order: ``start`` and ``end`` (read-only), and the first
+    one of each part.
     """
 
     start: Ints
@@ -50,14 +51,15 @@ def session_windows(session: TradingSession, interval: Interval) -> Windows:
     end.
     """
     if interval.is_daily:
-        whole = np.array([session.open_us]), np.array([session.close_us])
+        whole = freeze(np.array([session.open_us])), freeze(np.array([session.close_us]))
         return Windows(*whole, whole[0], np.zeros(1, dtype=np.int64), session.close_us - session.open_us)
     length = interval.length_us
     starts = [np.arange(first, last, length) for first, last in session.parts]
     ends = [np.minimum(s + length, last) for s, (_, last) in zip(starts, session.parts, strict=True)]
     counts = np.array([len(s) for s in starts])
     part_start = np.array([first for first, _ in session.parts])
-    return Windows(np.concatenate(starts), np.concatenate(ends), part_start, np.cumsum(counts) - counts, length)
+    start, end = freeze(np.concatenate(starts)), freeze(np.concatenate(ends))
+    return Windows(start, end, part_start, np.cumsum(counts) - counts, length)
 
 
 @lru_cache(maxsize=16)

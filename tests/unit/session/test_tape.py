@@ -26,7 +26,7 @@ def lane(symbol: str, rank: int, minutes: list[int]) -> Lane:
     price = 100.0 + rank + np.arange(len(start)) / 8
     base = SeriesBlock(
         SESSION, parse_interval("1m"), (symbol,), np.array([0, len(start)]),
-        np.array(sorted(minutes), dtype=np.uint16), start, start + MINUTE_US,
+        np.array(sorted(minutes), dtype=np.uint16),
         price, price, price, price, np.ones(len(start)), np.ones(len(start), dtype=np.int64),
         np.zeros(len(start), dtype=np.int64), is_base=True, public=True,
         indicators={"TWICE": 2 * price},
