@@ -13,9 +13,10 @@ import polars as pl
 from mismartera.bars import BarBlock, Bars, SeriesInfo, check_symbol, parse_interval
 from mismartera.bars.instants import to_us
 from mismartera.bars.view import SeriesColumns
-from mismartera.catalog import inventory, reader, writer
+from mismartera.catalog import inventory, writer
 from mismartera.catalog.delta import DeltaStore
 from mismartera.catalog.listing import ListingRow, list_store
+from mismartera.catalog.reader import BlockReader
 from mismartera.catalog.report import Rejections, WriteReport
 from mismartera.catalog.rows import BarsInput, as_file_rows, to_rows
 from mismartera.catalog.upsert import valid_rows
@@ -45,6 +46,7 @@ class DataManager:
         self.path = Path(path)
         self._store = DeltaStore(self.path, version)
         self._inventory = inventory.Inventory()
+        self._reader = BlockReader()
 
     @property
     def version(self) -> int:
@@ -127,7 +129,7 @@ class DataManager:
         if len(set(names)) != len(names):
             raise ValueError("a symbol stands twice in the request")
         label = parse_interval(interval).canonical
-        return reader.read_block(self._store.snapshot(), label, start_us, end_us, names)
+        return self._reader.read_block(self._store.snapshot(), label, start_us, end_us, names)
 
     def get_bars(self, symbol: str, interval: str, start: datetime, end: datetime) -> Bars:
         """Bars of ``symbol`` that start in ``[start, end)``, both timezone-aware (ValueError otherwise).

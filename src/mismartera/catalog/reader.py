@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,16 @@ FILTER_SYMBOLS_MAX = 24
 
 FILTER_ROWS_MIN = 1_000_000
 """From so many rows on symbols are always looked for: what is not wanted must not fill the memory."""
+
+
+WHOLE_ROWS_MAX = 32_768
+"""So few rows are read whole in any case: looking for a symbol costs as much as they do (measured)."""
+
+KEPT_ROWS_MAX = 131_072
+"""So many rows, some 6 MB, are kept for the next one who asks for symbols of the same files."""
+
+FEW_ROWS = 4_096
+"""So few rows are gone through in Python."""
 
 
 def files_between(snapshot: Snapshot, interval: str, start_us: int, end_us: int) -> list[DataFile]:
@@ -42,37 +53,74 @@ def _days(snapshot: Snapshot, interval: str, first: int, last: int) -> list[int]
     return [day for label, day in snapshot.partitions if label == interval and first <= day <= last]
 
 
-def read_block(
-    snapshot: Snapshot, interval: str, start_us: int, end_us: int, symbols: tuple[str, ...]
-) -> BarBlock:
-    """The rows of ``symbols`` with ``start_us <= timestamp < end_us``: see ``DataManager.read_block``."""
-    files = files_between(snapshot, interval, start_us, end_us)
-    few = len(symbols) <= FILTER_SYMBOLS_MAX
-    if few:
-        files = [file for file in files if any(file.may_hold(symbol) for symbol in symbols)]
-    if not files or not symbols:
-        return BarBlock.empty(symbols)
-    filtered = few or sum(file.rows or FILTER_ROWS_MIN for file in files) >= FILTER_ROWS_MIN
-    frame = read_files(files, symbols=symbols if filtered else ())
-    block = _arranged(frame, symbols)
-    inside = (block.start >= start_us) & (block.start < end_us)
-    return block.keep(inside)
+@dataclass(frozen=True, slots=True, eq=False)
+class FileRows:
+    """The rows of some files as they stand there: runs of equal ``symbols``, their ``lengths``, and columns."""
+
+    paths: tuple[str, ...]
+    symbols: list[str]
+    lengths: Ints
+    start: Ints
+    prices: list[NDArray[np.float64]]
 
 
-def _arranged(frame: pl.DataFrame, symbols: tuple[str, ...]) -> BarBlock:
-    """The rows of ``symbols`` in their order, each symbol's by time; equal times keep the order of the files."""
+class BlockReader:
+    """Reads blocks of a table's bars; what was read whole last is kept, if it is small.
+
+    A file of the table never changes. A symbol that joins a running session finds its day there. Safe to use from
+    several threads.
+    """
+
+    def __init__(self) -> None:
+        self._last: FileRows | None = None
+
+    def read_block(
+        self, snapshot: Snapshot, interval: str, start_us: int, end_us: int, symbols: tuple[str, ...]
+    ) -> BarBlock:
+        """The rows of ``symbols`` with ``start_us <= timestamp < end_us``: see ``DataManager.read_block``."""
+        files = files_between(snapshot, interval, start_us, end_us)
+        few = len(symbols) <= FILTER_SYMBOLS_MAX
+        if few:
+            files = [file for file in files if any(file.may_hold(symbol) for symbol in symbols)]
+        if not files or not symbols:
+            return BarBlock.empty(symbols)
+        block = _arranged(self._rows(files, symbols, few=few), symbols)
+        if block.start.min(initial=start_us) >= start_us and block.start.max(initial=start_us) < end_us:
+            return block
+        return block.keep((block.start >= start_us) & (block.start < end_us))
+
+    def _rows(self, files: list[DataFile], symbols: tuple[str, ...], *, few: bool) -> FileRows:
+        paths, last = tuple(file.path for file in files), self._last
+        if last is not None and last.paths == paths:
+            return last
+        size = sum(file.rows or FILTER_ROWS_MIN for file in files)
+        if size >= FILTER_ROWS_MIN or (few and size > WHOLE_ROWS_MAX):
+            return _file_rows((), read_files(files, symbols=symbols))
+        rows = _file_rows(paths, read_files(files))
+        self._last = rows if size <= KEPT_ROWS_MAX else None
+        return rows
+
+
+def _file_rows(paths: tuple[str, ...], frame: pl.DataFrame) -> FileRows:
+    names, lengths = symbol_runs(frame["symbol"])
     start = frame["timestamp"].to_physical().to_numpy()
-    columns = [frame[name].to_numpy() for name in PRICES]
-    lengths, owners = symbol_runs(frame["symbol"], symbols)
+    return FileRows(paths, names, lengths, start, [frame[name].to_numpy() for name in PRICES])
+
+
+def _arranged(rows: FileRows, symbols: tuple[str, ...]) -> BarBlock:
+    """The rows of ``symbols`` in their order, each symbol's by time; equal times keep the order of the files."""
+    start, columns, lengths = rows.start, rows.prices, rows.lengths
+    rank = {symbol: index for index, symbol in enumerate(symbols)}
+    owners = np.array([rank.get(name, -1) for name in rows.symbols], dtype=np.int64)
     firsts = np.cumsum(lengths) - lengths
     order = np.argsort(owners, kind="stable")
     order = order[owners[order] >= 0]
     counts = np.bincount(owners[order], weights=lengths[order], minlength=len(symbols)).astype(np.int64)
     offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(counts)))
     if not _is_identity(order, len(lengths)):
-        rows = _expand(firsts[order], lengths[order])
-        start = start[rows]
-        columns = [column[rows] for column in columns]
+        places = _expand(firsts[order], lengths[order])
+        start = start[places]
+        columns = [column[places] for column in columns]
     by_time = _order_within(start, offsets)
     if by_time is not None:
         start = start[by_time]
@@ -80,14 +128,15 @@ def _arranged(frame: pl.DataFrame, symbols: tuple[str, ...]) -> BarBlock:
     return BarBlock(symbols, offsets, start, *columns)
 
 
-def symbol_runs(column: pl.Series, symbols: Sequence[str]) -> tuple[Ints, Ints]:
-    """The runs of equal symbols in ``column``: their lengths, and whose they are (index in ``symbols`` or -1)."""
+def symbol_runs(column: pl.Series) -> tuple[list[str], Ints]:
+    """The runs of equal symbols in ``column``: whose they are, and their lengths."""
+    if len(column) <= FEW_ROWS:  # an expression of Polars costs more than the loop
+        runs = [(name, sum(1 for _ in run)) for name, run in groupby(column.to_list())]
+        return [name for name, _ in runs], np.array([size for _, size in runs], dtype=np.int64)
     column = column.rechunk()
     changes = (column[1:] != column[:-1]).arg_true().to_numpy().astype(np.int64) + 1
-    firsts = np.concatenate((np.zeros(min(1, len(column)), dtype=np.int64), changes))
-    rank = {symbol: index for index, symbol in enumerate(symbols)}
-    owners = [rank.get(name, -1) for name in column.gather(firsts).to_list()]
-    return np.diff(np.append(firsts, len(column))), np.array(owners, dtype=np.int64)
+    firsts = np.concatenate((np.zeros(1, dtype=np.int64), changes))
+    return column.gather(firsts).to_list(), np.diff(np.append(firsts, len(column)))
 
 
 def _is_identity(order: Ints, size: int) -> bool:

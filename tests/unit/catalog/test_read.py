@@ -89,6 +89,25 @@ def foreign_rows(symbols: list[str], minutes: list[int], price: float = 1.0) -> 
     return rows.select("symbol", "interval", "date", "timestamp", "open", "high", "low", "close", "volume")
 
 
+def test_what_is_kept_of_the_last_read_is_what_the_file_holds(store: DataManager) -> None:
+    """Another order, other symbols, a part of the time, other files, and what was written meanwhile."""
+    fresh = DataManager(store.path)
+    for symbols in (["A", "B"], ["C"], ["B", "NONE", "C", "A"]):
+        for first, last in ((0, 1), (0, 3), (1, 2), (0, 1)):
+            span = (OPEN_US + first * DAY_US, OPEN_US + last * DAY_US)
+            one, other = (
+                store.read_block("1m", *span, symbols),
+                DataManager(store.path).read_block("1m", *span, symbols),
+            )
+            assert one.symbols == other.symbols
+            assert one.offsets.tolist() == other.offsets.tolist()
+            assert one.start.tolist() == other.start.tolist()
+            assert [c.tolist() for c in one.columns] == [c.tolist() for c in other.columns]
+    assert starts(fresh.read_block("1m", OPEN_US, OPEN_US + DAY_US, ["B"]), "B") == [1]
+    fresh.write_bars("B", "1m", frame([2], 20))
+    assert starts(fresh.read_block("1m", OPEN_US, OPEN_US + DAY_US, ["B"]), "B") == [1, 2]
+
+
 def test_rows_that_another_tool_appends_unsorted_are_sorted(store: DataManager) -> None:
     """D05"""
     write_deltalake(store.path, foreign_rows(["C", "A", "E", "A", "C"], [9, 7, 3, 4, 8]), mode="append")

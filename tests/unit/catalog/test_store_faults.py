@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from tests.unit.catalog.helpers import DAY_US, OPEN_US, bars, data_files, frame, starts
 
-from mismartera.catalog import DataManager
+from mismartera.catalog import DataManager, reader
 from mismartera.catalog.delta import ConflictError, DeltaStore
 from mismartera.catalog.files import write_file
 from mismartera.catalog.layout import FORMAT_KEY
@@ -162,9 +162,10 @@ DAMAGES = [_truncate, _empty, _replace, _half, _other_columns, _other_types, _na
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("many", [False, True], ids=["by statistics", "whole"])
 def test_a_damaged_file_is_named_and_the_others_can_be_read(
-    store: DataManager, damage: Callable[[Path], None], many: bool
+    store: DataManager, damage: Callable[[Path], None], many: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """D05"""
+    monkeypatch.setattr(reader, "WHOLE_ROWS_MAX", 0)
     store.write_bars("A", "1m", frame([1440]))
     (broken,) = [path for path in data_files(store.path) if "07-02" in path.parent.name]
     damage(broken)
