@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mismartera.bars import parse_interval
 from mismartera.indicators.library import talib_library
 
 Floats = NDArray[np.float64]
@@ -72,16 +73,35 @@ class IndicatorSpec:
         cold = place < self.lookback
         return tuple(self._masked(np.concatenate(output), cold) for output in outputs)
 
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Which of ``INPUTS`` it reads, in TA-Lib's order."""
+        return self._inputs
+
+    @property
+    def length_us(self) -> int:
+        """The length of the interval that it is computed on."""
+        return parse_interval(self.interval).length_us
+
+    def open_handle(self, inputs: Sequence[Floats]) -> Any:
+        """TA-Lib's stream over ``inputs``, the columns that it reads, to be carried on; None if it is not warm.
+
+        ``value`` is the value at the last bar, ``update(...)`` takes one more bar: a number, or one per output.
+        """
+        if len(inputs[0]) <= self.lookback:
+            return None
+        try:
+            return self._stream(*inputs, *self.params.values())
+        except talib_library().InsufficientHistory:
+            return None
+
     def compute_last(
         self, open: Floats, high: Floats, low: Floats, close: Floats, volume: Floats
     ) -> tuple[float, ...]:
         """The values at the last bar, bit-identical to the last ones of :meth:`compute`; NaN if not warm."""
-        if len(close) <= self.lookback:
-            return (np.nan,) * len(self.columns)
         columns = (open, high, low, close, volume)
-        try:
-            handle = self._stream(*(columns[at] for at in self._inputs), *self.params.values())
-        except talib_library().InsufficientHistory:
+        handle = self.open_handle([columns[at] for at in self._inputs])
+        if handle is None:
             return (np.nan,) * len(self.columns)
         value = handle.value
         return tuple(float(part) for part in (value if isinstance(value, tuple) else (value,)))

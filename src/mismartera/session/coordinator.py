@@ -17,6 +17,7 @@ from mismartera.session.quality import Quality
 from mismartera.session.reader import Streams, parse_streams
 from mismartera.session.symbols import Member, SymbolState, in_rank_order
 from mismartera.session.tally import Progress
+from mismartera.session.tape import Tape
 from mismartera.timing import TimeManager, TradingSession
 
 _PASSES_MAX = 1000
@@ -212,7 +213,7 @@ class SessionCoordinator:
         loading = self._parts.loader.load(
             parts.registry.members(SymbolState.LOADING, SymbolState.LOADED), session, ahead=True
         )
-        parts.streamer.begin([loading.lane] if loading.lane else [])
+        parts.streamer.begin(Tape([loading.lane] if loading.lane else []))
         if first:
             self._is_started = True
             self._notify("on_start")

@@ -2,17 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import repeat
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import Bar, make_bar
+from mismartera.bars import Bar, Interval, SeriesInfo, make_bar
 from mismartera.session.series import PRICE_COLUMNS
-from mismartera.session.strip import Strip
 
 Ints = NDArray[np.int64]
+Objects = NDArray[np.object_]
+Rows = Ints | slice
+
+
+class BlockFacts(Protocol):
+    """What a slice asks of the block behind a strip."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """All symbols of the block."""
+        ...
+
+    @property
+    def indicators(self) -> Mapping[str, NDArray[np.float64]]:
+        """Its indicators by name."""
+        ...
+
+
+class Showing(Protocol):
+    """Bars of one interval in the order of showing: a strip of a day that is known, or what has just arrived."""
+
+    @property
+    def block(self) -> BlockFacts:
+        """Where the bars come from."""
+        ...
+
+    @property
+    def interval(self) -> Interval:
+        """The bars' interval."""
+        ...
+
+    def column(self, name: str, rows: Rows) -> NDArray[Any]:
+        """A column at these places, not writeable: prices, ``volume``, ``bar_count``, indicators, ``rank``."""
+        ...
+
+    def symbols_of(self, rows: Rows) -> Objects:
+        """The symbols at these places."""
+        ...
+
+    def spans_of(self, rows: Rows) -> Objects:
+        """The spans of the bars at these places."""
+        ...
+
+    def generations_of(self, rows: Rows) -> Ints:
+        """The generations of the symbols at these places."""
+        ...
+
+    def wanted(self, symbols: frozenset[str], first: int, last: int) -> Ints:
+        """The places, among ``first:last``, whose symbol is one of ``symbols``."""
+        ...
+
+    def infos(self) -> list[tuple[str, SeriesInfo]]:
+        """The symbols with what their bars share."""
+        ...
 
 
 class Part:
@@ -20,7 +74,7 @@ class Part:
 
     __slots__ = ("chosen", "first", "last", "strip")
 
-    def __init__(self, strip: Strip, first: int, last: int, chosen: Ints | None = None) -> None:
+    def __init__(self, strip: Showing, first: int, last: int, chosen: Ints | None = None) -> None:
         self.strip = strip
         self.first = first
         self.last = last
@@ -30,7 +84,7 @@ class Part:
         return self.last - self.first if self.chosen is None else len(self.chosen)
 
     def column(self, name: str) -> NDArray[Any]:
-        """See :meth:`Strip.column`."""
+        """See :meth:`Showing.column`."""
         return self.strip.column(name, self.rows)
 
     def symbols(self) -> tuple[str, ...]:

@@ -16,10 +16,12 @@ import numpy as np
 
 from mismartera.bars import Bar, Interval, SeriesInfo, parse_interval
 from mismartera.bars.view import NewestValue, SeriesColumns
+from mismartera.session.growing import GrowingBlock
 from mismartera.session.history import SymbolHistory
 from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
 
-_NO_BLOCKS: Mapping[int, SeriesBlock] = MappingProxyType({})
+Block = SeriesBlock | GrowingBlock
+_NO_BLOCKS: Mapping[int, Block] = MappingProxyType({})
 _NO_HISTORY = SymbolHistory()
 
 
@@ -31,7 +33,7 @@ class SymbolData:
     def __init__(
         self,
         info: SeriesInfo,
-        blocks: Mapping[int, SeriesBlock] = _NO_BLOCKS,
+        blocks: Mapping[int, Block] = _NO_BLOCKS,
         row: int = 0,
         history: SymbolHistory = _NO_HISTORY,
         *,

@@ -54,10 +54,10 @@ class Streamer:
         self.shown = Shown(gate, by_instant=self._is_stepped)
         self.tape = Tape()
 
-    def begin(self, lanes: Sequence[Lane]) -> None:
-        """A session opens with the bars of ``lanes``: nothing of it has been shown."""
+    def begin(self, tape: Tape) -> None:
+        """A session opens with the bars of ``tape``: nothing of it has been shown."""
         self.shown.book()
-        self.tape = Tape(lanes)
+        self.tape = tape
         self.shown.begin(self.tape)
         self._joining = []
 

@@ -1,0 +1,76 @@
+"""Arrivals: bars that come an instant at a time: sorted out, processed, and put on the tape to be shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars import SeriesInfo
+from mismartera.bars.validation import has_valid_prices
+from mismartera.session.arriving import ArrivingTape, Batch
+from mismartera.session.increment import IncrementalProcessor
+from mismartera.session.state import SessionState, SymbolData
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Arrivals:
+    """The bars of a batch of symbols in one session. Runs on the engine's thread only.
+
+    The symbols are ``infos``' in the order of their ranks. Nothing is known ahead: what is readable and shown at
+    an instant is made of what had arrived by then. ``counts`` has R1's fates of the bars.
+    """
+
+    def __init__(
+        self, processor: IncrementalProcessor, tape: ArrivingTape, state: SessionState,
+        infos: Mapping[str, SeriesInfo], ranks: Mapping[str, int],
+    ) -> None:  # fmt: skip
+        self._processor = processor
+        self._tape = tape
+        self._base = processor.base.block
+        self._ends: list[int] = self._base.windows.end.tolist()
+        self._batch = Batch(self._base.symbols, infos, ranks)
+        self._next = 0
+        self.counts: Counter[str] = Counter()
+        blocks = {block.interval.length_us: block for block in processor.blocks}
+        state.put(
+            {
+                symbol: SymbolData(infos[symbol], blocks, row, loaded=True)
+                for row, symbol in enumerate(self._base.symbols)
+            }
+        )
+
+    def take(self, window: int, owners: Ints, prices: Sequence[Floats]) -> None:
+        """The bars of the base interval's ``window`` have come, all of them, and those of all before it.
+
+        ``owners``: whose they are, places among the symbols, sorted; ``prices``: open, high, low, close, volume.
+        Windows without bars need not be told of.
+        """
+        assert window >= self._next, "instants arrive in order"
+        self._pass_to(window)
+        self.counts["received"] += len(owners)
+        valid = has_valid_prices(*prices)
+        if not valid.all():
+            self.counts["rejected"] += len(owners) - int(valid.sum())
+            owners, prices = owners[valid], [column[valid] for column in prices]
+        if len(owners):
+            self.counts["accepted"] += len(owners)
+        grown = self._processor.take(window, owners, prices)
+        if any(len(each[1]) for each in grown):
+            self._tape.add(self._ends[window], grown, self._batch)
+        self._next = window + 1
+
+    def finish(self) -> None:
+        """Nothing more comes in this session: the windows that are open end."""
+        self._pass_to(len(self._ends))
+
+    def _pass_to(self, window: int) -> None:
+        """Windows of derived bars that end with a base window without bars."""
+        for quiet in range(self._next, window):
+            if grown := self._processor.end(quiet):
+                self._tape.add(self._ends[quiet], grown, self._batch)
+        self._next = window

@@ -1,0 +1,171 @@
+"""Bars that arrive an instant at a time give what a day that is known gives: columns, order, slices (R4, R7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, tzinfo
+
+import numpy as np
+import pytest
+from hypothesis import given
+from tests.property.test_chunk_invariance import COLUMNS, processed
+from tests.property.worlds import World, worlds
+
+from mismartera import Bar, SessionData, Slice, TimeManager
+from mismartera.bars import Bars, SeriesInfo, parse_interval
+from mismartera.bars.view import SeriesColumns
+from mismartera.indicators import resolve_indicator
+from mismartera.session.arrivals import Arrivals
+from mismartera.session.arriving import ArrivingTape
+from mismartera.session.increment import IncrementalProcessor
+from mismartera.session.lane import Lane
+from mismartera.session.processor import Processed
+from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
+from mismartera.session.state import SessionState
+from mismartera.session.tape import Tape
+
+OnInstant = Callable[[Tape, int, SessionState], None]
+
+
+def arriving(world: World, done: Processed, on_instant: OnInstant) -> IncrementalProcessor:
+    """Feed the base bars of ``done`` one instant after the other; look at each when it has come."""
+    base, group = done.blocks[0], done.group
+    config = world.json["session_data_config"]
+    specs = [resolve_indicator(i["name"], i["interval"], i["params"], i["input"]) for i in config["indicators"]]
+    complete_only = config["derived_bars"] == "complete"
+    processor = IncrementalProcessor(
+        group.session, group.symbols, group.base, group.streams, specs, complete_only=complete_only
+    )
+    tape, state = ArrivingTape(), SessionState()
+    ranks = {symbol: rank for rank, symbol in enumerate(group.symbols)}
+    arrivals = Arrivals(
+        processor, tape, state, dict.fromkeys(group.symbols, SeriesInfo(1, group.session.zone)), ranks
+    )
+    for window in np.unique(base.window).tolist():
+        rows = np.flatnonzero(base.window == window)
+        arrivals.take(window, base.owner[rows], [getattr(base, name)[rows] for name in PRICE_COLUMNS])
+        look(tape, state, on_instant)
+    arrivals.finish()
+    look(tape, state, on_instant)
+    return processor
+
+
+def look(tape: ArrivingTape, state: SessionState, on_instant: OnInstant) -> None:
+    for k in range(tape.position, len(tape.ends)):
+        state.watermark_us = tape.ends[k]
+        tape.position = k + 1
+        on_instant(tape, k, state)
+
+
+def known(done: Processed) -> Tape:
+    """The tape of the day as a backtest lays it out."""
+    ranks = {symbol: rank for rank, symbol in enumerate(done.group.symbols)}
+    infos = dict.fromkeys(done.group.symbols, SeriesInfo(1, done.group.session.zone))
+    return Tape([Lane(done.blocks, infos, ranks)])
+
+
+@given(worlds(with_schedule=False))
+def test_bars_that_arrive_one_instant_at_a_time_give_the_columns_of_the_whole_day(world: World) -> None:
+    day = date.fromisoformat(world.json["backtest_config"]["start_date"])
+    for done in processed(world, world.bars, day):
+        grown = arriving(world, done, lambda *_: None)
+        assert [block.interval for block in grown.blocks] == [block.interval for block in done.blocks]
+        for whole, block in zip(done.blocks, grown.blocks, strict=True):
+            assert (whole.public, whole.is_base) == (block.public, block.is_base)
+            assert list(whole.indicators) == list(block.indicators)
+            for k in range(len(whole.symbols)):
+                rows = slice(int(whole.offsets[k]), int(whole.offsets[k + 1]))
+                for name in (*COLUMNS, *whole.indicators):
+                    column = block.column(name, k)
+                    assert column_of(whole, name)[rows].tobytes() == column.tobytes(), name
+
+
+def column_of(block: SeriesBlock, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+    found: np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+    found = block.indicators[name] if name in block.indicators else getattr(block, name)
+    return found
+
+
+class Teller:
+    """Keeps what each instant shows, as bars and as a slice."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
+        self.bars: list[tuple[int, list[Bar]]] = []
+        self.slices: list[dict[str, tuple[Bar, ...]]] = []
+
+    def __call__(self, tape: Tape, k: int, state: SessionState) -> None:
+        self.bars.append((tape.ends[k], tape.bars(k)))
+        self.slices.append(dict(Slice(tape.parts(k), tape.ends[k], self.zone, 0.0)))
+
+
+@given(worlds(with_schedule=False))
+def test_what_arrives_is_shown_in_the_order_of_the_day_as_bars_and_as_slices(world: World) -> None:
+    day = date.fromisoformat(world.json["backtest_config"]["start_date"])
+    for done in processed(world, world.bars, day):
+        as_it_arrived, as_it_was = Teller(done.group.session.zone), Teller(done.group.session.zone)
+        arriving(world, done, as_it_arrived)
+        tape = known(done)
+        for k in range(len(tape.ends)):
+            as_it_was(tape, k, SessionState())
+        assert as_it_arrived.bars == as_it_was.bars
+        assert as_it_arrived.slices == as_it_was.slices
+
+
+class Reader:
+    """Reads everything at each instant; keeps the first views."""
+
+    def __init__(self) -> None:
+        self.views: list[tuple[Bars, list[Bar]]] = []
+
+    def __call__(self, tape: Tape, k: int, state: SessionState) -> None:
+        reads = SessionData(state)
+        state.readable = True
+        for symbol, data in state.symbols.items():
+            for block in data.blocks.values():
+                bars = reads.get_bars(symbol, block.interval.label, internal=True)
+                assert bars is not None
+                assert all(bar.end_us <= tape.ends[k] for bar in bars)
+                if len(self.views) < 4:
+                    self.views.append((bars, list(bars)))
+
+
+@given(worlds(with_schedule=False))
+def test_a_reader_sees_what_has_arrived_and_its_view_never_changes(world: World) -> None:
+    day = date.fromisoformat(world.json["backtest_config"]["start_date"])
+    for done in processed(world, world.bars, day):
+        reader = Reader()
+        arriving(world, done, reader)
+        for view, bars in reader.views:
+            assert list(view) == bars
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                view.close.setflags(write=True)
+
+
+def test_a_bar_that_is_not_valid_is_counted_and_goes_nowhere() -> None:
+    session = TimeManager("XNYS").get_trading_session(date(2024, 7, 2))
+    minute = parse_interval("1m")
+    processor, tape, state = (
+        IncrementalProcessor(session, ("A", "B"), minute, [minute]),
+        ArrivingTape(),
+        SessionState(),
+    )
+    arrivals = Arrivals(processor, tape, state, dict.fromkeys("AB", SeriesInfo()), {"A": 0, "B": 1})
+    arrivals.take(0, np.array([0, 1]), [np.array([1.0, np.nan])] * 5)
+    arrivals.take(1, np.array([1]), [np.array([-1.0])] * 5)
+    assert arrivals.counts == {"received": 3, "accepted": 1, "rejected": 2}
+    assert [bar.symbol for k in range(len(tape.ends)) for bar in tape.bars(k)] == ["A"]
+
+
+def test_an_indicator_that_is_carried_on_from_history_continues_it() -> None:
+    session = TimeManager("XNYS").get_trading_session(date(2024, 7, 2))
+    price = 100 + np.cumsum(np.random.default_rng(5).normal(0, 1, 60))
+    numbers = np.arange(40)
+    past = {"A": SeriesColumns("A", "1m", SeriesInfo(), numbers, numbers + 1, *(price[:40],) * 5, numbers)}
+    spec = resolve_indicator("EMA", "1m", {"timeperiod": 30}, "close")
+    minute = parse_interval("1m")
+    processor = IncrementalProcessor(session, ("A", "B"), minute, [minute], [spec], lambda s, _: past.get(s))
+    for window in range(20):
+        processor.take(window, np.array([0, 1]), [np.full(2, price[40 + window])] * 5)
+    assert processor.base.block.column("EMA_30", 0).tolist() == spec.compute(*(price,) * 5)[0][40:].tolist()
+    assert np.isnan(processor.base.block.column("EMA_30", 1)).all()
