@@ -15,7 +15,7 @@ from typing import Any, Self
 class Work:
     """A piece of work that several contenders do: symbols x days of one-minute bars, ``missing`` of them left out.
 
-    ``workload`` is one of W1 to W6 or ``start-up``: see :data:`WORKLOADS`.
+    ``workload`` is one of W1 to W7 or ``start-up``: see :data:`WORKLOADS`.
     """
 
     workload: str
@@ -37,6 +37,7 @@ WORKLOADS = {
     "W4": "a later day of a run, from the close before to its first bar: bars alone, and as in W2",
     "W5": "one day of the whole market, with 5m bars and one SMA, by instants",
     "W6": "many days, memory at the end of each, as in W2",
+    "W7": "as W2, but instants arrive one by one and nothing is known ahead",
     "start-up": "the command line as a whole process",
 }
 

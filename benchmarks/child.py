@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import engine, floors
+from benchmarks import arriving, engine, floors
 from benchmarks.measure import serve
 
 if __name__ == "__main__":
-    serve({"engine": engine.run, "floors": floors.run}[sys.argv[1]], "mismartera", "numpy", "polars", "TA-Lib")
+    serve(
+        {"engine": engine.run, "arriving": arriving.run, "floors": floors.run}[sys.argv[1]],
+        "mismartera",
+        "numpy",
+        "polars",
+        "TA-Lib",
+    )

@@ -62,7 +62,7 @@ class Records:
 def contenders_of(work: Work, peers: Sequence[Peer], peer_folder: Path) -> list[Contender]:
     """All that can do ``work``: this engine first, then the floors, then the peers that are set up."""
     child = (sys.executable, "-m", "benchmarks.child")
-    engine, floors = (*child, "engine"), (*child, "floors")
+    engine, floors, arriving = (*child, "engine"), (*child, "floors"), (*child, "arriving")
     slices = Contender("mismartera on_slice", "on_slice", engine, *OURSELVES)
     bars = Contender("mismartera on_bar", "on_bar", engine, *OURSELVES)
     batch = Contender(
@@ -82,6 +82,10 @@ def contenders_of(work: Work, peers: Sequence[Peer], peer_folder: Path) -> list[
         ],
         "W5": [slices, batch],
         "W6": [bars],
+        "W7": [
+            Contender("mismartera on_bar", "on_bar", arriving, *OURSELVES),
+            Contender("mismartera on_slice", "on_slice", arriving, *OURSELVES),
+        ],
         "start-up": [Contender("mismartera --help", "help", None), Contender("mismartera run", "run", None)],
     }[work.workload]  # fmt: skip
     return [*found, *_peers_of(work, peers, peer_folder)]

@@ -2,7 +2,7 @@
 
 Each measured run is a fresh process; a round runs each once, one after the other. Workloads: W1 bars to on_bar and
 on_slice; W2 the same with 5m and 15m bars and an SMA; W3 a symbol added at noon; W4 the load of a day; W5 10,000
-symbols; W6 250 days, memory over time; start-up. W7, instants that arrive one by one, needs a live mode.
+symbols; W6 250 days, memory over time; W7 instants that arrive one by one; start-up.
 Exit status 1 if a run failed or did other work than the others.
 """
 
@@ -40,7 +40,8 @@ Cases = list[tuple[Work, list[Contender]]]
 def works(only: Sequence[str], shapes: Sequence[tuple[int, int]], missing: float | None) -> list[Work]:
     """What is measured, in order."""
     fixed = [
-        Work("W3", 51, 1), Work("W4", 500, 1), Work("W5", 10_000, 1), Work("W6", 50, 250), Work("start-up", 5, 1),
+        Work("W3", 51, 1), Work("W4", 500, 1), Work("W5", 10_000, 1), Work("W6", 50, 250),
+        Work("W7", 1, 20), Work("W7", 100, 5), Work("W7", 500, 2), Work("start-up", 5, 1),
     ]  # fmt: skip
     found = []
     for workload in ("W1", "W2"):

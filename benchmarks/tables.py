@@ -93,7 +93,8 @@ def _times(value: float | None) -> str:
 
 def _streams(runs: Runs, contenders: Sequence[Contender]) -> list[str]:
     header = [
-        "", "run us/bar", "run x", "whole us/bar", "whole x", "wall us/bar", "load ms", "peak MiB", "final MiB",
+        "", "run us/bar", "run x", "whole us/bar", "whole x", "wall us/bar", "load ms", "arrival to on_bar us",
+        "peak MiB", "final MiB",
         "run to on_bar", "run to on_slice", "whole to on_bar", "whole to on_slice", "whole to Polars",
         "does", "does not",
     ]  # fmt: skip
@@ -112,6 +113,7 @@ def _stream_row(runs: Runs, contender: Contender) -> list[str]:
             mine, lambda r: (r.measured.wall_seconds + r.measured.load_wall_seconds) / r.measured.bars * 1e6, ".2f"
         ),
         _of(mine, lambda r: r.measured.load_cpu_seconds * 1e3, ".0f"),
+        _latency(mine),
         _of(mine, lambda r: r.peak_bytes / MEBI, ".0f"),
         _of(mine, lambda r: r.final_bytes / MEBI, ".0f"),
         _times(ratio(runs, name, ON_BAR, run_seconds)),
@@ -122,6 +124,12 @@ def _stream_row(runs: Runs, contender: Contender) -> list[str]:
         contender.does,
         contender.lacks,
     ]
+
+
+def _latency(runs: Sequence[Result]) -> str:
+    """Where it is measured: a figure of one symbol, on the wall."""
+    found = [result.measured.extra.get("latency_seconds") for result in runs]
+    return "" if None in found else format(median(seconds * 1e6 for seconds in found if seconds), ".0f")
 
 
 def _joins(runs: Runs, contenders: Sequence[Contender]) -> list[str]:

@@ -27,14 +27,14 @@ PEERS = {
         Peer(
             "nautilus_trader",
             ("nautilus_trader==1.221.0", "pandas<3", "polars"),
-            ("W1", "W2", "W3", "W4"),
+            ("W1", "W2", "W3", "W4", "W7"),
             "merges; derived bars anchored in UTC; indicators by registration; orders and fills (switched off)",
             "trading hours, half days; gate on stale data; whole instants",
         ),
         Peer(
             "backtrader",
             ("backtrader", "polars"),
-            ("W1", "W2", "W4"),
+            ("W1", "W2", "W4", "W7"),
             "merges; derived bars anchored at the open; indicators; orders and fills (idle)",
             "half days; gate (next() runs on delayed data); symbols added later",
         ),
@@ -49,7 +49,7 @@ PEERS = {
         Peer(
             "akquant",
             ("akquant", "polars"),
-            ("W1", "W2", "W4"),
+            ("W1", "W2", "W4", "W7"),
             "merges; derived bars by clock, shown one base bar late; indicators; orders and fills (idle)",
             "half days; gate; symbols added later",
         ),

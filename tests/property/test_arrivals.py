@@ -43,7 +43,7 @@ def arriving(world: World, done: Processed, on_instant: OnInstant) -> Incrementa
     )
     for window in np.unique(base.window).tolist():
         rows = np.flatnonzero(base.window == window)
-        arrivals.take(window, base.owner[rows], [getattr(base, name)[rows] for name in PRICE_COLUMNS])
+        arrivals.take(window, base.owner[rows], np.stack([getattr(base, name)[rows] for name in PRICE_COLUMNS]))
         look(tape, state, on_instant)
     arrivals.finish()
     look(tape, state, on_instant)
@@ -151,8 +151,8 @@ def test_a_bar_that_is_not_valid_is_counted_and_goes_nowhere() -> None:
         SessionState(),
     )
     arrivals = Arrivals(processor, tape, state, dict.fromkeys("AB", SeriesInfo()), {"A": 0, "B": 1})
-    arrivals.take(0, np.array([0, 1]), [np.array([1.0, np.nan])] * 5)
-    arrivals.take(1, np.array([1]), [np.array([-1.0])] * 5)
+    arrivals.take(0, np.array([0, 1]), np.array([[1.0, np.nan]] * 5))
+    arrivals.take(1, np.array([1]), np.full((5, 1), -1.0))
     assert arrivals.counts == {"received": 3, "accepted": 1, "rejected": 2}
     assert [bar.symbol for k in range(len(tape.ends)) for bar in tape.bars(k)] == ["A"]
 
@@ -166,6 +166,6 @@ def test_an_indicator_that_is_carried_on_from_history_continues_it() -> None:
     minute = parse_interval("1m")
     processor = IncrementalProcessor(session, ("A", "B"), minute, [minute], [spec], lambda s, _: past.get(s))
     for window in range(20):
-        processor.take(window, np.array([0, 1]), [np.full(2, price[40 + window])] * 5)
+        processor.take(window, np.array([0, 1]), np.full((5, 2), price[40 + window]))
     assert processor.base.block.column("EMA_30", 0).tolist() == spec.compute(*(price,) * 5)[0][40:].tolist()
     assert np.isnan(processor.base.block.column("EMA_30", 1)).all()

@@ -24,13 +24,17 @@ class RunningIndicator:
     def __init__(self, spec: IndicatorSpec, past: Sequence[Sequence[Floats] | None]) -> None:
         self._spec = spec
         self._handles: list[Any] = [None] * len(past)
+        self._unknown = np.nan if len(spec.columns) == 1 else (np.nan,) * len(spec.columns)
         # The inputs of each symbol that is not warm yet.
         self._seen: list[tuple[list[float], ...] | None] = [
             tuple([] if columns is None else columns[at].tolist() for at in spec.inputs) for columns in past
         ]
 
-    def next(self, owners: Ints, prices: Sequence[Floats]) -> Mapping[str, Floats]:
-        """One more bar for each of ``owners``: their values under each of the spec's names; NaN until warm."""
+    def next(self, owners: Ints, prices: Floats) -> Mapping[str, Floats]:
+        """One more bar for each of ``owners``: their values under each of the spec's names; NaN until warm.
+
+        ``prices`` has a row for open, high, low, close and volume each.
+        """
         inputs = [prices[at].tolist() for at in self._spec.inputs]
         names = self._spec.columns
         if len(inputs) == 1 == len(names):
@@ -53,8 +57,10 @@ class RunningIndicator:
         assert seen is not None, "a symbol without a handle keeps its bars"
         for column, value in zip(seen, row, strict=True):
             column.append(value)
+        if len(seen[0]) <= self._spec.lookback:
+            return self._unknown
         handle = self._spec.open_handle([np.array(column) for column in seen])
         if handle is None:
-            return np.nan if len(self._spec.columns) == 1 else (np.nan,) * len(self._spec.columns)
+            return self._unknown
         self._handles[owner], self._seen[owner] = handle, None
         return handle.value

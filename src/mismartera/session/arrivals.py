@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from mismartera.session.state import SessionState, SymbolData
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_FEW = 8
+"""A dozen operations of NumPy cost more than so many bars in Python."""
 
 
 class Arrivals:
@@ -44,23 +47,24 @@ class Arrivals:
             }
         )
 
-    def take(self, window: int, owners: Ints, prices: Sequence[Floats]) -> None:
+    def take(self, window: int, owners: Ints, prices: Floats) -> None:
         """The bars of the base interval's ``window`` have come, all of them, and those of all before it.
 
-        ``owners``: whose they are, places among the symbols, sorted; ``prices``: open, high, low, close, volume.
+        ``owners``: whose they are, places among the symbols, sorted; ``prices``: a row for open, high, low, close
+        and volume each.
         Windows without bars need not be told of.
         """
         assert window >= self._next, "instants arrive in order"
         self._pass_to(window)
         self.counts["received"] += len(owners)
-        valid = has_valid_prices(*prices)
-        if not valid.all():
+        if not are_valid(prices):
+            valid = has_valid_prices(*prices)
             self.counts["rejected"] += len(owners) - int(valid.sum())
-            owners, prices = owners[valid], [column[valid] for column in prices]
+            owners, prices = owners[valid], prices[:, valid]
         if len(owners):
             self.counts["accepted"] += len(owners)
         grown = self._processor.take(window, owners, prices)
-        if any(len(each[1]) for each in grown):
+        if any(len(each.owners) for each in grown):
             self._tape.add(self._ends[window], grown, self._batch)
         self._next = window + 1
 
@@ -74,3 +78,13 @@ class Arrivals:
             if grown := self._processor.end(quiet):
                 self._tape.add(self._ends[quiet], grown, self._batch)
         self._next = window
+
+
+def are_valid(prices: Floats) -> bool:
+    """True if :func:`has_valid_prices` is True of all bars; few bars are asked one by one."""
+    if prices.shape[1] > _FEW:
+        return bool(has_valid_prices(*prices).all())
+    return all(
+        0.0 < low <= open_ <= high < math.inf and low <= close <= high and 0.0 <= volume < math.inf
+        for open_, high, low, close, volume in prices.T.tolist()
+    )

@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import Bar, Interval, SeriesInfo
+from mismartera.bars import Bar, Interval, SeriesInfo, make_bar
 from mismartera.session.growing import GrowingBlock
 from mismartera.session.increment import Grown
 from mismartera.session.part import Part
+from mismartera.session.series import PRICE_COLUMNS
 from mismartera.session.tape import Head, Tape
 from mismartera.session.windows import session_spans
 
 Ints = NDArray[np.int64]
 Objects = NDArray[np.object_]
 Rows = Ints | slice
-_FORGOTTEN: tuple[ArrivedStrip, ...] = ()
+_PRICE_ROWS = {name: row for row, name in enumerate(PRICE_COLUMNS)}
 
 
 class Batch:
     """Symbols that were loaded together: what their bars share, and how they rank."""
 
     def __init__(self, symbols: Sequence[str], infos: Mapping[str, SeriesInfo], ranks: Mapping[str, int]) -> None:
+        self.names = list(symbols)
         self.symbols: Objects = np.array(symbols, dtype=object)
         self.infos = [(symbol, infos[symbol]) for symbol in symbols]
         self.generations = np.array([infos[symbol].generation for symbol in symbols], dtype=np.int64)
+        self.is_first_stay = bool((self.generations == 1).all())
         self.ranks = np.array([ranks[symbol] for symbol in symbols], dtype=np.int64)
 
 
 class ArrivedStrip:
     """The bars of one interval that came together; the reads of a :class:`Strip`."""
 
-    __slots__ = ("_batch", "_columns", "_owners", "_window", "block", "interval", "is_base", "public")
+    __slots__ = ("_batch", "_grown", "_owners", "block", "interval", "is_base", "public")
 
     def __init__(self, grown: Grown, batch: Batch) -> None:
-        self.block: GrowingBlock = grown[0]
-        self._owners, self._window, self._columns = grown[1:]
+        self.block: GrowingBlock = grown.block
+        self._grown = grown
+        self._owners = grown.owners
         self._batch = batch
         self.interval: Interval = self.block.interval
         self.is_base, self.public = self.block.is_base, self.block.public
@@ -48,7 +53,15 @@ class ArrivedStrip:
 
     def column(self, name: str, rows: Rows) -> NDArray[Any]:
         """See :meth:`Strip.column`."""
-        column = self._batch.ranks[self._owners] if name == "rank" else self._columns[name]
+        grown = self._grown
+        if name in _PRICE_ROWS:
+            column: NDArray[Any] = grown.prices[_PRICE_ROWS[name]]
+        elif name == "rank":
+            column = self._batch.ranks[self._owners]
+        elif name == "bar_count":
+            column = np.ones(len(self), dtype=np.int64) if grown.counts is None else grown.counts
+        else:
+            column = grown.indicators[name]
         found = column[rows]
         found.flags.writeable = False
         return found
@@ -60,7 +73,7 @@ class ArrivedStrip:
 
     def spans_of(self, rows: Rows) -> Objects:
         """The spans of the bars at these places: all have the same one."""
-        span = session_spans(self.block.session, self.interval)[self._window : self._window + 1]
+        span = session_spans(self.block.session, self.interval)[self._grown.window : self._grown.window + 1]
         spans: Objects = span.repeat(len(self._owners[rows]))
         return spans
 
@@ -78,6 +91,23 @@ class ArrivedStrip:
         """The batch's symbols with what their bars share."""
         return self._batch.infos
 
+    def bars(self, lag_seconds: float) -> list[Bar]:
+        """The bars, in order."""
+        grown, batch = self._grown, self._batch
+        owners = self._owners.tolist()
+        span = session_spans(self.block.session, self.interval)[grown.window]
+        names = batch.names
+        fields: list[Iterable[Any]] = [
+            [names[owner] for owner in owners],
+            repeat(self.interval.label),
+            repeat(span),
+        ]
+        fields += grown.prices.tolist()
+        if grown.counts is not None or lag_seconds or not batch.is_first_stay:
+            fields.append(repeat(1) if grown.counts is None else grown.counts.tolist())
+            fields += [repeat(lag_seconds), batch.generations[self._owners].tolist()]
+        return list(map(make_bar, *fields))
+
     def first_symbol(self) -> str:
         """The symbol that ranks first."""
         symbol: str = self._batch.symbols[self._owners[0]]
@@ -90,6 +120,7 @@ class ArrivingTape(Tape):
     def __init__(self) -> None:
         super().__init__()
         self._instants: list[tuple[ArrivedStrip, ...]] = []
+        self._kept_from = 0
 
     def add(self, end_us: int, grown: Sequence[Grown], batch: Batch) -> None:
         """The bars that are complete at ``end_us``, which is later than all before."""
@@ -97,30 +128,42 @@ class ArrivingTape(Tape):
         strips = tuple(ArrivedStrip(each, batch) for each in grown)
         self._instants.append(strips)
         self.ends.append(end_us)
-        base = sum(len(strip) for strip in strips if strip.is_base)
-        everything = sum(map(len, strips))
-        self.base_counts = np.append(self.base_counts, self.base_counts[-1] + base)
+        base = derived = public = 0
+        for strip in strips:
+            size = len(strip)
+            if strip.is_base:
+                base += size
+            else:
+                derived += size
+            if strip.public:
+                public += size
         self.base_before.append(self.base_before[-1] + base)
-        self.derived_before.append(self.derived_before[-1] + everything - base)
-        public = sum(len(strip) for strip in strips if strip.public)
+        self.derived_before.append(self.derived_before[-1] + derived)
         self.public_before.append(self.public_before[-1] + public)
+
+    def base_between(self, first: int, last: int) -> Ints:
+        """See :meth:`Tape.base_between`."""
+        return np.array(self.base_before[first : last + 1], dtype=np.int64)
 
     def bars(self, k: int, lag_seconds: float = 0.0) -> list[Bar]:
         """The bars of instant ``k`` that are shown, in order, as a fresh list."""
-        parts = self.parts(k)
-        bars = [bar for part in parts for bar in part.bars(lag_seconds)]
-        if len(parts) < 2:
-            return bars
-        ranks = np.concatenate([part.column("rank") for part in parts])
-        return [bars[at] for at in ranks.argsort(kind="stable").tolist()]
+        self._forget_before(k)
+        strips = [strip for strip in self._instants[k] if strip.public and len(strip)]
+        if len(strips) == 1:
+            return strips[0].bars(lag_seconds)
+        bars = [bar for strip in strips for bar in strip.bars(lag_seconds)]
+        ranks = [strip.column("rank", slice(None)) for strip in strips]
+        return [bars[at] for at in np.concatenate(ranks).argsort(kind="stable").tolist()] if bars else bars
 
     def parts(self, k: int) -> list[Part]:
-        """The rows of instant ``k`` that are shown, strip by strip; those before it are forgotten."""
-        for shown in range(k - 1, -1, -1):
-            if self._instants[shown] is _FORGOTTEN:
-                break
-            self._instants[shown] = _FORGOTTEN
+        """The rows of instant ``k`` that are shown, strip by strip."""
+        self._forget_before(k)
         return [Part(strip, 0, len(strip)) for strip in self._instants[k] if strip.public and len(strip)]
+
+    def _forget_before(self, k: int) -> None:
+        for shown in range(self._kept_from, k):
+            self._instants[shown] = ()
+        self._kept_from = max(self._kept_from, k)
 
     def head(self, k: int) -> Head:
         """The first bar of instant ``k``, hidden base bars included."""

@@ -36,42 +36,66 @@ class GrowingBlock:
         self.symbols = symbols
         self.is_base = is_base
         self.public = public
+        self.windows: Windows = session_windows(session, interval)
         self.sizes = np.zeros(len(symbols), dtype=np.int64)
-        self._room = len(session_windows(session, interval))
-        self._tables: dict[str, NDArray[Any]] = {}
-        self._fixed: dict[str, NDArray[Any]] = {}
-        for name in (*PRICE_COLUMNS, *indicator_names):
-            self._add_table(name, np.full(len(symbols) * self._room, np.nan))
-        for name in ("start", "bar_count", "end"):
-            self._add_table(name, np.full(len(symbols) * self._room, _NEVER, dtype=np.int64))
-        self.indicators: Mapping[str, Floats] = {name: self._fixed[name] for name in indicator_names}
+        self._room = len(self.windows)
+        self._spans_of = np.stack((self.windows.start, self.windows.end))
+        rows = len(symbols) * self._room
+        self._prices, self._spans = np.full((5, rows), np.nan), np.full((2, rows), _NEVER)
+        self._counts = np.ones(rows, dtype=np.int64)
+        self._tables = {name: np.full(rows, np.nan) for name in indicator_names}
+        size = len(symbols)
+        self._by_symbol = self._prices.reshape(5, size, -1), self._spans.reshape(2, size, -1)
+        self._level = 0  # how many bars every symbol has; below zero: not all have the same number
+        tables = [self._spans, self._prices, self._counts, *self._tables.values()]
+        spans, prices, counts, *indicators = map(_fixed, tables)
+        self._columns: dict[str, NDArray[Any]] = dict(zip(PRICE_COLUMNS, prices.reshape(5, rows), strict=True))
+        self._columns |= zip(("start", "end"), spans.reshape(2, rows), strict=True)
+        self._columns["bar_count"] = counts
+        self.indicators: Mapping[str, Floats] = dict(zip(indicator_names, indicators, strict=True))
+        self._columns |= self.indicators
 
     def __len__(self) -> int:
         return int(self.sizes.sum())
 
-    @property
-    def windows(self) -> Windows:
-        """The interval's windows of the session."""
-        return session_windows(self.session, self.interval)
+    def append(
+        self, owners: Ints, window: int, prices: Floats, counts: Ints | None, indicators: Mapping[str, Floats]
+    ) -> None:
+        """One more bar, that of ``window``, for each of ``owners``.
 
-    def append(self, owners: Ints, window: int, columns: Mapping[str, NDArray[Any]]) -> None:
-        """One more bar, that of ``window``, for each of ``owners``: prices, volume, ``bar_count``, indicators."""
+        ``prices`` has a row for open, high, low, close and volume each; ``counts`` None: one base bar each.
+        """
+        if self._level >= 0 and len(owners) == len(self.symbols):
+            prices_by_symbol, spans_by_symbol = self._by_symbol
+            at: Any = slice(self._level, None, self._room)
+            prices_by_symbol[:, :, self._level] = prices
+            self._write(at, counts, indicators)
+            spans_by_symbol[:, :, self._level] = self._spans_of[:, window : window + 1]
+            self._level += 1
+            self.sizes += 1
+            return
+        self._level = -1
         at = owners * self._room + self.sizes[owners]
-        for name, values in columns.items():
-            self._tables[name][at] = values
-        self._tables["start"][at] = self.windows.start[window]
-        self._tables["end"][at] = self.windows.end[window]
+        self._prices[:, at] = prices
+        self._write(at, counts, indicators)
+        self._spans[:, at] = self._spans_of[:, window : window + 1]
         self.sizes[owners] += 1
+
+    def _write(self, at: Ints | slice, counts: Ints | None, indicators: Mapping[str, Floats]) -> None:
+        if counts is not None:
+            self._counts[at] = counts
+        for name, values in indicators.items():
+            self._tables[name][at] = values
 
     def column(self, name: str, row: int) -> Floats:
         """A column of ``symbols[row]``: its bars so far."""
         first = row * self._room
-        return self._fixed[name][first : first + int(self.sizes[row])]
+        return self._columns[name][first : first + int(self.sizes[row])]
 
     def series(self, row: int, info: SeriesInfo) -> SeriesColumns:
         """The columns of ``symbols[row]`` with all their room: bars that are still to come never end."""
         rows = slice(row * self._room, (row + 1) * self._room)
-        fixed = self._fixed
+        fixed = self._columns
         return SeriesColumns(
             self.symbols[row], self.interval.label, info, fixed["start"][rows], fixed["end"][rows],
             fixed["open"][rows], fixed["high"][rows], fixed["low"][rows], fixed["close"][rows],
@@ -79,8 +103,8 @@ class GrowingBlock:
             {name: column[rows] for name, column in self.indicators.items()},
         )  # fmt: skip
 
-    def _add_table(self, name: str, table: NDArray[Any]) -> None:
-        self._tables[name] = table
-        # Through a read-only buffer nobody can make a view writeable again.
-        buffer = memoryview(table).toreadonly()  # type: ignore[arg-type]  # a NumPy array has a buffer
-        self._fixed[name] = np.frombuffer(buffer, dtype=table.dtype)
+
+def _fixed(table: NDArray[Any]) -> NDArray[Any]:
+    """The same memory, flat, through a read-only buffer: nobody can make a view of it writeable again."""
+    buffer = memoryview(table).toreadonly()  # type: ignore[arg-type]  # a NumPy array has a buffer
+    return np.frombuffer(buffer, dtype=table.dtype)

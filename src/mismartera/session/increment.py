@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,21 @@ from mismartera.timing import TradingSession
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 HistoryOf = Callable[[str, Interval], SeriesColumns | None]
-Grown = tuple[GrowingBlock, Ints, int, Mapping[str, NDArray[Any]]]
-"""A block, those of its symbols that have a new bar, the bar's window, and its columns."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grown:
+    """New bars of ``block``: those of its window ``window`` for ``owners``, places among its symbols, sorted.
+
+    ``prices`` has a row for open, high, low, close and volume each; ``counts`` None: one base bar each.
+    """
+
+    block: GrowingBlock
+    owners: Ints
+    window: int
+    prices: Floats
+    counts: Ints | None
+    indicators: Mapping[str, Floats]
 
 
 class IncrementalProcessor:
@@ -39,33 +52,31 @@ class IncrementalProcessor:
         public = {interval.length_us: interval for interval in streams}
         base = public.get(base.length_us, base)
         self.base = _Series(session, base, symbols, indicators, history, is_base=True, public=base in streams)
-        self._windows: list[_OpenWindows] = []
-        for interval in sorted(public.values()):
-            if interval != base:
-                series = _Series(session, interval, symbols, indicators, history, is_base=False, public=True)
-                self._windows.append(_OpenWindows(series, self.base.block, complete_only=complete_only))
+        self._derived = [
+            _Series(session, interval, symbols, indicators, history, is_base=False, public=True)
+            for interval in sorted(public.values())
+            if interval != base
+        ]
+        self._open = _OpenWindows(self._derived, self.base.block, complete_only=complete_only)
 
     @property
     def blocks(self) -> tuple[GrowingBlock, ...]:
         """The base interval's block first, then the derived ones by length."""
-        return (self.base.block, *(windows.series.block for windows in self._windows))
+        return (self.base.block, *(series.block for series in self._derived))
 
-    def take(self, window: int, owners: Ints, prices: Sequence[Floats]) -> list[Grown]:
+    def take(self, window: int, owners: Ints, prices: Floats) -> list[Grown]:
         """The bars of one instant: the base interval's ``window``, for each of ``owners``, which are sorted.
 
-        ``prices``: open, high, low, close, volume. Returns what is complete now: the base bars, and the derived
-        ones whose windows end with them.
+        ``prices``: a row for open, high, low, close and volume each. Returns what is complete now: the base bars,
+        and the derived ones whose windows end with them.
         """
-        counts = np.ones(len(owners), dtype=np.int64)
-        grown = [self.base.append(owners, window, prices, counts)]
-        for windows in self._windows:
-            windows.add(window, owners, prices)
-            grown += windows.ended_with(window)
-        return grown
+        base = self.base.append(owners, window, prices, None)
+        self._open.add(owners, prices)
+        return [base, *self._open.ended_with(window)]
 
     def end(self, window: int) -> list[Grown]:
         """Nothing more comes for the base interval's ``window``: the derived bars whose windows end with it."""
-        return [grown for windows in self._windows for grown in windows.ended_with(window)]
+        return self._open.ended_with(window)
 
 
 class _Series:
@@ -84,59 +95,79 @@ class _Series:
             past = [history(symbol, interval) for symbol in symbols]
             self._running.append(RunningIndicator(spec, [_prices_of(series) for series in past]))
 
-    def append(self, owners: Ints, window: int, prices: Sequence[Floats], counts: Ints) -> Grown:
-        columns: dict[str, NDArray[Any]] = dict(zip(PRICE_COLUMNS, prices, strict=True))
+    def append(self, owners: Ints, window: int, prices: Floats, counts: Ints | None) -> Grown:
+        indicators: dict[str, Floats] = {}
         for indicator in self._running:
-            columns |= indicator.next(owners, prices)
-        columns["bar_count"] = counts
-        self.block.append(owners, window, columns)
-        return self.block, owners, window, columns
+            indicators |= indicator.next(owners, prices)
+        self.block.append(owners, window, prices, counts, indicators)
+        return Grown(self.block, owners, window, prices, counts, indicators)
 
 
-def _prices_of(series: SeriesColumns | None) -> tuple[Floats, ...] | None:
-    return None if series is None else tuple(getattr(series, name) for name in PRICE_COLUMNS)
+def _prices_of(series: SeriesColumns | None) -> Sequence[Floats] | None:
+    return None if series is None else [getattr(series, name) for name in PRICE_COLUMNS]
 
 
 class _OpenWindows:
-    """The window of a derived interval that is being filled, for all symbols at once."""
+    """The derived windows that are being filled: a row for each interval, a column for each symbol."""
 
-    def __init__(self, series: _Series, base: GrowingBlock, *, complete_only: bool) -> None:
-        self.series = series
-        windows = series.block.windows
-        self._of_base: list[int] = windows.of(base.windows.start).tolist()
-        self._last_of: set[int] = {k for k, w in enumerate(self._of_base) if w not in self._of_base[k + 1 : k + 2]}
-        self._expected = expected_bars(base.session, base.interval, windows) if complete_only else None
-        size = len(series.block.symbols)
-        self._open, self._close = np.empty(size), np.empty(size)
-        self._high, self._low, self._volume = np.full(size, -np.inf), np.full(size, np.inf), np.zeros(size)
-        self._count = np.zeros(size, dtype=np.int64)
+    def __init__(self, derived: Sequence[_Series], base: GrowingBlock, *, complete_only: bool) -> None:
+        self._derived = derived
+        shape = (len(derived), len(base.symbols))
+        self._prices, self._count = np.empty((5, *shape)), np.empty(shape, dtype=np.int64)
+        self._is_new = [True] * len(derived)
+        self._of_base: list[list[int]] = []
+        self._ending: dict[int, list[int]] = {}
+        self._expected: list[Ints | None] = []
+        for row, series in enumerate(derived):
+            windows = series.block.windows
+            of_base = windows.of(base.windows.start).tolist()
+            self._of_base.append(of_base)
+            self._expected.append(expected_bars(base.session, base.interval, windows) if complete_only else None)
+            for k, window in enumerate(of_base):
+                if window not in of_base[k + 1 : k + 2]:
+                    self._ending.setdefault(k, []).append(row)
+            self._begin(row)
 
-    def add(self, window: int, owners: Ints, prices: Sequence[Floats]) -> None:
-        """Base bars of ``window``: the sum of the volumes grows from left to right, starting at 0."""
-        assert window < len(self._of_base), "the window lies in the session"
+    def add(self, owners: Ints, prices: Floats) -> None:
+        """Base bars of the open windows. The sums of the volumes grow from left to right, from 0."""
+        opens, highs, lows, closes, volumes = self._prices
         open_, high, low, close, volume = prices
-        new = self._count[owners] == 0
-        if new.any():
-            self._open[owners[new]] = open_[new]
-        self._high[owners] = np.maximum(self._high[owners], high)
-        self._low[owners] = np.minimum(self._low[owners], low)
-        self._close[owners] = close
-        self._volume[owners] += volume
-        self._count[owners] += 1
+        if len(owners) < self._count.shape[1]:
+            self._add_some(owners, prices)
+            return
+        if any(self._is_new):
+            np.copyto(opens, open_, where=self._count == 0)
+            self._is_new = [False] * len(self._is_new)
+        np.maximum(highs, high, out=highs)
+        np.minimum(lows, low, out=lows)
+        closes[:] = close
+        volumes += volume
+        self._count += 1
+
+    def _add_some(self, owners: Ints, prices: Floats) -> None:
+        open_, high, low, close, volume = prices
+        opens, highs, lows, closes, volumes = self._prices
+        opens[:, owners] = np.where(self._count[:, owners] == 0, open_, opens[:, owners])
+        highs[:, owners] = np.maximum(highs[:, owners], high)
+        lows[:, owners] = np.minimum(lows[:, owners], low)
+        closes[:, owners] = close
+        volumes[:, owners] += volume
+        self._count[:, owners] += 1
 
     def ended_with(self, window: int) -> list[Grown]:
-        """The bars of the open window, if the base interval's ``window`` is its last."""
-        if window not in self._last_of:
-            return []
-        mine = self._of_base[window]
-        complete = self._count > 0 if self._expected is None else self._count == self._expected[mine]
-        owners = np.flatnonzero(complete)
+        """The bars of the open windows whose last base bar is the base interval's ``window``."""
         grown = []
-        if len(owners):
-            kept = (self._open, self._high, self._low, self._close, self._volume)
-            grown.append(self.series.append(owners, mine, [c[owners] for c in kept], self._count[owners]))
-        self._high.fill(-np.inf)
-        self._low.fill(np.inf)
-        self._volume.fill(0.0)
-        self._count.fill(0)
+        for row in self._ending.get(window, ()):
+            mine, count, expected = self._of_base[row][window], self._count[row], self._expected[row]
+            owners = np.flatnonzero(count if expected is None else count == expected[mine])
+            if len(owners):
+                prices = self._prices[:, row, owners]
+                grown.append(self._derived[row].append(owners, mine, prices, count[owners]))
+            self._begin(row)
         return grown
+
+    def _begin(self, row: int) -> None:
+        """An empty window."""
+        _, highs, lows, _, volumes = self._prices
+        highs[row], lows[row], volumes[row], self._count[row] = -np.inf, np.inf, 0.0, 0
+        self._is_new[row] = True

@@ -32,7 +32,7 @@ class Shown:
         """Book the instants that were shown since this was done last: while active."""
         tape, first = self._tape, self._first
         if tape.position > first:
-            self._gate.count(tape.base_counts[first : tape.position + 1])
+            self._gate.count(tape.base_between(first, tape.position))
             self._delivered += self._pending()
             self._first = tape.position
 
@@ -46,7 +46,7 @@ class Shown:
         """Regular evaluations of the lag so far, that of the present instant included."""
         tape, first = self._tape, self._first
         last = max(first, tape.position)
-        return self._gate.lag_evaluations + self._gate.evaluations_in(tape.base_counts[first : last + 1])
+        return self._gate.lag_evaluations + self._gate.evaluations_in(tape.base_between(first, last))
 
     def _pending(self) -> int:
         return self._tape.public_shown(self._first, self._tape.position) if self._by_instant else 0

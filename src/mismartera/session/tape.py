@@ -63,6 +63,10 @@ class Tape:
         """Derived bars shown so far, since the tape was made."""
         return self._shown_derived + _at(self.derived_before, self.position)
 
+    def base_between(self, first: int, last: int) -> Ints:
+        """How many base bars come before each of the instants ``first:last``, and before ``last``."""
+        return self._base_before[first : last + 1]
+
     def public_shown(self, first: int, last: int) -> int:
         """The bars to be shown of the instants ``first:last``."""
         return max(0, _at(self.public_before, last) - _at(self.public_before, first))
@@ -144,7 +148,7 @@ class Tape:
                 if strip.public:
                     public += cuts
             lane.cut(all_cuts)
-        self.base_counts = base
+        self._base_before = base
         self.base_before: list[int] = base.tolist()
         self.derived_before: list[int] = derived.tolist()
         self.public_before: list[int] = public.tolist()
