@@ -8,14 +8,16 @@ from datetime import date, tzinfo
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from tests.property.test_chunk_invariance import COLUMNS, processed
 from tests.property.worlds import World, worlds
 
 from mismartera import Bar, SessionData, Slice, TimeManager
 from mismartera.bars import Bars, SeriesInfo, parse_interval
+from mismartera.bars.validation import has_valid_prices
 from mismartera.bars.view import SeriesColumns
 from mismartera.indicators import resolve_indicator
-from mismartera.session.arrivals import Arrivals
+from mismartera.session.arrivals import Arrivals, are_valid
 from mismartera.session.arriving import ArrivingTape
 from mismartera.session.increment import IncrementalProcessor
 from mismartera.session.lane import Lane
@@ -140,6 +142,18 @@ def test_a_reader_sees_what_has_arrived_and_its_view_never_changes(world: World)
             assert list(view) == bars
             with pytest.raises(ValueError, match="WRITEABLE"):
                 view.close.setflags(write=True)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([1.0, 1.0, 1.5, 2.0, 0.0, -1.0, np.nan, np.inf]), min_size=5, max_size=5),
+        min_size=1, max_size=20,
+    )
+)  # fmt: skip
+def test_many_bars_are_valid_if_each_of_them_is(rows: list[list[float]]) -> None:
+    prices = np.array(rows).T
+    assert are_valid(prices) == bool(has_valid_prices(*prices).all())
+    assert are_valid(np.abs(np.nan_to_num(prices, posinf=1.0)) * 0 + 1.0)
 
 
 def test_a_bar_that_is_not_valid_is_counted_and_goes_nowhere() -> None:

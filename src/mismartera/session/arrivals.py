@@ -83,7 +83,15 @@ class Arrivals:
 def are_valid(prices: Floats) -> bool:
     """True if :func:`has_valid_prices` is True of all bars; few bars are asked one by one."""
     if prices.shape[1] > _FEW:
-        return bool(has_valid_prices(*prices).all())
+        open_, high, low, close, volume = prices
+        ordered = (low <= np.minimum(open_, close)) & (np.maximum(open_, close) <= high)  # never with a NaN
+        return bool(
+            np.logical_and.reduce(ordered)
+            and np.minimum.reduce(low) > 0.0
+            and np.maximum.reduce(high) < math.inf
+            and np.minimum.reduce(volume) >= 0.0
+            and np.maximum.reduce(volume) < math.inf
+        )
     return all(
         0.0 < low <= open_ <= high < math.inf and low <= close <= high and 0.0 <= volume < math.inf
         for open_, high, low, close, volume in prices.T.tolist()
