@@ -210,9 +210,8 @@ class SessionCoordinator:
         parts.tally.sessions += 1
         self._take_commands()
         arriving = self._take_arriving()
-        loading = self._parts.loader.load(
-            parts.registry.members(SymbolState.LOADING, SymbolState.LOADED), session, ahead=True
-        )
+        wanted = parts.registry.members(SymbolState.LOADING, SymbolState.LOADED)
+        loading = parts.loader.load(wanted, session, ahead=True)
         parts.streamer.begin(Tape([loading.lane] if loading.lane else []))
         if first:
             self._is_started = True
