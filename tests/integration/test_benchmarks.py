@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from benchmarks import engine, floors
+from benchmarks import arriving, engine, floors
 from benchmarks.case import Measured, Result, Task, Work
 from benchmarks.data import Store, make_store
 from benchmarks.harness import Bench, BenchmarkError, contenders_of, first_difference, run_process
@@ -83,6 +83,17 @@ def test_w1_is_the_same_work_for_engine_and_floors(folder: Path) -> None:
     assert {measured.bars for measured in found} == {2340}
     assert [measured.closes for measured in found] == pytest.approx([found[0].closes] * 4, rel=1e-12)
     assert all(measured.derived is None for measured in found)
+
+
+def test_instants_that_arrive_one_by_one_give_what_a_day_at_once_does(folder: Path) -> None:
+    store = make_store(folder, TINY.symbols, TINY.days, TINY.missing)
+    work = Work("W7", TINY.symbols, TINY.days, TINY.missing)
+    found = [arriving.run(store.task(work, mode)) for mode in ("on_bar", "on_slice")]
+    wanted = engine.run(store.task(TINY, "on_bar"))
+    for measured in found:
+        assert (measured.bars, measured.derived, measured.sma) == (wanted.bars, wanted.derived, wanted.sma)
+        assert measured.closes == pytest.approx(wanted.closes, rel=1e-12)
+    assert found[0].extra["latency_seconds"] > 0
 
 
 def test_a_symbol_that_joins_a_later_day_and_memory_are_measured(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,29 +18,37 @@ class RunningIndicator:
     """One handle of TA-Lib a symbol, opened on its bars so far as soon as there are enough of them.
 
     ``past[k]``: open, high, low, close and volume of symbol ``k`` before the first bar to come; None for none.
-    Values are bit-identical to those of :meth:`IndicatorSpec.compute` over the whole.
+    ``so_far(k)``: the same of the bars that have come since. Values are bit-identical to those of
+    :meth:`IndicatorSpec.compute` over the whole.
     """
 
-    def __init__(self, spec: IndicatorSpec, past: Sequence[Sequence[Floats] | None]) -> None:
+    def __init__(
+        self,
+        spec: IndicatorSpec,
+        past: Sequence[Sequence[Floats] | None],
+        so_far: Callable[[int], Sequence[Floats]],
+    ) -> None:
         self._spec = spec
+        self._past = past
+        self._so_far = so_far
         self._handles: list[Any] = [None] * len(past)
+        self._lengths = np.array([0 if columns is None else len(columns[0]) for columns in past], dtype=np.int64)
         self._unknown = np.nan if len(spec.columns) == 1 else (np.nan,) * len(spec.columns)
-        # The inputs of each symbol that is not warm yet.
-        self._seen: list[tuple[list[float], ...] | None] = [
-            tuple([] if columns is None else columns[at].tolist() for at in spec.inputs) for columns in past
-        ]
 
     def next(self, owners: Ints, prices: Floats) -> Mapping[str, Floats]:
         """One more bar for each of ``owners``: their values under each of the spec's names; NaN until warm.
 
-        ``prices`` has a row for open, high, low, close and volume each.
+        ``prices`` has a row for open, high, low, close and volume each; they are not among ``so_far`` yet.
         """
-        inputs = [prices[at].tolist() for at in self._spec.inputs]
         names = self._spec.columns
+        self._lengths[owners] += 1
+        if not (self._lengths[owners] > self._spec.lookback).any():
+            return {name: np.full(len(owners), np.nan) for name in names}
+        inputs = [prices[at].tolist() for at in self._spec.inputs]
         if len(inputs) == 1 == len(names):
             handles = self._handles
             values = [
-                handle.update(value) if (handle := handles[owner]) is not None else self._cold(owner, (value,))
+                handle.update(value) if (handle := handles[owner]) is not None else self._opened(owner, (value,))
                 for owner, value in zip(owners.tolist(), inputs[0], strict=True)
             ]
             return {names[0]: np.array(values, dtype=np.float64)}
@@ -49,18 +57,19 @@ class RunningIndicator:
 
     def _one(self, owner: int, row: Sequence[float]) -> Any:
         handle = self._handles[owner]
-        return self._cold(owner, row) if handle is None else handle.update(*row)
+        return self._opened(owner, row) if handle is None else handle.update(*row)
 
-    def _cold(self, owner: int, row: Sequence[float]) -> Any:
+    def _opened(self, owner: int, row: Sequence[float]) -> Any:
         """Not warm so far: open a handle if this bar is enough."""
-        seen = self._seen[owner]
-        assert seen is not None, "a symbol without a handle keeps its bars"
-        for column, value in zip(seen, row, strict=True):
-            column.append(value)
-        if len(seen[0]) <= self._spec.lookback:
+        if self._lengths[owner] <= self._spec.lookback:
             return self._unknown
-        handle = self._spec.open_handle([np.array(column) for column in seen])
+        past, so_far = self._past[owner], self._so_far(owner)
+        columns = [
+            np.concatenate(([] if past is None else past[at], so_far[at], [value]))
+            for at, value in zip(self._spec.inputs, row, strict=True)
+        ]
+        handle = self._spec.open_handle(columns)
         if handle is None:
             return self._unknown
-        self._handles[owner], self._seen[owner] = handle, None
+        self._handles[owner] = handle
         return handle.value

@@ -20,7 +20,8 @@ _NEVER = np.iinfo(np.int64).max
 
 
 class GrowingBlock:
-    """What :class:`SeriesBlock` is for a day that is known: row ``k`` of each table belongs to ``symbols[k]``.
+    """What :class:`SeriesBlock` is for a day that is known. In each table a symbol's bars stand a row apart: what
+    comes together lies together.
 
     Append-only: a row's end is written last, and until then lies beyond all time, so that a reader on another
     thread sees a bar whole or not at all. Views handed out are read-only for good; ``sizes`` says how many bars
@@ -40,19 +41,17 @@ class GrowingBlock:
         self.sizes = np.zeros(len(symbols), dtype=np.int64)
         self._room = len(self.windows)
         self._spans_of = np.stack((self.windows.start, self.windows.end))
-        rows = len(symbols) * self._room
-        self._prices, self._spans = np.full((5, rows), np.nan), np.full((2, rows), _NEVER)
-        self._counts = np.ones(rows, dtype=np.int64)
-        self._tables = {name: np.full(rows, np.nan) for name in indicator_names}
         size = len(symbols)
-        self._by_symbol = self._prices.reshape(5, size, -1), self._spans.reshape(2, size, -1)
+        rows = size * self._room
+        self._prices, self._spans = np.empty((5, rows)), np.full((2, rows), _NEVER)
+        self._by_place = self._prices.reshape(5, -1, size), self._spans.reshape(2, -1, size)
+        self._counts = np.empty(0 if is_base else rows, dtype=np.int64)
+        self._tables = {name: np.empty(rows) for name in indicator_names}
         self._level = 0  # how many bars every symbol has; below zero: not all have the same number
-        tables = [self._spans, self._prices, self._counts, *self._tables.values()]
-        spans, prices, counts, *indicators = map(_fixed, tables)
-        self._columns: dict[str, NDArray[Any]] = dict(zip(PRICE_COLUMNS, prices.reshape(5, rows), strict=True))
-        self._columns |= zip(("start", "end"), spans.reshape(2, rows), strict=True)
-        self._columns["bar_count"] = counts
-        self.indicators: Mapping[str, Floats] = dict(zip(indicator_names, indicators, strict=True))
+        self._columns: dict[str, NDArray[Any]] = dict(zip(PRICE_COLUMNS, map(_fixed, self._prices), strict=True))
+        self._columns |= zip(("start", "end"), map(_fixed, self._spans), strict=True)
+        self._columns["bar_count"] = np.broadcast_to(np.int64(1), rows) if is_base else _fixed(self._counts)
+        self.indicators: Mapping[str, Floats] = {name: _fixed(table) for name, table in self._tables.items()}
         self._columns |= self.indicators
 
     def __len__(self) -> int:
@@ -66,19 +65,18 @@ class GrowingBlock:
         ``prices`` has a row for open, high, low, close and volume each; ``counts`` None: one base bar each.
         """
         if self._level >= 0 and len(owners) == len(self.symbols):
-            prices_by_symbol, spans_by_symbol = self._by_symbol
-            at: Any = slice(self._level, None, self._room)
-            prices_by_symbol[:, :, self._level] = prices
-            self._write(at, counts, indicators)
-            spans_by_symbol[:, :, self._level] = self._spans_of[:, window : window + 1]
+            prices_by_place, spans_by_place = self._by_place
+            first = self._level * len(owners)
+            prices_by_place[:, self._level] = prices
+            self._write(slice(first, first + len(owners)), counts, indicators)
+            spans_by_place[:, self._level] = self._spans_of[:, window : window + 1]
             self._level += 1
-            self.sizes += 1
-            return
-        self._level = -1
-        at = owners * self._room + self.sizes[owners]
-        self._prices[:, at] = prices
-        self._write(at, counts, indicators)
-        self._spans[:, at] = self._spans_of[:, window : window + 1]
+        else:
+            self._level = -1
+            at = owners + self.sizes[owners] * len(self.symbols)
+            self._prices[:, at] = prices
+            self._write(at, counts, indicators)
+            self._spans[:, at] = self._spans_of[:, window : window + 1]
         self.sizes[owners] += 1
 
     def _write(self, at: Ints | slice, counts: Ints | None, indicators: Mapping[str, Floats]) -> None:
@@ -89,12 +87,11 @@ class GrowingBlock:
 
     def column(self, name: str, row: int) -> Floats:
         """A column of ``symbols[row]``: its bars so far."""
-        first = row * self._room
-        return self._columns[name][first : first + int(self.sizes[row])]
+        return self._columns[name][row :: len(self.symbols)][: int(self.sizes[row])]
 
     def series(self, row: int, info: SeriesInfo) -> SeriesColumns:
         """The columns of ``symbols[row]`` with all their room: bars that are still to come never end."""
-        rows = slice(row * self._room, (row + 1) * self._room)
+        rows = slice(row, None, len(self.symbols))
         fixed = self._columns
         return SeriesColumns(
             self.symbols[row], self.interval.label, info, fixed["start"][rows], fixed["end"][rows],

@@ -93,7 +93,10 @@ class _Series:
         self._running: list[RunningIndicator] = []
         for spec in specs:
             past = [history(symbol, interval) for symbol in symbols]
-            self._running.append(RunningIndicator(spec, [_prices_of(series) for series in past]))
+            self._running.append(RunningIndicator(spec, [_prices_of(series) for series in past], self._so_far))
+
+    def _so_far(self, row: int) -> Sequence[Floats]:
+        return [self.block.column(name, row) for name in PRICE_COLUMNS]
 
     def append(self, owners: Ints, window: int, prices: Floats, counts: Ints | None) -> Grown:
         indicators: dict[str, Floats] = {}
@@ -114,6 +117,7 @@ class _OpenWindows:
         self._derived = derived
         shape = (len(derived), len(base.symbols))
         self._prices, self._count = np.empty((5, *shape)), np.empty(shape, dtype=np.int64)
+        self._columns = tuple(self._prices)
         self._is_new = [True] * len(derived)
         self._of_base: list[list[int]] = []
         self._ending: dict[int, list[int]] = {}
@@ -130,7 +134,7 @@ class _OpenWindows:
 
     def add(self, owners: Ints, prices: Floats) -> None:
         """Base bars of the open windows. The sums of the volumes grow from left to right, from 0."""
-        opens, highs, lows, closes, volumes = self._prices
+        opens, highs, lows, closes, volumes = self._columns
         open_, high, low, close, volume = prices
         if len(owners) < self._count.shape[1]:
             self._add_some(owners, prices)
@@ -146,7 +150,7 @@ class _OpenWindows:
 
     def _add_some(self, owners: Ints, prices: Floats) -> None:
         open_, high, low, close, volume = prices
-        opens, highs, lows, closes, volumes = self._prices
+        opens, highs, lows, closes, volumes = self._columns
         opens[:, owners] = np.where(self._count[:, owners] == 0, open_, opens[:, owners])
         highs[:, owners] = np.maximum(highs[:, owners], high)
         lows[:, owners] = np.minimum(lows[:, owners], low)
@@ -168,6 +172,6 @@ class _OpenWindows:
 
     def _begin(self, row: int) -> None:
         """An empty window."""
-        _, highs, lows, _, volumes = self._prices
+        _, highs, lows, _, volumes = self._columns
         highs[row], lows[row], volumes[row], self._count[row] = -np.inf, np.inf, 0.0, 0
         self._is_new[row] = True
