@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mismartera.bars.block import BarBlock
 from mismartera.bars.instants import DAY_US
+from mismartera.bars.interval import parse_interval
 from mismartera.catalog.delta import Snapshot
 from mismartera.catalog.files import read_files
 from mismartera.catalog.layout import PRICES, DataFile, first_partition_day
@@ -21,7 +22,8 @@ FILTER_SYMBOLS_MAX = 24
 """Up to so many symbols are looked for by the row groups' statistics; for more a day is read whole (measured)."""
 
 FILTER_ROWS_MIN = 1_000_000
-"""From so many rows on symbols are always looked for: what is not wanted must not fill the memory."""
+"""From so many rows on symbols are looked for, unless they may be most of what is there: what is not wanted must
+not fill the memory."""
 
 
 WHOLE_ROWS_MAX = 32_768
@@ -84,21 +86,27 @@ class BlockReader:
             files = [file for file in files if any(file.may_hold(symbol) for symbol in symbols)]
         if not files or not symbols:
             return BarBlock.empty(symbols)
-        block = _arranged(self._rows(files, symbols, few=few), symbols)
+        block = _arranged(self._rows(files, interval, symbols, few=few), symbols)
         if block.start.min(initial=start_us) >= start_us and block.start.max(initial=start_us) < end_us:
             return block
         return block.keep((block.start >= start_us) & (block.start < end_us))
 
-    def _rows(self, files: list[DataFile], symbols: tuple[str, ...], *, few: bool) -> FileRows:
+    def _rows(self, files: list[DataFile], interval: str, symbols: tuple[str, ...], *, few: bool) -> FileRows:
         paths, last = tuple(file.path for file in files), self._last
         if last is not None and last.paths == paths:
             return last
         size = sum(file.rows or FILTER_ROWS_MIN for file in files)
-        if size >= FILTER_ROWS_MIN or (few and size > WHOLE_ROWS_MAX):
+        most = len(symbols) * len(files) * _rows_a_day(interval)
+        if (size >= FILTER_ROWS_MIN and size > most) or (few and size > WHOLE_ROWS_MAX):
             return _file_rows((), read_files(files, symbols=symbols))
         rows = _file_rows(paths, read_files(files))
         self._last = rows if size <= KEPT_ROWS_MAX else None
         return rows
+
+
+def _rows_a_day(interval: str) -> int:
+    """The most bars of a symbol that a file can hold; daily bars lie there by the year."""
+    return 366 if interval == "1d" else DAY_US // parse_interval(interval).length_us
 
 
 def _file_rows(paths: tuple[str, ...], frame: pl.DataFrame) -> FileRows:

@@ -1,7 +1,7 @@
 """Derived bars (R7): one pass of NumPy over all symbols of a batch.
 
 Chunk-invariant: a window's values depend on its own base bars alone. Volume is added from left to right in bar
-order by ``np.bincount`` (a plain loop in C that starts at 0.0); pairwise sums would depend on the chunk's size.
+order, starting at 0.0, as ``np.bincount`` does (a plain loop in C); pairwise sums depend on the chunk's size.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from mismartera.session.series import SeriesBlock
 from mismartera.session.windows import Index, Windows, session_windows
 from mismartera.timing import TradingSession
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_STEPS_MAX = 64
+"""Up to so many bars in a window all windows are added up together, bar by bar (measured)."""
 
 
 def expected_bars(session: TradingSession, base: Interval, windows: Windows) -> Ints:
@@ -46,25 +49,49 @@ def _derived(base: SeriesBlock, finer: SeriesBlock, interval: Interval) -> Serie
     """Prices come from the ``finer`` bars, which hold all that the ``base`` bars do; only sums need each of
     those.
     """
-    windows = session_windows(base.session, interval)
-    window = windows.of(finer.windows.start)[finer.window]
+    window = _windows_of(finer, interval)
     first = _firsts(window, finer.offsets)
     last = np.append(first, len(window))[1:] - 1
     if finer is base:
         counts, base_rows = last - first + 1, first
     else:
-        base_rows = _firsts(windows.of(base.windows.start)[base.window], base.offsets)
+        base_rows = _firsts(_windows_of(base, interval), base.offsets)
         counts = np.diff(np.append(base_rows, len(base)))
     none = np.empty(0, dtype=np.float64)
-    volume: Any = np.bincount(np.repeat(np.arange(len(counts)), counts), weights=base.volume)
     at, owner = window[first], finer.owner[first]
     offsets = first.searchsorted(finer.offsets)
     return SeriesBlock(
         base.session, interval, base.symbols, offsets, at, finer.open[first],
         np.maximum.reduceat(finer.high, first) if len(first) else none,
         np.minimum.reduceat(finer.low, first) if len(first) else none,
-        finer.close[last], volume.astype(np.float64, copy=False), counts, owner, is_base=False, public=True,
+        finer.close[last], _sums(base.volume, base_rows, counts), counts, owner, is_base=False, public=True,
     )  # fmt: skip
+
+
+def _windows_of(block: SeriesBlock, interval: Interval) -> Index:
+    """Which window of ``interval`` holds each row of ``block``."""
+    if len(block.session.parts) == 1 and not interval.is_daily:
+        ratio = interval.length_us // block.interval.length_us
+        shorter: Index = block.window // block.window.dtype.type(min(ratio, np.iinfo(block.window.dtype).max))
+        return shorter
+    found: Index = session_windows(block.session, interval).of(block.windows.start)[block.window]
+    return found
+
+
+def _sums(column: Floats, first: Ints, counts: Ints) -> Floats:
+    """The sums of ``counts[k]`` rows from ``first[k]`` on, added from left to right, starting at 0."""
+    longest = int(counts.max(initial=0))
+    if longest > _STEPS_MAX:
+        sums: Any = np.bincount(np.repeat(np.arange(len(counts)), counts), weights=column)
+        return np.asarray(sums, dtype=np.float64)
+    total: Floats = 0.0 + column[first]
+    for step in range(1, longest):
+        longer = counts > step
+        if longer.all():
+            total += column[first + step]
+        else:
+            total[longer] += column[first[longer] + step]
+    return total
 
 
 def _firsts(window: Index, offsets: Ints) -> Ints:
