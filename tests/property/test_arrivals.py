@@ -171,6 +171,40 @@ def test_a_bar_that_is_not_valid_is_counted_and_goes_nowhere() -> None:
     assert [bar.symbol for k in range(len(tape.ends)) for bar in tape.bars(k)] == ["A"]
 
 
+def test_a_symbol_that_is_removed_is_taken_off_what_waits_and_nothing_else_moves() -> None:
+    session = TimeManager("XNYS").get_trading_session(date(2024, 7, 2))
+    minute, five = parse_interval("1m"), parse_interval("5m")
+    processor = IncrementalProcessor(session, ("A", "B"), minute, [minute, five])
+    tape, state = ArrivingTape(), SessionState()
+    arrivals = Arrivals(processor, tape, state, dict.fromkeys("AB", SeriesInfo()), {"A": 0, "B": 1})
+    for window in range(6):
+        arrivals.take(window, np.array([0] if window == 5 else [0, 1]), np.ones((5, 1 if window == 5 else 2)))
+    tape.position = 2
+    tape.remove("A")
+    assert tape.ends == [int(end) for end in processor.base.block.windows.end[:5]], "the sixth had bars of A only"
+    assert tape.head(2).symbol == "B"
+    shown = [(bar.symbol, bar.interval) for k in range(2, len(tape.ends)) for bar in tape.bars(k)]
+    assert shown == [("B", "1m"), ("B", "1m"), ("B", "1m"), ("B", "5m")]
+    assert (tape.base_before[-1], tape.derived_before[-1]) == (4 + 3, 1)
+    arrivals.take(6, np.array([1]), np.ones((5, 1)))
+    assert [bar.symbol for bar in tape.bars(len(tape.ends) - 1)] == ["B"]
+
+
+def test_what_arrived_is_not_the_feeds_buffer_and_cannot_be_written_to() -> None:
+    session = TimeManager("XNYS").get_trading_session(date(2024, 7, 2))
+    minute = parse_interval("1m")
+    processor = IncrementalProcessor(session, ("A",), minute, [minute])
+    tape = ArrivingTape()
+    arrivals = Arrivals(processor, tape, SessionState(), {"A": SeriesInfo()}, {"A": 0})
+    buffer = np.full((5, 1), 10.0)
+    arrivals.take(0, np.array([0]), buffer)
+    close = Slice(tape.parts(0), tape.ends[0], session.zone, 0.0).columns("1m").close
+    buffer[:] = 5.0
+    assert close.tolist() == [10.0]
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        close.setflags(write=True)
+
+
 def test_an_indicator_that_is_carried_on_from_history_continues_it() -> None:
     session = TimeManager("XNYS").get_trading_session(date(2024, 7, 2))
     price = 100 + np.cumsum(np.random.default_rng(5).normal(0, 1, 60))

@@ -6,7 +6,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
@@ -21,7 +20,6 @@ if TYPE_CHECKING:  # heavy, and only needed when somebody asks for a frame
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _T = TypeVar("_T", bound=np.generic)
-_NO_INDICATORS: Mapping[str, Floats] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,12 +41,7 @@ class SeriesColumns:
     close: Floats
     volume: Floats
     bar_count: Ints
-    indicators: Mapping[str, Floats] = field(default_factory=lambda: _NO_INDICATORS)
-    _ends: Sequence[int] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        # Python integers without NumPy's price for a single one: readers search here at each bar.
-        object.__setattr__(self, "_ends", memoryview(self.end))  # type: ignore[arg-type]  # a NumPy array has a buffer
+    indicators: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.start)
@@ -64,7 +57,8 @@ class SeriesColumns:
 
     def visible(self, now_us: int) -> int:
         """How many of the bars have ended by ``now_us``."""
-        return bisect_right(self._ends, now_us)
+        # A memoryview gives Python integers, without NumPy's price for a single one.
+        return bisect_right(memoryview(self.end), now_us)  # type: ignore[arg-type]  # a NumPy array has a buffer
 
 
 class NewestValue:

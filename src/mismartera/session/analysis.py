@@ -76,7 +76,7 @@ class AnalysisEngine:
                 return self._delivery.play(self._sole, bars)
             except CallbackError as raised:
                 self.failed(raised)
-                return 0
+                return raised.dropped
         calls: list[Call] | None = None
         if not self._delivery.has_fences:
             calls = self._deliver_all(bars)
@@ -90,7 +90,7 @@ class AnalysisEngine:
                 self._delivery.play_calls(calls, dropped)
                 break
             except CallbackError as raised:
-                self.failed(raised, self._first_calls(raised.rest))
+                self.failed(raised, self._first_calls([*raised.rest, *dropped]))
                 calls = [call for call in raised.rest if call[0] != raised.callback]
         return self._first_calls(dropped)
 
@@ -207,7 +207,8 @@ class AnalysisEngine:
         error = raised.error
         run = next((r for r in self._on_bar if r.strategy.on_bar == raised.callback), None)
         if run is None or isinstance(error, (KeyboardInterrupt, SystemExit)):
-            self.bars_not_begun = len(raised.rest) if bars_not_begun is None else bars_not_begun
+            rest = len(raised.rest) if bars_not_begun is None else bars_not_begun
+            self.bars_not_begun = rest + raised.dropped
             raise error
         self._end(run, error)
 

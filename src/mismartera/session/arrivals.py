@@ -50,21 +50,23 @@ class Arrivals:
     def take(self, window: int, owners: Ints, prices: Floats) -> None:
         """The bars of the base interval's ``window`` have come, all of them, and those of all before it.
 
-        ``owners``: whose they are, places among the symbols, sorted; ``prices``: a row for open, high, low, close
-        and volume each.
+        ``owners``: whose they are, places among the symbols, sorted, each once; ``prices``: a row for open, high,
+        low, close and volume each. Both are copied.
         Windows without bars need not be told of.
         """
         assert window >= self._next, "instants arrive in order"
         self._pass_to(window)
         self.counts["received"] += len(owners)
-        if not are_valid(prices):
+        if are_valid(prices):
+            owners, prices = owners.copy(), prices.copy()
+        else:
             valid = has_valid_prices(*prices)
             self.counts["rejected"] += len(owners) - int(valid.sum())
             owners, prices = owners[valid], prices[:, valid]
         if len(owners):
             self.counts["accepted"] += len(owners)
         grown = self._processor.take(window, owners, prices)
-        if any(len(each.owners) for each in grown):
+        if grown:
             self._tape.add(self._ends[window], grown, self._batch)
         self._next = window + 1
 

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Bar, Interval, SeriesInfo, make_bar
+from mismartera.bars.view import freeze
 from mismartera.session.growing import GrowingBlock
 from mismartera.session.increment import Grown
+from mismartera.session.lane import Lane
 from mismartera.session.part import Part
 from mismartera.session.series import PRICE_COLUMNS
 from mismartera.session.tape import Head, Tape
@@ -59,12 +61,10 @@ class ArrivedStrip:
         elif name == "rank":
             column = self._batch.ranks[self._owners]
         elif name == "bar_count":
-            column = np.ones(len(self), dtype=np.int64) if grown.counts is None else grown.counts
+            column = freeze(np.ones(len(self), dtype=np.int64)) if grown.counts is None else grown.counts
         else:
             column = grown.indicators[name]
-        found = column[rows]
-        found.flags.writeable = False
-        return found
+        return column[rows]
 
     def symbols_of(self, rows: Rows) -> Objects:
         """The symbols at these places."""
@@ -108,6 +108,17 @@ class ArrivedStrip:
             fields += [repeat(lag_seconds), batch.generations[self._owners].tolist()]
         return list(map(make_bar, *fields))
 
+    def without(self, symbol: str) -> ArrivedStrip:
+        """The strip without the bar of ``symbol``."""
+        grown = self._grown
+        kept = self._batch.symbols[self._owners] != symbol
+        counts = None if grown.counts is None else freeze(grown.counts[kept])
+        indicators = {name: freeze(column[kept]) for name, column in grown.indicators.items()}
+        prices = freeze(grown.prices[:, kept])
+        return ArrivedStrip(
+            Grown(grown.block, grown.owners[kept], grown.window, prices, counts, indicators), self._batch
+        )
+
     def first_symbol(self) -> str:
         """The symbol that ranks first."""
         symbol: str = self._batch.symbols[self._owners[0]]
@@ -125,9 +136,27 @@ class ArrivingTape(Tape):
     def add(self, end_us: int, grown: Sequence[Grown], batch: Batch) -> None:
         """The bars that are complete at ``end_us``, which is later than all before."""
         assert not self.ends or end_us > self.ends[-1], "instants arrive in order"
-        strips = tuple(ArrivedStrip(each, batch) for each in grown)
-        self._instants.append(strips)
+        self._put(end_us, tuple(ArrivedStrip(each, batch) for each in grown))
+
+    def append(self, lane: Lane) -> None:
+        """Not for this tape: bars come by :meth:`add`."""
+        raise AssertionError(f"a lane of {len(lane)} bars cannot be put on a tape whose bars arrive")
+
+    def remove(self, symbol: str) -> None:
+        """Take the bars of ``symbol`` that wait to be shown off the tape."""
+        k = self.position
+        waiting = list(zip(self.ends[k:], self._instants[k:], strict=True))
+        del self.ends[k:], self._instants[k:]
+        for counts in (self.base_before, self.derived_before, self.public_before):
+            del counts[k + 1 :]
+        for end_us, strips in waiting:
+            kept = tuple(rest for strip in strips if len(rest := strip.without(symbol)))
+            if kept:
+                self._put(end_us, kept)
+
+    def _put(self, end_us: int, strips: tuple[ArrivedStrip, ...]) -> None:
         self.ends.append(end_us)
+        self._instants.append(strips)
         base = derived = public = 0
         for strip in strips:
             size = len(strip)

@@ -20,13 +20,16 @@ Call = tuple[OnBar, Bar]
 
 
 class CallbackError(Exception):
-    """``callback`` raised ``error``; ``rest`` are the calls that were still to be made."""
+    """``callback`` raised ``error``; ``rest`` are the calls that were still to be made, ``dropped`` how many bars
+    a fence had dropped by then.
+    """
 
-    def __init__(self, callback: OnBar, error: BaseException, rest: list[Call]) -> None:
+    def __init__(self, callback: OnBar, error: BaseException, rest: list[Call], dropped: int = 0) -> None:
         super().__init__(repr(error))
         self.callback = callback
         self.error = error
         self.rest = rest
+        self.dropped = dropped
 
 
 class Delivery:
@@ -149,7 +152,7 @@ class Delivery:
                 except BaseException as error:
                     assert bar is not None, "only a callback can raise here"
                     rest = [(callback, later) for later in bars[_place(bars, bar) + 1 :]]
-                    raise CallbackError(callback, error, rest) from error
+                    raise CallbackError(callback, error, rest, dropped) from error
             if fences == self.fences:
                 return dropped
             bars = bars if bar is None else bars[_place(bars, bar) + 1 :]

@@ -61,6 +61,8 @@ class Gate:
         self._bars += int(base_before[-1] - base_before[0])
 
     def evaluations_in(self, base_before: Ints) -> int:
-        """How many regular evaluations these instants hold, which are not counted yet."""
+        """How many regular evaluations these instants hold, which are not counted yet; none if there are none."""
+        if len(base_before) < 2:
+            return 0
         last_bar = base_before - base_before[0] + (self._bars - 1)
         return int(np.count_nonzero(np.diff(last_bar // self.check_interval)))

@@ -45,12 +45,13 @@ class GrowingBlock:
         rows = size * self._room
         self._prices, self._spans = np.empty((5, rows)), np.full((2, rows), _NEVER)
         self._by_place = self._prices.reshape(5, -1, size), self._spans.reshape(2, -1, size)
-        self._counts = np.empty(0 if is_base else rows, dtype=np.int64)
+        self._counts = np.ones(1 if is_base else rows, dtype=np.int64)
         self._tables = {name: np.empty(rows) for name in indicator_names}
         self._level = 0  # how many bars every symbol has; below zero: not all have the same number
         self._columns: dict[str, NDArray[Any]] = dict(zip(PRICE_COLUMNS, map(_fixed, self._prices), strict=True))
         self._columns |= zip(("start", "end"), map(_fixed, self._spans), strict=True)
-        self._columns["bar_count"] = np.broadcast_to(np.int64(1), rows) if is_base else _fixed(self._counts)
+        counts = _fixed(self._counts)
+        self._columns["bar_count"] = np.broadcast_to(counts, rows) if is_base else counts
         self.indicators: Mapping[str, Floats] = {name: _fixed(table) for name, table in self._tables.items()}
         self._columns |= self.indicators
 
@@ -60,7 +61,7 @@ class GrowingBlock:
     def append(
         self, owners: Ints, window: int, prices: Floats, counts: Ints | None, indicators: Mapping[str, Floats]
     ) -> None:
-        """One more bar, that of ``window``, for each of ``owners``.
+        """One more bar, that of ``window``, for each of ``owners``, each of which stands there once.
 
         ``prices`` has a row for open, high, low, close and volume each; ``counts`` None: one base bar each.
         """

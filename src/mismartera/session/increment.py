@@ -70,6 +70,8 @@ class IncrementalProcessor:
         ``prices``: a row for open, high, low, close and volume each. Returns what is complete now: the base bars,
         and the derived ones whose windows end with them.
         """
+        if not len(owners):
+            return self._open.ended_with(window)
         base = self.base.append(owners, window, prices, None)
         self._open.add(owners, prices)
         return [base, *self._open.ended_with(window)]
@@ -103,6 +105,8 @@ class _Series:
         for indicator in self._running:
             indicators |= indicator.next(owners, prices)
         self.block.append(owners, window, prices, counts, indicators)
+        for column in (prices, *indicators.values(), *([] if counts is None else [counts])):
+            column.flags.writeable = False  # all that slices show are views of these
         return Grown(self.block, owners, window, prices, counts, indicators)
 
 

@@ -54,11 +54,13 @@ class SessionData:
         ValueError for a name that is not configured on a requested interval.
         """
         state = self._state
+        # Asked before the gate: no later bar slips in.
+        until_us = state.visible_us(symbol) if state.behind_us else state.watermark_us
         data = state.symbols.get(symbol)
         if data is None or not (state.readable and data.loaded) or symbol in state.inactive:
             return None
         newest = data.newest_value(name, interval) or self._newest_value(data, symbol, name, interval)
-        return newest.until(state.visible_us(symbol) if state.behind_us else state.watermark_us)
+        return newest.until(until_us)
 
     def get_history(self, symbol: str, interval: str) -> Bars | None:
         """The bars of the sessions before this one, from the windows of ``historical.data`` that name

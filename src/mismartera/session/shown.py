@@ -16,37 +16,36 @@ class Shown:
     def __init__(self, gate: Gate, *, by_instant: bool) -> None:
         self._gate = gate
         self._by_instant = by_instant
-        self._delivered = 0
-        self._first = 0
-        self._tape = Tape()
+        self._mark: tuple[Tape, int, int] = (Tape(), 0, 0)
+        """The tape, the position up to which it is booked, and the bars handed out by then: replaced at once."""
 
     def begin(self, tape: Tape) -> None:
         """Count from the present position of ``tape`` on."""
-        self._tape, self._first = tape, tape.position
+        self._mark = (tape, tape.position, self._mark[2])
 
     def add(self, bars: int) -> None:
         """So many more bars were handed out (or, below zero, were not)."""
-        self._delivered += bars
+        tape, first, delivered = self._mark
+        self._mark = (tape, first, delivered + bars)
 
     def book(self) -> None:
         """Book the instants that were shown since this was done last: while active."""
-        tape, first = self._tape, self._first
+        tape, first, delivered = self._mark
         if tape.position > first:
             self._gate.count(tape.base_between(first, tape.position))
-            self._delivered += self._pending()
-            self._first = tape.position
+            self._mark = (tape, tape.position, delivered + self._pending(tape, first))
 
     @property
     def bars_delivered(self) -> int:
         """Bars that were handed out, those of the present instant included; what a fence dropped is not."""
-        return self._delivered + self._pending()
+        tape, first, delivered = self._mark
+        return delivered + self._pending(tape, first)
 
     @property
     def lag_evaluations(self) -> int:
         """Regular evaluations of the lag so far, that of the present instant included."""
-        tape, first = self._tape, self._first
-        last = max(first, tape.position)
-        return self._gate.lag_evaluations + self._gate.evaluations_in(tape.base_between(first, last))
+        tape, first, _ = self._mark
+        return self._gate.lag_evaluations + self._gate.evaluations_in(tape.base_between(first, tape.position))
 
-    def _pending(self) -> int:
-        return self._tape.public_shown(self._first, self._tape.position) if self._by_instant else 0
+    def _pending(self, tape: Tape, first: int) -> int:
+        return tape.public_shown(first, tape.position) if self._by_instant else 0

@@ -62,9 +62,7 @@ class Streamer:
         self._joining = []
 
     def join(self, lane: Lane | None, members: Sequence[Member]) -> None:
-        """Put the bars of symbols that join in mid-session on the tape; they are loaded once they are caught
-        up.
-        """
+        """Put the bars of symbols that join on the tape; the symbols are loaded once they are caught up."""
         self.shown.book()
         if lane is not None:
             self.tape.append(lane)
@@ -143,6 +141,7 @@ class Streamer:
             except BaseException:  # a callback ended the run
                 self.shown.add(-analysis.bars_not_begun)
                 raise
+            self.shown.add(-raised.dropped)
         return True
 
     def look(self) -> None:

@@ -57,9 +57,9 @@ class Stride:
                         callback(bar)
                 except BaseException as error:
                     raise CallbackError(callback, error, [(callback, b) for b in _after(feed, k, bar)]) from error
+                if fences != delivery.fences:  # the walk may have been cut short
+                    return delivery.play(callback, _after(feed, k, bar))
                 if inbox.attention:
-                    if fences != delivery.fences:  # the walk may have been cut short
-                        return delivery.play(callback, _after(feed, k, bar))
                     return 0
             first = stop
         return 0

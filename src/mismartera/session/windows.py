@@ -45,7 +45,7 @@ class Windows:
         return found.astype(np.uint16) if len(self.start) <= _RADIX_MAX else found
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def session_windows(session: TradingSession, interval: Interval) -> Windows:
     """Windows of ``interval``: anchored at the open of each continuous part, the last one cut at the part's
     end.
@@ -62,7 +62,7 @@ def session_windows(session: TradingSession, interval: Interval) -> Windows:
     return Windows(start, end, part_start, np.cumsum(counts) - counts, length)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def session_spans(session: TradingSession, interval: Interval) -> NDArray[np.object_]:
     """The windows' spans, which all bars of a window share."""
     windows = session_windows(session, interval)

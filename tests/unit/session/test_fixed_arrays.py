@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 from tests.conftest import MakeSystem
 from tests.runs import Recorder, config
 
-from mismartera import Bars
+from mismartera import Bars, Slice, Strategy
 from mismartera.bars import SeriesInfo
 from mismartera.bars.view import SeriesColumns
 
@@ -65,3 +67,33 @@ def test_a_view_can_be_read_in_steps_and_in_reverse() -> None:
     assert [bar.start_us for bar in bars[1:6:2]] == [1, 3, 5]
     assert bars[::2][1:].close.tolist() == [2.0, 4.0, 6.0]
     assert list(bars[5:1:-2]) == list(bars)[5:1:-2]
+
+
+class SliceVandal(Strategy):
+    """Tries to write to the columns of every slice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = self.written = 0
+
+    def on_slice(self, slice: Slice) -> None:
+        columns = slice.columns("1m")
+        for array in (columns.close, columns.volume, columns.bar_count):
+            try:
+                array.setflags(write=True)
+                self.written += 1
+            except ValueError:
+                self.refused += 1
+
+
+def test_no_column_of_a_slice_can_be_made_writeable(make_system: MakeSystem) -> None:
+    vandal = SliceVandal()
+    make_system(config("AAA", "BBB", dates=("2024-07-03", "2024-07-03")), vandal).run()
+    assert (vandal.written, vandal.refused) == (0, 3 * 210)
+
+
+def test_a_view_can_be_pickled_and_copied() -> None:
+    numbers, prices = np.arange(5), np.arange(5.0)
+    bars = Bars(SeriesColumns("A", "1m", SeriesInfo(), numbers, numbers + 1, *(prices,) * 5, numbers))
+    assert pickle.loads(pickle.dumps(bars[1:4])) == bars[1:4]  # noqa: S301  # our own bytes
+    assert copy.deepcopy(bars) == bars

@@ -7,6 +7,8 @@ is told, reads and counts must be the same on both.
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -134,34 +136,61 @@ def test_a_removal_in_the_callback_cuts_the_rest_of_the_instant_on_both_ways(
     assert rest == []
 
 
-def test_a_removal_from_another_thread_holds_when_it_returns(make_system: MakeSystem) -> None:
-    """S05: the stride ends after the callback that was running."""
-    removed, after = threading.Event(), list[str]()
+def until(reached: Callable[[], bool]) -> None:
+    """Let other threads go on until ``reached`` is true."""
+    for _ in range(10_000):
+        if reached():
+            return
+        threading.Event().wait(0.001)
+    raise AssertionError("nothing came of it in ten seconds")
 
-    class Slow(Recorder):
+
+@pytest.mark.parametrize("after_its_command", [False, True])
+def test_a_removal_from_another_thread_cuts_one_symbol_and_no_other(
+    make_system: MakeSystem, after_its_command: bool
+) -> None:
+    """S05: the fence may come before the engine has carried out the command, or while it streams again."""
+    raised, returned, after = threading.Event(), threading.Event(), list[str]()
+    asked = threading.Event()
+
+    class Told(Strategy):
         def on_bar(self, bar: Bar) -> None:
-            super().on_bar(bar)
-            if removed.is_set():
+            told[bar.symbol] += 1
+            if returned.is_set():
                 after.append(bar.symbol)
             if bar.symbol == "AAA" and bar.end_us == us("10:00"):
                 thread.start()
-                assert posted.wait(10)
+                assert asked.wait(10)
+                if not after_its_command:
+                    raised.set()
+                    until(lambda: delivery.fences == 1)
+            if bar.symbol == "AAA" and bar.end_us == us("10:30") and after_its_command:
+                raised.set()
+                until(lambda: delivery.fences == 1)
 
-    strategy = Slow()
-    system = make_system(config(*SYMBOLS), strategy)
-    posted = threading.Event()
+    told: Counter[str] = Counter()
+    system = make_system(config(*SYMBOLS), Told())
+    delivery = system.coordinator._parts.delivery
+    fence = delivery.fence
+
+    def held(symbol: str, generation: int, timeout: float) -> None:
+        asked.set()  # the command is posted, the fence does not stand yet
+        assert raised.wait(10)
+        fence(symbol, generation, timeout)
+
+    delivery.fence = held  # type: ignore[method-assign]
 
     def remove() -> None:
-        threading.Timer(0.0, posted.set).start()
         system.coordinator.remove_symbol("CCC")
-        removed.set()
+        returned.set()
 
     thread = threading.Thread(target=remove)
     system.run()
     thread.join(10)
-    assert removed.is_set()
+    assert returned.is_set()
     assert "CCC" not in after
-    assert "BBB" in after
+    assert told == {"AAA": 390, "BBB": 390, "CCC": 30 if after_its_command else 29}
+    assert system.summary()["bars_delivered"] == told.total()
 
 
 def test_a_strategy_that_raises_ends_alone_and_what_it_was_told_counts(make_system: MakeSystem) -> None:
@@ -182,10 +211,15 @@ def test_a_strategy_that_raises_ends_alone_and_what_it_was_told_counts(make_syst
     assert "too deep" in str(summary["strategy_errors"])
 
 
-def test_a_callback_that_ends_the_run_leaves_exact_counts(make_system: MakeSystem) -> None:
+@pytest.mark.parametrize("removed", [None, "CCC"])
+def test_a_callback_that_ends_the_run_leaves_exact_counts(make_system: MakeSystem, removed: str | None) -> None:
+    """Also if a symbol of that very instant was removed before."""
+
     class Ending(Recorder):
         def on_bar(self, bar: Bar) -> None:
             super().on_bar(bar)
+            if bar.symbol == "AAA" and bar.end_us == us("10:00") and removed:
+                assert self.session.remove_symbol(removed)
             if bar.symbol == "BBB" and bar.end_us == us("10:00"):
                 raise SystemExit(3)
 
