@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 SAMPLE := $(DATA)/_delta_log
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench lock clean
+.PHONY: help setup run test check format bench peers lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -46,8 +46,11 @@ format: $(INSTALLED)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(INSTALLED)  ## measure, beside an empty callback in the same run
-	$(BIN)/python -m benchmarks.run --quick $(BENCH)
+bench: $(INSTALLED)  ## measure beside floors, and beside peers if they are set up (BENCH=--quick: 3 rounds, fewer shapes)
+	$(BIN)/python -m benchmarks.run $(BENCH)
+
+peers: $(INSTALLED)  ## set up the other engines that bench measures, each in an environment of its own
+	$(BIN)/python -m benchmarks.peers.setup $(PEERS)
 
 # The lock names no registry: uv.lock, which does, is removed.
 lock: $(INSTALLED)  ## choose newer versions within pyproject.toml's ranges, for requirements.lock
