@@ -153,7 +153,7 @@ def test_a_reader_sees_what_has_arrived_and_its_view_never_changes(world: World)
 def test_many_bars_are_valid_if_each_of_them_is(rows: list[list[float]]) -> None:
     prices = np.array(rows).T
     assert are_valid(prices) == bool(has_valid_prices(*prices).all())
-    assert are_valid(np.abs(np.nan_to_num(prices, posinf=1.0)) * 0 + 1.0)
+    assert are_valid(np.ones_like(prices))
 
 
 def test_a_bar_that_is_not_valid_is_counted_and_goes_nowhere() -> None:
@@ -191,18 +191,41 @@ def test_a_symbol_that_is_removed_is_taken_off_what_waits_and_nothing_else_moves
 
 
 def test_what_arrived_is_not_the_feeds_buffer_and_cannot_be_written_to() -> None:
+    """Prices of base and derived bars, counts, and indicators of one output and of several."""
+    session = TimeManager("XNYS").get_trading_session(date(2024, 7, 2))
+    minute, two = parse_interval("1m"), parse_interval("2m")
+    specs = [
+        resolve_indicator("SMA", "1m", {"timeperiod": 2}, "close"),
+        resolve_indicator("MACD", "1m", {"fastperiod": 2, "slowperiod": 3, "signalperiod": 2}, "close"),
+    ]
+    processor = IncrementalProcessor(session, ("A", "B"), minute, [minute, two], specs)
+    tape, buffer = ArrivingTape(), np.full((5, 2), 10.0)
+    arrivals = Arrivals(processor, tape, SessionState(), dict.fromkeys("AB", SeriesInfo()), {"A": 0, "B": 1})
+    for window in range(6):
+        buffer[:] = 10.0 + window
+        buffer[:, 1] = -1.0 if window == 5 else 10.0 + window  # the last instant has one bar that is rejected
+        arrivals.take(window, np.array([0, 1]), buffer)
+    for k in (4, 5):
+        shown = Slice(tape.parts(k), tape.ends[k], session.zone, 0.0)
+        columns = shown.columns("1m")
+        assert set(columns.close.tolist()) == {10.0 + k}
+        arrays = [columns.open, columns.volume, columns.bar_count]
+        arrays += [columns.indicator(name) for spec in specs for name in spec.columns]
+        if len(twos := shown.columns("2m")):
+            arrays += [twos.high, twos.volume, twos.bar_count]
+        for array in arrays:
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                array.setflags(write=True)
+
+
+def test_a_batch_of_no_symbols_has_no_bars() -> None:
     session = TimeManager("XNYS").get_trading_session(date(2024, 7, 2))
     minute = parse_interval("1m")
-    processor = IncrementalProcessor(session, ("A",), minute, [minute])
-    tape = ArrivingTape()
-    arrivals = Arrivals(processor, tape, SessionState(), {"A": SeriesInfo()}, {"A": 0})
-    buffer = np.full((5, 1), 10.0)
-    arrivals.take(0, np.array([0]), buffer)
-    close = Slice(tape.parts(0), tape.ends[0], session.zone, 0.0).columns("1m").close
-    buffer[:] = 5.0
-    assert close.tolist() == [10.0]
-    with pytest.raises(ValueError, match="WRITEABLE"):
-        close.setflags(write=True)
+    processor, tape = IncrementalProcessor(session, (), minute, [minute]), ArrivingTape()
+    arrivals = Arrivals(processor, tape, SessionState(), {}, {})
+    arrivals.take(0, np.empty(0, dtype=np.int64), np.empty((5, 0)))
+    arrivals.finish()
+    assert tape.ends == []
 
 
 def test_an_indicator_that_is_carried_on_from_history_continues_it() -> None:

@@ -44,7 +44,7 @@ class GrowingBlock:
         size = len(symbols)
         rows = size * self._room
         self._prices, self._spans = np.empty((5, rows)), np.full((2, rows), _NEVER)
-        self._by_place = self._prices.reshape(5, -1, size), self._spans.reshape(2, -1, size)
+        self._by_place = self._prices.reshape(5, self._room, size), self._spans.reshape(2, self._room, size)
         self._counts = np.ones(1 if is_base else rows, dtype=np.int64)
         self._tables = {name: np.empty(rows) for name in indicator_names}
         self._level = 0  # how many bars every symbol has; below zero: not all have the same number

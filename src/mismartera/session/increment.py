@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Interval
-from mismartera.bars.view import SeriesColumns
+from mismartera.bars.view import SeriesColumns, freeze
 from mismartera.indicators import IndicatorSpec
 from mismartera.indicators.running import RunningIndicator
 from mismartera.session.derive import expected_bars
@@ -106,7 +106,7 @@ class _Series:
             indicators |= indicator.next(owners, prices)
         self.block.append(owners, window, prices, counts, indicators)
         for column in (prices, *indicators.values(), *([] if counts is None else [counts])):
-            column.flags.writeable = False  # all that slices show are views of these
+            freeze(column)  # all that slices show are views of these
         return Grown(self.block, owners, window, prices, counts, indicators)
 
 
