@@ -17,7 +17,6 @@ from mismartera.session.lane import Lane
 from mismartera.session.part import Part
 from mismartera.session.series import PRICE_COLUMNS
 from mismartera.session.tape import Head, Tape
-from mismartera.session.windows import session_spans
 
 Ints = NDArray[np.int64]
 Objects = NDArray[np.object_]
@@ -73,7 +72,7 @@ class ArrivedStrip:
 
     def spans_of(self, rows: Rows) -> Objects:
         """The spans of the bars at these places: all have the same one."""
-        span = session_spans(self.block.session, self.interval)[self._grown.window : self._grown.window + 1]
+        span = self.block.spans[self._grown.window : self._grown.window + 1]
         spans: Objects = span.repeat(len(self._owners[rows]))
         return spans
 
@@ -95,7 +94,7 @@ class ArrivedStrip:
         """The bars, in order."""
         grown, batch = self._grown, self._batch
         owners = self._owners.tolist()
-        span = session_spans(self.block.session, self.interval)[grown.window]
+        span = self.block.spans[grown.window]
         names = batch.names
         fields: list[Iterable[Any]] = [
             [names[owner] for owner in owners],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mismartera.bars import Interval, SeriesInfo
 from mismartera.bars.view import SeriesColumns
 from mismartera.session.series import PRICE_COLUMNS
-from mismartera.session.windows import Windows, session_windows
+from mismartera.session.windows import Windows, session_spans, session_windows
 from mismartera.timing import TradingSession
 
 Floats = NDArray[np.float64]
@@ -38,6 +38,7 @@ class GrowingBlock:
         self.is_base = is_base
         self.public = public
         self.windows: Windows = session_windows(session, interval)
+        self.spans = session_spans(session, interval)
         self.sizes = np.zeros(len(symbols), dtype=np.int64)
         self._room = len(self.windows)
         self._spans_of = np.stack((self.windows.start, self.windows.end))

@@ -40,11 +40,14 @@ class Strip:
         self.is_first_stay = bool((self._generations == 1).all())
         self._symbols = np.array(block.symbols, dtype=object)
         self._ahead: tuple[int, int, dict[str, NDArray[Any]]] = (0, 0, {})
+        self._spans: Objects | None = None
         self._ranks = np.array([ranks[symbol] for symbol in block.symbols], dtype=np.int64)
 
     def instants(self) -> tuple[Ints, Ints]:
         """The distinct ends of the remaining rows, in order, and how many rows have each."""
-        counts = np.bincount(self.block.window[self.order], minlength=len(self.block.windows))
+        window = self.block.window
+        remaining = window if len(self.order) == len(window) else window[self.order]
+        counts = np.bincount(remaining, minlength=len(self.block.windows))
         present = np.flatnonzero(counts)
         return self.block.windows.end[present], counts[present]
 
@@ -80,7 +83,9 @@ class Strip:
 
     def spans_of(self, rows: Rows) -> Objects:
         """The spans of the bars at these places."""
-        spans: Objects = session_spans(self.block.session, self.interval)[self.column("window", rows)]
+        if self._spans is None:
+            self._spans = session_spans(self.block.session, self.interval)
+        spans: Objects = self._spans[self.column("window", rows)]
         return spans
 
     def generations_of(self, rows: Rows) -> Ints:
