@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import tzinfo
 
 from mismartera.bars import Interval, SeriesInfo
 from mismartera.bars.view import SeriesColumns
@@ -62,7 +61,6 @@ class SymbolLoader:
         self._state = state
         self._registry = registry
         self._streams = streams
-        self._infos: dict[tuple[int, tzinfo], SeriesInfo] = {}
 
     def load(self, members: Sequence[Member], session: TradingSession, *, ahead: bool) -> Loading:
         """Load ``members`` (in rank order) for ``session``. Those removed meanwhile are left out.
@@ -78,7 +76,8 @@ class SymbolLoader:
         read = self._reader.read(wanted, session, ahead=ahead)
         found = [member for member in members if member.symbol not in read.failed]
         history = self._history.load([m.symbol for m in found], session) if self._history and found else {}
-        infos = {m.symbol: self._info(m, session) for m in found}
+        shared_infos = {m.generation: SeriesInfo(m.generation, session.zone) for m in found}
+        infos = {m.symbol: shared_infos[m.generation] for m in found}
         data: dict[str, SymbolData] = {}
         blocks: list[SeriesBlock] = []
         for group in read.groups:
@@ -92,10 +91,6 @@ class SymbolLoader:
         failed = tuple((m, read.failed[m.symbol]) for m in members if m.symbol in read.failed)
         self._install(found, data)
         return Loading(lane, tuple(found), failed)
-
-    def _info(self, member: Member, session: TradingSession) -> SeriesInfo:
-        key = (member.generation, session.zone)
-        return self._infos.get(key) or self._infos.setdefault(key, SeriesInfo(*key))
 
     def _install(self, members: Sequence[Member], data: Mapping[str, SymbolData]) -> None:
         """Let readers find the bars, unless the member was removed meanwhile: both happen under one lock."""
