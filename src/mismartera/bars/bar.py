@@ -7,8 +7,9 @@ collector) that the engine makes positionally, by the thousand; instants become 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -144,3 +145,26 @@ class Bar(BarRow, metaclass=_BarFace, frozen=True, gc=False):
 
 make_bar = cast("Callable[..., Bar]", BarRow)
 """The engine's way to make bars: fields of :class:`BarRow` in order, unchecked."""
+
+
+def make_bars(
+    symbols: Iterable[str],
+    intervals: Iterable[str],
+    spans: Iterable[Span],
+    prices: Iterable[Iterable[float]],
+    counts: Iterable[int] | None = None,
+    lag_seconds: float = 0.0,
+    generations: Iterable[int] | None = None,
+) -> Iterator[Bar]:
+    """Bars, each made when it is asked for, as long as ``symbols`` lasts, which is asked first.
+
+    ``prices``: open, high, low, close, volume. What is at its default in all bars is left out, which is faster.
+    """
+    fields: list[Iterable[object]] = [symbols, intervals, spans, *prices]
+    if counts is not None or lag_seconds or generations is not None:
+        fields.append(repeat(1) if counts is None else counts)
+    if lag_seconds or generations is not None:
+        fields.append(repeat(lag_seconds))
+    if generations is not None:
+        fields.append(generations)
+    return map(make_bar, *fields)

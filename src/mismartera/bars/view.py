@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars.bar import Bar, SeriesInfo, Span, make_bar
+from mismartera.bars.bar import Bar, SeriesInfo, Span, make_bar, make_bars
 
 if TYPE_CHECKING:  # heavy, and only needed when somebody asks for a frame
     import pandas as pd
@@ -186,11 +186,10 @@ class Bars(Sequence[Bar]):
     def __iter__(self) -> Iterator[Bar]:
         c = self._columns
         spans = map(Span, self.start_us.tolist(), self.end_us.tolist(), repeat(c.info.zone))
-        lists = (self._part(column).tolist() for column in (c.open, c.high, c.low, c.close, c.volume, c.bar_count))
-        rows: Iterator[Bar] = map(
-            make_bar, repeat(c.symbol), repeat(c.interval), spans, *lists, repeat(0.0), repeat(c.info.generation)
-        )
-        yield from rows
+        prices = [self._part(column).tolist() for column in (c.open, c.high, c.low, c.close, c.volume)]
+        generations = repeat(c.info.generation)
+        symbols = repeat(c.symbol, len(self))
+        yield from make_bars(symbols, repeat(c.interval), spans, prices, self.bar_count.tolist(), 0.0, generations)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Bars):

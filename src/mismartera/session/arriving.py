@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import Bar, Interval, SeriesInfo, make_bar
+from mismartera.bars import Bar, Interval, SeriesInfo, make_bars
 from mismartera.bars.view import freeze
 from mismartera.session.growing import GrowingBlock
 from mismartera.session.increment import Grown
 from mismartera.session.lane import Lane
-from mismartera.session.part import Part
+from mismartera.session.part import Objects, Part, Rows
 from mismartera.session.series import PRICE_COLUMNS
 from mismartera.session.tape import Head, Tape
 
 Ints = NDArray[np.int64]
-Objects = NDArray[np.object_]
-Rows = Ints | slice
 _PRICE_ROWS = {name: row for row, name in enumerate(PRICE_COLUMNS)}
 
 
@@ -95,17 +93,13 @@ class ArrivedStrip:
         grown, batch = self._grown, self._batch
         owners = self._owners.tolist()
         span = self.block.spans[grown.window]
-        names = batch.names
-        fields: list[Iterable[Any]] = [
-            [names[owner] for owner in owners],
-            repeat(self.interval.label),
-            repeat(span),
-        ]
-        fields += grown.prices.tolist()
-        if grown.counts is not None or lag_seconds or not batch.is_first_stay:
-            fields.append(repeat(1) if grown.counts is None else grown.counts.tolist())
-            fields += [repeat(lag_seconds), batch.generations[self._owners].tolist()]
-        return list(map(make_bar, *fields))
+        return list(
+            make_bars(
+                [batch.names[owner] for owner in owners], repeat(self.interval.label), repeat(span),
+                grown.prices.tolist(), None if grown.counts is None else grown.counts.tolist(), lag_seconds,
+                None if batch.is_first_stay else batch.generations[self._owners].tolist(),
+            )
+        )  # fmt: skip
 
     def without(self, symbol: str) -> ArrivedStrip:
         """The strip without the bar of ``symbol``."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import Bar, make_bar
+from mismartera.bars import Bar
 from mismartera.session.fields import Fields
 from mismartera.session.strip import Strip
 
@@ -50,7 +50,7 @@ class BarFeed:
     def bars(self, k: int, lag_seconds: float = 0.0) -> list[Bar]:
         """The bars of instant ``k`` as a fresh list."""
         if lag_seconds:
-            return list(map(make_bar, *self._fields.of(k, k + 1, lag_seconds)[1]))
+            return list(self._fields.bars(k, k + 1, lag_seconds)[1])
         size = self.cuts[k + 1] - self.cuts[k]
         if k != self._next or k >= self._stop or len(self.names) < size:
             self._bars, self._stop = self._made(k, len(self.cuts) - 1)
@@ -62,5 +62,5 @@ class BarFeed:
         """The bars of the next chunk, which begins with instant ``k``, and the instant after it."""
         stop = min(max(bisect_right(self.cuts, self.cuts[k] + self._rows) - 1, k + 1), last)
         self._rows = min(4 * self._rows, _ROWS_LAST)
-        self.names, fields = self._fields.of(k, stop)
-        return map(make_bar, *fields), stop
+        self.names, bars = self._fields.bars(k, stop)
+        return bars, stop

@@ -1,19 +1,20 @@
-"""Fields: what the bars of some instants are made of, as lists, in the order of showing."""
+"""Fields: the bars of some instants, made of lists of their fields, in the order of showing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mismartera.bars import Bar, make_bars
 from mismartera.session.series import PRICE_COLUMNS
 from mismartera.session.strip import Strip
+from mismartera.session.windows import small
 
 Ints = NDArray[np.int64]
-_RADIX_MAX = 1 << 16
 
 
 class Fields:
@@ -28,32 +29,25 @@ class Fields:
         self._counted = not all(strip.is_base for strip in strips)
         self._later = any(not strip.is_first_stay for strip in strips)
 
-    def of(self, k: int, stop: int, lag_seconds: float = 0.0) -> tuple[list[str], list[Iterable[Any]]]:
-        """The symbols, and all fields in the order of ``make_bar``, of the bars of the instants ``k:stop``.
-
-        Fields that are at their defaults in all bars of the lane are left out.
-        """
+    def bars(self, k: int, stop: int, lag_seconds: float = 0.0) -> tuple[list[str], Iterator[Bar]]:
+        """The bars of the instants ``k:stop``, and their symbols: clearing these ends the bars."""
         parts = [
             (strip, slice(int(cuts[k]), int(cuts[stop])), cuts)
             for strip, cuts in zip(self._strips, self._cuts, strict=True)
             if cuts[k] < cuts[stop]
         ]
         if not parts:
-            return [], [[]]
+            return [], iter(())
         order = None if len(parts) < 2 else _order(parts, k, stop)
         names = _listed([strip.symbols_of(rows) for strip, rows, _ in parts], order)
-        fields: list[Iterable[Any]] = [names, _labels(parts, order)]
-        fields.append(_listed([strip.spans_of(rows) for strip, rows, _ in parts], order))
-        fields += [
-            _listed([strip.column(name, rows) for strip, rows, _ in parts], order) for name in PRICE_COLUMNS
-        ]
-        if self._counted or lag_seconds or self._later:
-            fields.append(_listed([strip.column("bar_count", rows) for strip, rows, _ in parts], order))
-        if lag_seconds or self._later:
-            fields.append(repeat(lag_seconds))
+        spans = _listed([strip.spans_of(rows) for strip, rows, _ in parts], order)
+        prices = [_listed([strip.column(name, rows) for strip, rows, _ in parts], order) for name in PRICE_COLUMNS]
+        counts = generations = None
+        if self._counted:
+            counts = _listed([strip.column("bar_count", rows) for strip, rows, _ in parts], order)
         if self._later:
-            fields.append(_listed([strip.generations_of(rows) for strip, rows, _ in parts], order))
-        return names, fields
+            generations = _listed([strip.generations_of(rows) for strip, rows, _ in parts], order)
+        return names, make_bars(names, _labels(parts, order), spans, prices, counts, lag_seconds, generations)
 
 
 Parts = Sequence[tuple[Strip, slice, Ints]]
@@ -67,14 +61,9 @@ def _order(parts: Parts, k: int, stop: int) -> Ints:
     instants = np.arange(stop - k)
     instant = np.concatenate([np.repeat(instants, np.diff(cuts[k : stop + 1])) for *_, cuts in parts])
     ranks = np.concatenate([strip.column("rank", rows) for strip, rows, _ in parts])
-    by_rank = _small(ranks).argsort(kind="stable")
-    order: Ints = by_rank[_small(instant)[by_rank].argsort(kind="stable")]
+    by_rank = small(ranks).argsort(kind="stable")
+    order: Ints = by_rank[small(instant)[by_rank].argsort(kind="stable")]
     return order
-
-
-def _small(keys: Ints) -> NDArray[Any]:
-    """``keys`` in a type that NumPy sorts by radix, if they fit."""
-    return keys.astype(np.uint16) if keys.max() < _RADIX_MAX else keys
 
 
 def _labels(parts: Parts, order: Ints | None) -> Iterable[str]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import Bar, Interval, SeriesInfo, make_bar
+from mismartera.bars import Bar, Interval, SeriesInfo, make_bars
 from mismartera.session.series import PRICE_COLUMNS
 
 Ints = NDArray[np.int64]
@@ -96,14 +96,13 @@ class Part:
     def bars(self, lag_seconds: float) -> list[Bar]:
         """The bars, in order."""
         rows, strip = self.rows, self.strip
-        fields: list[Any] = [
-            strip.symbols_of(rows).tolist(),
-            repeat(strip.interval.label),
-            strip.spans_of(rows).tolist(),
-        ]
-        fields += [self.column(name).tolist() for name in PRICE_COLUMNS]
-        fields += [self.column("bar_count").tolist(), repeat(lag_seconds), strip.generations_of(rows).tolist()]
-        return list(map(make_bar, *fields))
+        prices = [self.column(name).tolist() for name in PRICE_COLUMNS]
+        return list(
+            make_bars(
+                strip.symbols_of(rows).tolist(), repeat(strip.interval.label), strip.spans_of(rows).tolist(),
+                prices, self.column("bar_count").tolist(), lag_seconds, strip.generations_of(rows).tolist(),
+            )
+        )  # fmt: skip
 
     @property
     def rows(self) -> Ints | slice:

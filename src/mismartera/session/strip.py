@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import SeriesInfo
+from mismartera.session.part import Objects, Rows
 from mismartera.session.series import SeriesBlock
 from mismartera.session.windows import session_spans
 
 Ints = NDArray[np.int64]
-Objects = NDArray[np.object_]
-Rows = Ints | slice
 _ROWS_AHEAD = 8192
 
 

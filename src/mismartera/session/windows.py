@@ -19,6 +19,12 @@ Index = NDArray[Any]
 _RADIX_MAX = 1 << 16
 
 
+def small(keys: Ints, largest: int | None = None) -> Index:
+    """``keys``, none of which is below 0 or above ``largest``, in a type that NumPy sorts by radix if they fit."""
+    most = int(keys.max(initial=0)) if largest is None else largest
+    return keys.astype(np.uint16) if most < _RADIX_MAX else keys
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
     """The windows of an interval in a session, in time order: ``start`` and ``end`` (read-only), and the first
@@ -42,7 +48,7 @@ class Windows:
         return self._small((starts - self.part_start[part]) // self.length_us + self.part_first[part])
 
     def _small(self, found: Ints) -> Index:
-        return found.astype(np.uint16) if len(self.start) <= _RADIX_MAX else found
+        return small(found, len(self.start) - 1)
 
 
 @lru_cache(maxsize=64)
