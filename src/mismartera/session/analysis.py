@@ -77,13 +77,10 @@ class AnalysisEngine:
             except CallbackError as raised:
                 self.failed(raised)
                 return raised.dropped
-        calls: list[Call] | None = None
-        if not self._delivery.has_fences:
-            calls = self._deliver_all(bars)
-            if calls is None:
-                return 0
-        else:
+        if self._delivery.has_fences:
             calls = [(callback, bar) for bar in bars for callback in self._route(bar)]
+        else:
+            calls = self._deliver_all(bars)
         dropped: list[Call] = []
         while calls:
             try:
@@ -94,8 +91,8 @@ class AnalysisEngine:
                 calls = [call for call in raised.rest if call[0] != raised.callback]
         return self._first_calls(dropped)
 
-    def _deliver_all(self, bars: list[Bar]) -> list[Call] | None:
-        """Notify all listeners of all bars; the calls that were still to be made if something comes between."""
+    def _deliver_all(self, bars: list[Bar]) -> list[Call]:
+        """Notify all listeners of all bars; the calls that are left to be made if something comes between."""
         delivery, route_of = self._delivery, self._route
         fences = delivery.fences
         for number, bar in enumerate(bars):
@@ -109,7 +106,7 @@ class AnalysisEngine:
                     return [call for call in rest if call[0] != callback]
                 if delivery.fences != fences:
                     return self._calls_after(bars, number, route, turn)
-        return None
+        return []
 
     def _calls_after(self, bars: list[Bar], number: int, route: tuple[OnBar, ...], turn: int) -> list[Call]:
         """The calls after that of ``route[turn]`` with ``bars[number]``."""

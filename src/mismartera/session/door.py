@@ -117,14 +117,10 @@ class Admitted:
     def all_counts(self) -> list[dict[str, int]]:
         """R1's counts of every symbol over all its rows."""
         received = np.diff(self.received_offsets)
-        columns = [received]
-        for fate in range(len(FATES)):
-            ended_so = np.flatnonzero(self.fates == fate) if fate != ACCEPTED else None
-            if ended_so is None:
-                columns.append(np.diff(self.block.offsets))
-            else:
-                owner = self.received_offsets.searchsorted(ended_so, side="right") - 1
-                columns.append(np.bincount(owner, minlength=len(received)))
+        columns = [received, np.diff(self.block.offsets)]
+        for fate in (DUPLICATE, OUT_OF_HOURS, REJECTED):  # mostly there are none: their owners are looked up
+            owner = self.received_offsets.searchsorted(np.flatnonzero(self.fates == fate), side="right") - 1
+            columns.append(np.bincount(owner, minlength=len(received)))
         rows = zip(*(column.tolist() for column in columns), strict=True)
         return [dict(zip(COUNTS, (*row, 0, 0), strict=True)) for row in rows]
 
