@@ -30,8 +30,8 @@ class ReferenceResult:
 
     ``events``: the lines of ``--events`` without ``seq``. ``dumps``: by (ISO date, symbol, interval) the rows
     of the ``--dump`` file, ``timestamp`` in UTC microseconds, an indicator None until warm. ``counts``,
-    ``quality`` and ``lag_evaluations`` as in the summary. ``failed``: some symbols failed and none was ever
-    loaded; the run stopped where none could come any more.
+    ``quality`` and ``lag_evaluations`` as in the summary. ``failed``: some symbols are failed at the end
+    and none was ever loaded; the run stopped where none could come any more.
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -66,6 +66,7 @@ class _Run:
         self.time_manager = time_manager
         self.symbols: list[RefSymbol] = []  # in rank order, pending or loaded
         self.generations: dict[str, int] = {}
+        self.failed: set[str] = set()
         self.ranks_given = 0
         entries = [
             _Entry(time_manager.parse_time(entry.at.isoformat()), entry.add, entry.remove, entry.streams)
@@ -87,8 +88,8 @@ class _Run:
                 return
             self.stream_session()
             self.close_session()
-        happened = {event["event"] for event in self.result.events}
-        self.result.failed = "symbol_failed" in happened and "symbol_loaded" not in happened
+        was_loaded = any(event["event"] == "symbol_loaded" for event in self.result.events)
+        self.result.failed = bool(self.failed) and not was_loaded
 
     # The three parts of a session.
 
@@ -176,6 +177,7 @@ class _Run:
     def start_symbol(self, name: str, streams: Sequence[str] | None, reason: str) -> None:
         if any(symbol.name == name for symbol in self.symbols):
             return
+        self.failed.discard(name)
         self.generations[name] = self.generations.get(name, 0) + 1
         intervals = [parse_interval(label) for label in streams or self.settings.streams]
         self.symbols.append(RefSymbol(name, self.ranks_given, self.generations[name], intervals))
@@ -189,6 +191,7 @@ class _Run:
             self.result.counts[symbol.name] = dict.fromkeys(_COUNTS, 0)
         else:
             self.symbols.remove(symbol)
+            self.failed.add(symbol.name)
             self.generations[symbol.name] -= 1  # a stay that failed does not count as one
             reason = f"the store has no bars of {symbol.name} that its streams derive from"
             self.event("symbol_failed", symbol=symbol.name, reason=reason)

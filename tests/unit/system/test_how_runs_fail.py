@@ -31,6 +31,16 @@ def test_a_run_in_which_nothing_was_ever_loaded_has_failed(
         system.run()
 
 
+def test_a_symbol_that_failed_and_was_then_asked_for_again_and_withdrawn_is_no_failure(
+    make_system: MakeSystem,
+) -> None:
+    schedule = [("10:00", "add", "NEVER"), ("11:00", "add", "NEVER"), ("11:00", "remove", "NEVER")]
+    system = make_system(config(schedule=schedule), Recorder())
+    system.run()
+    assert system.outcome is Outcome.FINISHED
+    assert system.summary()["symbols_failed"] == {}
+
+
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
 @pytest.mark.parametrize("logged", [True, False])
 def test_bars_are_counted_to_the_one_whose_callback_ended_the_run(

@@ -208,6 +208,15 @@ def test_a_run_whose_configured_symbols_all_fail_has_failed() -> None:
     assert result.failed
 
 
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_a_failed_symbol_that_is_asked_for_again_and_withdrawn_is_no_failure(withdrawn: bool) -> None:
+    schedule = [at("09:32", add="X"), at("09:34", add="X")]
+    if withdrawn:
+        schedule.append(at("09:34", remove="X"))
+    result = run(config([], streams=["30s"], schedule=schedule), {("X", "1m"): minutes("09:30", 10)})
+    assert result.failed is not withdrawn
+
+
 def test_an_empty_list_of_symbols_means_none() -> None:
     result = run(config([]), {("A", "1m"): minutes("09:30", 10)})
     assert lines(result) == [*OPENED, ACTIVE, *CLOSED]
