@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from mismartera.bars.instants import SECOND_US
+from mismartera.feeds.waits import wait_at_most
 from mismartera.testing.alpaca_market import AlpacaFaults, AlpacaMarket, JsonDict
 from mismartera.testing.alpaca_rest import RestRequest, answer, request_of
 from mismartera.testing.alpaca_socket import AlpacaSocket, closed
@@ -200,8 +201,7 @@ class AlpacaServer:
             if due or self._sent == len(events):
                 continue
             missing_us = events[self._sent].release_us - now_us
-            with suppress(TimeoutError):
-                await asyncio.wait_for(poke.wait(), self._clock.wall_seconds(missing_us / SECOND_US))
+            await wait_at_most(poke, self._clock.wall_seconds(missing_us / SECOND_US))
             poke.clear()
 
     def _tell(self) -> None:

@@ -100,7 +100,8 @@ async def open_connection(url: str, keys: Keys, clock: WallClock) -> Connection:
     clock.begin(asked)
     connection = Connection(socket, keys, Codec("msgpack"))
     try:
-        await asyncio.wait_for(_authenticate(connection), socket_seconds(clock, _HANDSHAKE_SECONDS))
+        async with asyncio.timeout(socket_seconds(clock, _HANDSHAKE_SECONDS)):
+            await _authenticate(connection)
     except TimeoutError:
         connection.abort()
         raise ConnectionEndedError("the server did not answer the handshake in time") from None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Final
 
 from mismartera.bars import parse_interval
@@ -20,6 +19,7 @@ from mismartera.feeds.alpaca.subscriptions import ASKS_MAX, Desired, Subscriptio
 from mismartera.feeds.outlet import Outlet
 from mismartera.feeds.port import BarsArrived, FeedWarning, Rejected, StatusChanged, Subscribed, SymbolRefused
 from mismartera.feeds.sift import merged, sift
+from mismartera.feeds.waits import pause, wait_at_most
 from mismartera.timing import WallClock
 
 _INTERVAL: Final = parse_interval("1m")
@@ -81,8 +81,7 @@ class Conversation:
                 deadline_us = self._clock.now_us() + round(_CONFIRM_SECONDS * SECOND_US)
                 await self._connection.send(request.message(self.channels))
             wait = None if self._book.pending is None else self._clock.wall_seconds(_CONFIRM_SECONDS)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+            await wait_at_most(self._wake, wait)
             self._wake.clear()
 
     async def _read(self) -> None:
@@ -163,5 +162,4 @@ class Conversation:
     async def _reach(self, us: int) -> None:
         """Until the clock reads ``us``: a bar whose end our clock has not reached is still forming for us."""
         while (missing_us := us - self._clock.now_us()) > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.Event().wait(), self._clock.wall_seconds(missing_us / SECOND_US))
+            await pause(self._clock.wall_seconds(missing_us / SECOND_US))

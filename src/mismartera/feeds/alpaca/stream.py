@@ -19,6 +19,7 @@ from mismartera.feeds.outlet import Outlet
 from mismartera.feeds.port import Connected, Disconnected, FeedFailed, FeedSink, FeedWarning
 from mismartera.feeds.retry_after import retry_after_seconds
 from mismartera.feeds.secret import Keys
+from mismartera.feeds.waits import pause
 from mismartera.timing import WallClock
 
 _CROWDED_SECONDS: Final = 10.0
@@ -73,8 +74,7 @@ class AlpacaStream:
                 await outlet.send(FeedWarning(f"this machine reads too slowly: {ended.reason}"))
             seconds = self._wait_seconds(ended)
             await outlet.send(Disconnected(ended.reason, was_connected, seconds))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.Event().wait(), self._clock.wall_seconds(seconds))
+            await pause(self._clock.wall_seconds(seconds))
 
     async def _connect(self, outlet: Outlet, wake: asyncio.Event) -> tuple[bool, ConnectionEndedError]:
         """One connection, from the attempt to its end: whether it was made, and why it ended."""
