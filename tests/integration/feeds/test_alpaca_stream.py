@@ -214,7 +214,8 @@ def test_only_data_counts_as_data() -> None:
     with talk(minutes(["A"], 1, first=1)) as t:
         t.start("A")
         t.listener.wait_for(Subscribed)
-        assert t.feed.last_data_us is None
+        before = t.feed.last_data_us
         arrived = t.listener.wait_for(BarsArrived)
-        assert t.feed.last_data_us is not None
-        assert OPEN_US + 2 * MINUTE_US <= t.feed.last_data_us <= arrived.arrived_us
+        after = t.feed.last_data_us
+    assert before is None
+    assert after is not None and OPEN_US + 2 * MINUTE_US <= after <= arrived.arrived_us

@@ -26,7 +26,7 @@ from mismartera.timing import WallClock
 SYMBOLS_PER_REQUEST: Final = 100
 _ATTEMPTS_MAX: Final = 5
 _PATIENCE_SECONDS: Final = 60.0
-"""A request is not tried for longer: whoever asked can decide better what to do meanwhile."""
+"""All waits for one page together are not longer: whoever asked can decide better what to do meanwhile."""
 _REPLY_SECONDS: Final = 30.0
 _PAGES_MAX: Final = 10_000
 
@@ -112,22 +112,23 @@ class AlpacaRest:
 
     def _page(self, params: dict[str, str], merger: PageMerger) -> str | None:
         """One page, tried again while it is worth it; its token."""
-        backoff = Backoff(self._rng)
-        deadline_us = self._clock.now_us() + round(_PATIENCE_SECONDS * SECOND_US)
+        backoff, patience = Backoff(self._rng), _PATIENCE_SECONDS
         for attempt in range(1, _ATTEMPTS_MAX + 1):
-            self._wait_until(self._not_before_us, deadline_us, "the service asked to wait")
+            patience -= self._wait(
+                (self._not_before_us - self._clock.now_us()) / SECOND_US, patience, "too many requests"
+            )
             # Taken before asking: what is still forming then must not count as finished when the answer is here.
             asked_us = self._clock.now_us()
             try:
                 return merger.add(self._get(params), asked_us)
             except (_RetryError, PageError) as error:
-                asked = error.retry_after_seconds if isinstance(error, _RetryError) else None
-                seconds = backoff.next_seconds() if asked is None else asked
-                if asked is not None:
-                    self._not_before_us = max(self._not_before_us, self._clock.now_us() + round(asked * SECOND_US))
+                seconds = backoff.next_seconds()
+                if isinstance(error, _RetryError) and error.retry_after_seconds is not None:
+                    seconds = error.retry_after_seconds
+                    self._not_before_us = self._clock.now_us() + round(seconds * SECOND_US)
                 if attempt == _ATTEMPTS_MAX:
                     raise FeedUnavailableError(f"{error}, {attempt} times", max(seconds, 1.0)) from None
-                self._wait_until(self._clock.now_us() + round(seconds * SECOND_US), deadline_us, str(error))
+                patience -= self._wait(seconds, patience, str(error))
         raise AssertionError("the last attempt returns or raises")
 
     def _get(self, params: dict[str, str]) -> bytes:
@@ -152,14 +153,17 @@ class AlpacaRest:
             raise _RetryError(text, wait)
         raise _RequestRefusedError(text)
 
-    def _wait_until(self, us: int, deadline_us: int, reason: str) -> None:
-        seconds = (us - self._clock.now_us()) / SECOND_US
-        if us > deadline_us:
+    def _wait(self, seconds: float, patience: float, reason: str) -> float:
+        """Wait ``seconds`` and say so; FeedUnavailableError if that is too long, or the feed is stopped.
+
+        A duration, not until an instant: before the service was ever reached, a rehearsal's clock stands still.
+        """
+        if seconds > patience:
             raise FeedUnavailableError(f"not before {seconds:.0f} s from now: {reason}", seconds)
-        while (missing_us := us - self._clock.now_us()) > 0 and not self._stopping.is_set():
-            self._stopping.wait(self._clock.wall_seconds(missing_us / SECOND_US))
-        if self._stopping.is_set():
+        waited = max(seconds, 0.0)
+        if self._stopping.wait(self._clock.wall_seconds(waited)):
             raise FeedUnavailableError("the feed was stopped", 0.0)
+        return waited
 
 
 class _RetryError(Exception):
