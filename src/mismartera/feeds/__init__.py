@@ -17,10 +17,12 @@ from mismartera.feeds.port import (
     SymbolRefused,
 )
 from mismartera.feeds.queue import FeedQueue
+from mismartera.feeds.replay import ReplayFeed
+from mismartera.feeds.replay_faults import ReplayFault, read_faults
 from mismartera.feeds.secret import Keys, Secret
 
 __all__ = [
     "AlpacaFeed", "BackfillResult", "BarsArrived", "Connected", "Disconnected", "Feed", "FeedFailed",
-    "FeedMessage", "FeedQueue", "FeedSink", "FeedWarning", "Keys", "Rejected", "Secret", "StatusChanged",
-    "Subscribed", "SymbolRefused",
+    "FeedMessage", "FeedQueue", "FeedSink", "FeedWarning", "Keys", "Rejected", "ReplayFault", "ReplayFeed",
+    "Secret", "StatusChanged", "Subscribed", "SymbolRefused", "read_faults",
 ]  # fmt: skip

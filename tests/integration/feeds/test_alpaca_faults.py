@@ -201,6 +201,7 @@ def test_a_frame_above_the_limit_ends_the_connection_and_nothing_else() -> None:
         t.listener.wait_for(Disconnected)
         seen = len(t.listener.bars())
         t.listener.wait_until(lambda: len(t.listener.bars()) > seen)
+        assert len(t.server.connections) == 2
 
 
 def test_stop_ends_a_feed_in_any_state_and_it_may_start_again() -> None:
@@ -219,6 +220,7 @@ def test_stop_ends_a_feed_in_any_state_and_it_may_start_again() -> None:
         before_us = t.clock.now_us()
         t.feed.start(t.listener.queue)
         t.listener.wait_until(lambda: any(m.arrived_us > before_us for m in t.listener.of(BarsArrived)))
+        assert t.server.handshakes == 3 + 1
 
 
 def test_no_secret_is_in_any_message_or_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mismartera.errors import SymbolError
-from mismartera.feeds.alpaca.subscriptions import ASKS_MAX, Desired, Request, SubscriptionBook
+from mismartera.feeds.alpaca.subscriptions import ASKS_MAX, Request, SubscriptionBook
+from mismartera.feeds.desired import Desired
 
 
 def book(*symbols: str) -> tuple[SubscriptionBook, Desired]:

@@ -15,7 +15,8 @@ from mismartera.feeds.alpaca.codes import Verdict, is_halted, verdict_of
 from mismartera.feeds.alpaca.connection import Connection, ConnectionEndedError, error_of
 from mismartera.feeds.alpaca.decode import Frame
 from mismartera.feeds.alpaca.messages import BarMessage, Control, ErrorMessage, StatusMessage, SubscriptionMessage
-from mismartera.feeds.alpaca.subscriptions import ASKS_MAX, Desired, SubscriptionBook
+from mismartera.feeds.alpaca.subscriptions import ASKS_MAX, SubscriptionBook
+from mismartera.feeds.desired import Desired
 from mismartera.feeds.outlet import Outlet
 from mismartera.feeds.port import BarsArrived, FeedWarning, Rejected, StatusChanged, Subscribed, SymbolRefused
 from mismartera.feeds.sift import merged, sift

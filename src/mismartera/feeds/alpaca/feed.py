@@ -10,7 +10,7 @@ from random import Random
 from mismartera.feeds.alpaca.address import Address
 from mismartera.feeds.alpaca.rest import AlpacaRest
 from mismartera.feeds.alpaca.stream import AlpacaStream
-from mismartera.feeds.alpaca.subscriptions import Desired
+from mismartera.feeds.desired import Desired
 from mismartera.feeds.port import BackfillResult, FeedFailed, FeedSink
 from mismartera.feeds.secret import Keys
 from mismartera.timing import WallClock

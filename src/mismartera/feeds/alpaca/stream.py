@@ -13,8 +13,8 @@ from mismartera.feeds.alpaca.address import Address
 from mismartera.feeds.alpaca.codes import Verdict
 from mismartera.feeds.alpaca.connection import Connection, ConnectionEndedError, open_connection
 from mismartera.feeds.alpaca.conversation import Conversation
-from mismartera.feeds.alpaca.subscriptions import Desired
 from mismartera.feeds.backoff import Backoff
+from mismartera.feeds.desired import Desired
 from mismartera.feeds.outlet import Outlet
 from mismartera.feeds.port import Connected, Disconnected, FeedFailed, FeedSink, FeedWarning
 from mismartera.feeds.retry_after import retry_after_seconds
