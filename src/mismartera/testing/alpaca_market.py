@@ -119,6 +119,8 @@ class AlpacaFaults:
     """More symbols than that are answered with 405, and nothing of the request is done."""
     no_channels: frozenset[str] = frozenset()
     """Channels that are answered with 410."""
+    silent_channels: frozenset[str] = frozenset()
+    """Channels that are never confirmed, whatever is asked for."""
     confirm_at_most: int | None = None
     never_confirm: frozenset[str] = frozenset()
     silent_confirm: int = 0

@@ -133,6 +133,8 @@ class AlpacaSocket:
         named = request.get(channel, [])
         if action == "unsubscribe":
             return [symbol for symbol in self.subscribed[channel] if symbol not in named]
+        if channel in self._faults.silent_channels:
+            return []
         granted = [symbol for symbol in named if symbol not in self._faults.never_confirm]
         return list(dict.fromkeys([*self.subscribed[channel], *granted]))[: self._faults.confirm_at_most]
 

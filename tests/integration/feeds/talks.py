@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -92,12 +91,9 @@ class Talk:
 def talk(
     bars: Iterable[MarketBar] = (), statuses: Iterable[MarketStatus] = (), *, speed: float = 300.0,
     start_us: int = OPEN_US, path: str = "/v2/iex", secret: str = SECRET, bars_max: int = 200_000,
-    begun: bool = False,
 ) -> Iterator[Talk]:  # fmt: skip
     """A server with its market and a feed that is not started yet; both end with the block, and leave nothing."""
     clock = RehearsalClock(start_us, speed)
-    if begun:
-        clock.begin(clock.monotonic())
     threads = threading.active_count()
     with AlpacaServer(AlpacaMarket(bars, statuses), clock, keys=(KEY, SECRET), path=path) as server:
         keys = Keys(Secret(KEY), Secret(secret))
@@ -107,4 +103,3 @@ def talk(
         finally:
             feed.stop()
     assert threading.active_count() <= threads, [thread.name for thread in threading.enumerate()]
-    gc.collect()  # a socket that was not closed is a ResourceWarning, here and not in some later test

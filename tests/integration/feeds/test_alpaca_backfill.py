@@ -139,6 +139,14 @@ def test_refused_keys_are_refused_at_once(status: int) -> None:
         assert len(t.server.rest_requests) == 1
 
 
+def test_a_wrong_address_is_refused_at_once_and_not_asked_symbol_by_symbol() -> None:
+    with later([]) as t:
+        t.server.faults.rest_status = 404
+        with pytest.raises(FeedRefusedError, match="is data_url right"):
+            backfill(t, *(f"S{k}" for k in range(50)))
+        assert len(t.server.rest_requests) == 1
+
+
 @pytest.mark.parametrize(
     "fault", [{"rest_status": 500}, {"rest_status": 503}, {"rest_garbage": 3}, {"rest_hang": 1}]
 )

@@ -6,7 +6,15 @@ import pytest
 from tests.integration.feeds.talks import OPEN_US, Listener, market_bar, minutes, talk
 
 from mismartera.bars.instants import MINUTE_US, SECOND_US
-from mismartera.feeds import BarsArrived, Connected, Rejected, StatusChanged, Subscribed, SymbolRefused
+from mismartera.feeds import (
+    BarsArrived,
+    Connected,
+    FeedWarning,
+    Rejected,
+    StatusChanged,
+    Subscribed,
+    SymbolRefused,
+)
 from mismartera.testing.alpaca_market import MarketStatus
 
 
@@ -53,6 +61,18 @@ def test_a_stream_without_statuses_is_used_without_them() -> None:
         assert [sorted(request) for request in t.server.connections[0].requests] == [
             ["action", "bars", "statuses", "updatedBars"], ["action", "bars", "updatedBars"],
         ]  # fmt: skip
+
+
+def test_a_channel_that_is_not_confirmed_is_told_once_and_bars_flow() -> None:
+    """F19."""
+    with talk(minutes(["A", "B"], 1)) as t:
+        t.server.faults.silent_channels = frozenset({"updatedBars"})
+        t.start("A")
+        t.listener.wait_for(Subscribed)
+        t.feed.subscribe(["B"])
+        t.listener.wait_for(BarsArrived)
+    warnings = [warning.text for warning in t.listener.of(FeedWarning)]
+    assert warnings == ["the server confirmed no updatedBars of 1 symbols, such as A"]
 
 
 def test_a_symbol_added_and_one_removed_while_connected() -> None:

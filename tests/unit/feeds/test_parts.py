@@ -13,13 +13,14 @@ import pytest
 
 from mismartera.bars.instants import SECOND_US
 from mismartera.errors import ConfigError, FeedRefusedError
-from mismartera.feeds import BarsArrived, Connected, FeedQueue, FeedWarning, Keys, Secret
+from mismartera.feeds import AlpacaFeed, BarsArrived, Connected, FeedQueue, FeedWarning, Keys, Secret
 from mismartera.feeds.alpaca.address import Address, timeframe
 from mismartera.feeds.alpaca.codes import Verdict, is_halted, verdict_of
 from mismartera.feeds.backoff import Backoff
 from mismartera.feeds.outlet import Outlet
 from mismartera.feeds.retry_after import retry_after_seconds
 from mismartera.feeds.waits import wait_at_most
+from mismartera.timing import RehearsalClock
 
 NOW_US = 1_719_927_000 * SECOND_US  # 2024-07-02 13:30 UTC, a Tuesday
 
@@ -193,6 +194,12 @@ def test_plain_addresses_are_for_loopback_only() -> None:
     assert [problem.split(":")[0] for problem in raised.value.problems] == ["feed.stream_url", "feed.data_url"]
     with pytest.raises(ConfigError, match="has a path"):
         Address.of("wss://stream.example.com/v2/iex", "https://data.example.com/v2")
+
+
+def test_empty_keys_are_refused_before_anything_is_asked() -> None:
+    keys = Keys(Secret("k"), Secret(""))
+    with pytest.raises(ConfigError, match="APCA_API_KEY_ID"):
+        AlpacaFeed("ws://127.0.0.1:1/v2/iex", "http://127.0.0.1:1", keys, RehearsalClock(NOW_US), Random(1))
 
 
 @pytest.mark.parametrize(("interval", "name"), [("1m", "1Min"), ("15m", "15Min"), ("1h", "1Hour"), ("1d", "1Day")])

@@ -96,6 +96,8 @@ async def open_connection(url: str, keys: Keys, clock: WallClock) -> Connection:
         clock.begin(asked)
         raise _refused(error, keys) from None
     except (OSError, WebSocketException, TimeoutError, EOFError, ValueError) as error:
+        if isinstance(error, ConnectionResetError):  # somebody was there
+            clock.begin(asked)
         raise ConnectionEndedError(f"cannot be reached: {keys.scrub(_words(error))}") from None
     clock.begin(asked)
     connection = Connection(socket, keys, Codec("msgpack"))

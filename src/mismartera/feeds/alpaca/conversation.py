@@ -49,6 +49,7 @@ class Conversation:
         self._wake = wake
         self._why_leave = why_leave
         self._skew_us = round(skew_seconds * SECOND_US)
+        self._warned: set[str] = set()
         self._on_data: Callable[[int], None] = lambda _: None
 
     async def run(self, on_data: Callable[[int], None]) -> None:
@@ -106,9 +107,22 @@ class Conversation:
             if new:
                 await self._outlet.send(Subscribed(tuple(new)))
             await self._refuse(refused, f"the server left it out of {ASKS_MAX} confirmations")
+            await self._warn_of_missing(message)
             self._wake.set()
         elif isinstance(message, ErrorMessage):
             await self._error(message)
+
+    async def _warn_of_missing(self, message: SubscriptionMessage) -> None:
+        """Bars without their corrections or statuses are still bars: a person should know, once a connection."""
+        for channel in self.channels[1:]:
+            missing = set(message.bars).difference(getattr(message, channel))
+            if missing and channel not in self._warned:
+                self._warned.add(channel)
+                await self._outlet.send(
+                    FeedWarning(
+                        f"the server confirmed no {channel} of {len(missing)} symbols, such as {min(missing)}"
+                    )
+                )
 
     async def _error(self, message: ErrorMessage) -> None:
         verdict, error = verdict_of(message.code), error_of(message, self._connection.keys)

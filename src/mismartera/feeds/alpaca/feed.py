@@ -7,10 +7,12 @@ import threading
 from collections.abc import Sequence
 from random import Random
 
+from mismartera.errors import ConfigError
 from mismartera.feeds.alpaca.address import Address
 from mismartera.feeds.alpaca.rest import AlpacaRest
 from mismartera.feeds.alpaca.stream import AlpacaStream
 from mismartera.feeds.desired import Desired
+from mismartera.feeds.outlet import Outlet
 from mismartera.feeds.port import BackfillResult, FeedFailed, FeedSink
 from mismartera.feeds.secret import Keys
 from mismartera.timing import WallClock
@@ -21,7 +23,8 @@ _JOIN_WALL_SECONDS = 0.5
 class AlpacaFeed:
     """A :class:`~mismartera.feeds.port.Feed` on Alpaca's market data, protocol v2: stocks and crypto.
 
-    ``stream_url`` is complete, ``data_url`` has no path; ConfigError unless both are encrypted or on loopback.
+    ``stream_url`` is complete, ``data_url`` has no path; ConfigError unless both are encrypted or on loopback,
+    and for keys that are empty.
     ``rng`` gives the jitter of back-off. ``skew_seconds``: how far the vendor's clock may be ahead of ours. All
     waits are measured on ``clock``, which begins with the first contact. May be started again after a stop.
     """
@@ -29,6 +32,8 @@ class AlpacaFeed:
     def __init__(
         self, stream_url: str, data_url: str, keys: Keys, clock: WallClock, rng: Random, skew_seconds: float = 5.0
     ) -> None:
+        if not keys.key_id or not keys.secret_key:
+            raise ConfigError(["the keys are missing: APCA_API_KEY_ID and APCA_API_SECRET_KEY"], source="feed")
         self._address = Address.of(stream_url, data_url)
         self._keys = keys
         self._clock = clock
@@ -103,6 +108,5 @@ class AlpacaFeed:
         try:
             await self._stream.run(sink)
         except Exception as error:  # noqa: BLE001  # the thread's one handler: a fault of ours must be told, too
-            sink.put(
-                FeedFailed(f"a fault of the feed itself: {self._keys.scrub(f'{type(error).__name__}: {error}')}")
-            )
+            text = self._keys.scrub(f"{type(error).__name__}: {error}")
+            await Outlet(sink).send(FeedFailed(f"a fault of the feed itself: {text}"))

@@ -151,7 +151,9 @@ class AlpacaRest:
         if status in {408, 425, 429} or status >= 500:
             wait = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now_us())
             raise _RetryError(text, wait)
-        raise _RequestRefusedError(text)
+        if status in {400, 422}:
+            raise _RequestRefusedError(text)
+        raise FeedRefusedError(f"{text} (is data_url right?)")
 
     def _wait(self, seconds: float, patience: float, reason: str) -> float:
         """Wait ``seconds`` and say so; FeedUnavailableError if that is too long, or the feed is stopped.
