@@ -1,6 +1,9 @@
-"""F4: live sources of bars behind one port. A feed knows its vendor, never the session."""
+"""F4: live sources of bars behind one port. A feed knows its vendor, never the session.
 
-from mismartera.feeds.alpaca import AlpacaFeed
+A vendor's feed is imported from its own package (``mismartera.feeds.alpaca``), which brings its network libraries
+along: who replays a day does not wait for them.
+"""
+
 from mismartera.feeds.port import (
     BackfillResult,
     BarsArrived,
@@ -22,7 +25,7 @@ from mismartera.feeds.replay_faults import ReplayFault, read_faults
 from mismartera.feeds.secret import Keys, Secret
 
 __all__ = [
-    "AlpacaFeed", "BackfillResult", "BarsArrived", "Connected", "Disconnected", "Feed", "FeedFailed",
+    "BackfillResult", "BarsArrived", "Connected", "Disconnected", "Feed", "FeedFailed",
     "FeedMessage", "FeedQueue", "FeedSink", "FeedWarning", "Keys", "Rejected", "ReplayFault", "ReplayFeed",
     "Secret", "StatusChanged", "Subscribed", "SymbolRefused", "read_faults",
 ]  # fmt: skip

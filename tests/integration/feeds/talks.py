@@ -10,7 +10,8 @@ from random import Random
 from typing import TypeVar
 
 from mismartera.bars.instants import MINUTE_US, SECOND_US
-from mismartera.feeds import AlpacaFeed, BarsArrived, FeedMessage, FeedQueue, Keys, Rejected, Secret
+from mismartera.feeds import BarsArrived, FeedMessage, FeedQueue, Keys, Rejected, Secret
+from mismartera.feeds.alpaca import AlpacaFeed
 from mismartera.testing.alpaca_market import AlpacaMarket, MarketBar, MarketStatus
 from mismartera.testing.alpaca_server import AlpacaServer
 from mismartera.timing import RehearsalClock

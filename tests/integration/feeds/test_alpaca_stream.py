@@ -9,6 +9,7 @@ from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.feeds import (
     BarsArrived,
     Connected,
+    Feed,
     FeedWarning,
     Rejected,
     StatusChanged,
@@ -234,8 +235,9 @@ def test_only_data_counts_as_data() -> None:
     with talk(minutes(["A"], 1, first=1)) as t:
         t.start("A")
         t.listener.wait_for(Subscribed)
-        before = t.feed.last_data_us
+        feed: Feed = t.feed
+        before = feed.last_data_us
         arrived = t.listener.wait_for(BarsArrived)
-        after = t.feed.last_data_us
+        after = feed.last_data_us
     assert before is None
     assert after is not None and OPEN_US + 2 * MINUTE_US <= after <= arrived.arrived_us

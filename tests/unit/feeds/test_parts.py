@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+import subprocess
+import sys
 import threading
 from random import Random
 
@@ -13,7 +15,8 @@ import pytest
 
 from mismartera.bars.instants import SECOND_US
 from mismartera.errors import ConfigError, FeedRefusedError
-from mismartera.feeds import AlpacaFeed, BarsArrived, Connected, FeedQueue, FeedWarning, Keys, Secret
+from mismartera.feeds import BarsArrived, Connected, FeedQueue, FeedWarning, Keys, Secret
+from mismartera.feeds.alpaca import AlpacaFeed
 from mismartera.feeds.alpaca.address import Address, timeframe
 from mismartera.feeds.alpaca.codes import Verdict, is_halted, verdict_of
 from mismartera.feeds.backoff import Backoff
@@ -200,6 +203,14 @@ def test_empty_keys_are_refused_before_anything_is_asked() -> None:
     keys = Keys(Secret("k"), Secret(""))
     with pytest.raises(ConfigError, match="APCA_API_KEY_ID"):
         AlpacaFeed("ws://127.0.0.1:1/v2/iex", "http://127.0.0.1:1", keys, RehearsalClock(NOW_US), Random(1))
+
+
+def test_who_replays_a_day_does_not_load_the_network() -> None:
+    code = (
+        "import sys, mismartera.feeds; print([m for m in ('httpx', 'websockets', 'polars') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(("interval", "name"), [("1m", "1Min"), ("15m", "15Min"), ("1h", "1Hour"), ("1d", "1Day")])
