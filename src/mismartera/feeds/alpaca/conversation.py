@@ -12,7 +12,7 @@ from typing import Final
 from mismartera.bars import parse_interval
 from mismartera.bars.instants import SECOND_US
 from mismartera.feeds.alpaca.codes import Verdict, is_halted, verdict_of
-from mismartera.feeds.alpaca.connection import Connection, ConnectionEndedError, error_of
+from mismartera.feeds.alpaca.connection import Connection, ConnectionEndedError, error_of, socket_seconds
 from mismartera.feeds.alpaca.decode import Frame
 from mismartera.feeds.alpaca.messages import BarMessage, Control, ErrorMessage, StatusMessage, SubscriptionMessage
 from mismartera.feeds.alpaca.subscriptions import ASKS_MAX, SubscriptionBook
@@ -50,6 +50,7 @@ class Conversation:
         self._why_leave = why_leave
         self._skew_us = round(skew_seconds * SECOND_US)
         self._warned: set[str] = set()
+        self._is_reading = False
         self._on_data: Callable[[int], None] = lambda _: None
 
     async def run(self, on_data: Callable[[int], None]) -> None:
@@ -67,28 +68,31 @@ class Conversation:
 
     async def _tend(self) -> None:
         """Ask for what is wanted and not confirmed; ask again, then leave, when no answer comes."""
-        unanswered, deadline_us = 0, 0
+        unanswered, deadline = 0, 0.0
+        patience = socket_seconds(self._clock, _CONFIRM_SECONDS)
         while True:
             if (reason := self._why_leave()) is not None:
                 raise ConnectionEndedError(reason)
             if self._book.pending is None:
                 unanswered = 0
-            elif self._clock.now_us() >= deadline_us:
+            elif self._is_reading and self._clock.monotonic() >= deadline:
+                # While the sink has no room the answer waits in the socket: that is no silence of the server.
                 unanswered += 1
                 self._book.overdue()
             if unanswered >= ASKS_MAX:
                 raise ConnectionEndedError(f"{unanswered} requests for subscriptions were not answered")
             request = self._book.next_request()
             if request is not None:
-                deadline_us = self._clock.now_us() + round(_CONFIRM_SECONDS * SECOND_US)
+                deadline = self._clock.monotonic() + patience
                 await self._connection.send(request.message(self.channels))
-            wait = None if self._book.pending is None else self._clock.wall_seconds(_CONFIRM_SECONDS)
-            await wait_at_most(self._wake, wait)
+            await wait_at_most(self._wake, None if self._book.pending is None else patience)
             self._wake.clear()
 
     async def _read(self) -> None:
         while True:
+            self._is_reading = True
             frame = await self._connection.receive()
+            self._is_reading = False
             now_us = self._clock.now_us()
             if frame.has_data:
                 self.last_data_us = now_us
