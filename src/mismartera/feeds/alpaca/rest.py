@@ -28,6 +28,8 @@ _ATTEMPTS_MAX: Final = 5
 _PATIENCE_SECONDS: Final = 60.0
 """All waits for one page together are not longer: whoever asked can decide better what to do meanwhile."""
 _REPLY_SECONDS: Final = 30.0
+_REPLY_WALL_SECONDS_MIN: Final = 3.0
+"""A page of 10,000 bars is work for a server, which is no faster in a rehearsal."""
 _PAGES_MAX: Final = 10_000
 
 
@@ -60,7 +62,9 @@ class AlpacaRest:
         self._not_before_us = 0
         # The environment's proxies and .netrc are not ours to read.
         self._client = httpx.Client(
-            timeout=socket_seconds(clock, _REPLY_SECONDS), trust_env=False, auth=_KeyHeaders(keys)
+            timeout=max(socket_seconds(clock, _REPLY_SECONDS), _REPLY_WALL_SECONDS_MIN),
+            trust_env=False,
+            auth=_KeyHeaders(keys),
         )
 
     def close(self) -> None:
