@@ -159,7 +159,7 @@ class AlpacaFaults:
     """The REST service does not know the newest minutes yet."""
     forming: bool = False
     """The REST service shows the minute that has not ended."""
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def take(self, name: str) -> bool:
         """True if the counted fault ``name`` happens now; it is then one less."""

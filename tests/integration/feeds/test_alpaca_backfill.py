@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from email.utils import format_datetime
 
 import pytest
-from tests.integration.feeds.talks import KEY, OPEN_US, SECRET, Listener, Talk, market_bar, minutes, talk
+from tests.integration.feeds.talks import KEY, SECRET, Talk, market_bar, minutes, talk
+from tests.listening import OPEN_US, Listener
 
 from mismartera.bars.instants import MINUTE_US, SECOND_US, to_datetime
 from mismartera.errors import FeedRefusedError, FeedUnavailableError

@@ -6,7 +6,8 @@ import logging
 import socket
 
 import pytest
-from tests.integration.feeds.talks import KEY, OPEN_US, SECRET, Listener, Talk, minutes, talk
+from tests.integration.feeds.talks import KEY, SECRET, Talk, minutes, talk
+from tests.listening import OPEN_US, Listener
 
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.feeds import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from tests.integration.feeds.talks import OPEN_US, Talk, market_bar, minutes, talk
+from tests.integration.feeds.talks import Talk, market_bar, minutes, talk
+from tests.listening import OPEN_US
 
 from mismartera.bars.instants import MINUTE_US
 from mismartera.errors import FeedUnavailableError

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from tests.integration.feeds.talks import OPEN_US, Listener, market_bar, minutes, talk
+from tests.integration.feeds.talks import market_bar, minutes, talk
+from tests.listening import OPEN_US, Listener
 
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.feeds import (
@@ -33,6 +36,20 @@ def test_bars_arrive_in_order_when_they_have_ended(is_text: bool) -> None:
         assert (message.interval, message.corrections) == ("1m", False)
         assert message.arrived_us >= OPEN_US + (k + 1) * MINUTE_US
         assert [column[0] for column in message.prices] == [100.0, 101.0, 99.0, 100.5, 10.0 + k]
+
+
+def test_a_stray_frame_in_the_other_encoding_changes_nothing() -> None:
+    """F15."""
+    with talk(minutes(["A", "B"], 50)) as t:
+        t.start("A")
+        t.listener.wait_for(Subscribed)
+        t.server.send_raw('[{"T":"success","msg":"hello"}]')
+        t.server.send_raw("{]")
+        t.server.send_raw(b"[]")
+        t.feed.subscribe(["B"])
+        assert t.listener.wait_for(Subscribed, 2).symbols == ("B",)
+        t.listener.wait_until(lambda: "B" in {symbol for symbol, _ in t.listener.bars()})
+        assert t.listener.rejected() == {"malformed_frame": 2}
 
 
 def test_one_request_subscribes_bars_updates_and_statuses_of_all_symbols() -> None:
@@ -128,10 +145,12 @@ def test_halts_and_resumptions_are_told_and_other_statuses_change_nothing() -> N
     assert t.listener.rejected() == {"unknown_status": 1}
 
 
-def test_a_symbol_left_out_of_the_confirmation_is_asked_for_again_and_then_refused() -> None:
+@pytest.mark.parametrize("fault", [{"never_confirm": frozenset({"B"})}, {"confirm_at_most": 1}], ids=list("ab"))
+def test_a_symbol_left_out_of_the_confirmation_is_asked_for_again_and_then_refused(fault: dict[str, Any]) -> None:
     """F19: the confirmation lists fewer symbols than were asked for."""
     with talk(minutes(["A", "B"], 50)) as t:
-        t.server.faults.never_confirm = frozenset({"B"})
+        for name, value in fault.items():
+            setattr(t.server.faults, name, value)
         t.start("A", "B")
         refused = t.listener.wait_for(SymbolRefused)
         asked = [request["bars"] for request in t.server.connections[0].requests]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from tests.integration.feeds.talks import OPEN_US, Listener
+from tests.listening import OPEN_US, Listener
 
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.errors import ConfigError, FeedRefusedError

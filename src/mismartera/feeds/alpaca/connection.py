@@ -22,6 +22,8 @@ _FRAGMENT_BYTES: Final = 32_768
 """The vendor's own clients send long requests in fragments of this size."""
 _HANDSHAKE_SECONDS: Final = 30.0
 _PING_SECONDS: Final = 20.0
+_PONG_SECONDS: Final = 60.0
+"""Longer than a ping: while our reader has no room, pongs wait behind the data."""
 _WALL_SECONDS_MIN: Final = 1.0
 """No time-out on a socket is shorter: in a rehearsal at 60x the machine itself is no faster."""
 
@@ -44,11 +46,14 @@ def error_of(message: ErrorMessage, keys: Keys) -> ConnectionEndedError:
 
 @dataclass(slots=True)
 class Connection:
-    """An open socket with its encoding. ``codec`` is JSON from the first text frame of the server on."""
+    """An open socket. We ask for msgpack; a server that greets us in JSON is spoken to in JSON.
+
+    ``codec`` is what the first frame was written in; a text frame is JSON in any case.
+    """
 
     socket: ClientConnection
     keys: Keys
-    codec: Codec
+    codec: Codec | None = None
 
     async def receive(self) -> Frame:
         """The next frame, decoded. ConnectionEndedError when the connection is over."""
@@ -56,14 +61,15 @@ class Connection:
             data = await self.socket.recv()
         except ConnectionClosed as error:
             raise ConnectionEndedError(self._closed(error)) from None
-        if isinstance(data, bytes):
-            return self.codec.decode(data)
-        if self.codec.name != "json":
-            self.codec = Codec("json")
-        return self.codec.decode(data.encode("utf-8", "surrogatepass"))
+        is_text = isinstance(data, str)
+        raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        if self.codec is None:  # "[" begins a list in JSON, and is a number in msgpack
+            self.codec = Codec("json" if is_text or raw[:1] == b"[" else "msgpack")
+        return (Codec("json") if is_text and self.codec.name != "json" else self.codec).decode(raw)
 
     async def send(self, message: object) -> None:
         """Send a request; a long one in fragments."""
+        assert self.codec is not None, "the server speaks first"
         encoded = self.codec.encode(message)
         try:
             if len(encoded) <= _FRAGMENT_BYTES:
@@ -89,7 +95,7 @@ async def open_connection(url: str, keys: Keys, clock: WallClock) -> Connection:
         socket = await connect(
             url, additional_headers={"Content-Type": "application/msgpack"}, max_size=FRAME_BYTES_MAX,
             open_timeout=socket_seconds(clock, _HANDSHAKE_SECONDS), close_timeout=_WALL_SECONDS_MIN,
-            ping_interval=socket_seconds(clock, _PING_SECONDS), ping_timeout=socket_seconds(clock, _PING_SECONDS),
+            ping_interval=socket_seconds(clock, _PING_SECONDS), ping_timeout=socket_seconds(clock, _PONG_SECONDS),
             proxy=None, logger=_quiet(),
         )  # fmt: skip
     except InvalidHandshake as error:
@@ -100,7 +106,7 @@ async def open_connection(url: str, keys: Keys, clock: WallClock) -> Connection:
             clock.begin(asked)
         raise ConnectionEndedError(f"cannot be reached: {keys.scrub(_words(error))}") from None
     clock.begin(asked)
-    connection = Connection(socket, keys, Codec("msgpack"))
+    connection = Connection(socket, keys)
     try:
         async with asyncio.timeout(socket_seconds(clock, _HANDSHAKE_SECONDS)):
             await _authenticate(connection)

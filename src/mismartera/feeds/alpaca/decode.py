@@ -88,7 +88,7 @@ class Codec:
             parts = self._parts(data)
         except _UNDECODABLE as error:
             text = f"a frame of {len(data)} bytes is no list of messages: {error}"
-            frame.rejected.append(Rejected("malformed_frame", 1, text[:200]))
+            frame.rejected.append(Rejected("malformed_frame", 1, text[:200], ("",)))
             return
         for part in parts:
             try:
