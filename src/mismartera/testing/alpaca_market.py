@@ -146,6 +146,8 @@ class AlpacaFaults:
     """Answers 200 whose body breaks off."""
     rest_hang: int = 0
     """Requests that are never answered."""
+    rest_delay_seconds: float = 0.0
+    """An answer is made when it is asked for, and comes so much later."""
     bad_symbols: frozenset[str] = frozenset()
     """Symbols for which a whole request is refused with 400."""
     page_size: int = 10_000

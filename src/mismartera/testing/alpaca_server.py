@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from mismartera.bars.instants import SECOND_US
-from mismartera.feeds.waits import wait_at_most
+from mismartera.feeds.waits import pause, wait_at_most
 from mismartera.testing.alpaca_market import AlpacaFaults, AlpacaMarket, JsonDict
 from mismartera.testing.alpaca_rest import RestRequest, answer, request_of
 from mismartera.testing.alpaca_socket import AlpacaSocket, closed
@@ -168,6 +168,7 @@ class AlpacaServer:
             assert self._stop is not None, "the server runs"
             await self._stop.wait()
         said = answer(asked, self._market, self.faults, self._clock.now_us(), self._keys)
+        await pause(self._clock.wall_seconds(self.faults.rest_delay_seconds))
         headers = Headers(
             [*said.headers, ("Content-Type", "application/json"), ("Content-Length", str(len(said.body)))]
         )

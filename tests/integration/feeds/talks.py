@@ -47,7 +47,7 @@ class Talk:
 
 @contextmanager
 def talk(
-    bars: Iterable[MarketBar] = (), statuses: Iterable[MarketStatus] = (), *, speed: float = 300.0,
+    bars: Iterable[MarketBar] = (), statuses: Iterable[MarketStatus] = (), *, speed: float = 600.0,
     start_us: int = OPEN_US, path: str = "/v2/iex", secret: str = SECRET, bars_max: int = 200_000,
 ) -> Iterator[Talk]:  # fmt: skip
     """A server with its market and a feed that is not started yet; both end with the block, and leave nothing."""

@@ -96,6 +96,16 @@ def test_a_minute_that_has_not_ended_is_left_out() -> None:
     assert result.rejected == ()
 
 
+def test_a_minute_that_ended_while_the_answer_was_on_its_way_is_left_out_too() -> None:
+    """Bug 8: what the service said of it was said before its end."""
+    with talk(minutes(["A"], HOUR), start_us=OPEN_US + 5 * MINUTE_US - 30 * SECOND_US, speed=600.0) as t:
+        t.server.faults.forming = True
+        t.server.faults.rest_delay_seconds = 60.0
+        result = backfill(t, "A")
+        assert t.clock.now_us() >= OPEN_US + 5 * MINUTE_US
+    assert rows(result) == {"A": [0, 1, 2, 3]}
+
+
 def test_a_service_that_lags_gives_what_it_has() -> None:
     """F07: the last minute is asked for again later, by whoever needs it."""
     with talk(minutes(["A"], HOUR), start_us=OPEN_US + 5 * MINUTE_US, speed=1.0) as t:
@@ -225,7 +235,7 @@ def test_stop_ends_a_backfill_that_waits() -> None:
 
 def test_a_gap_of_the_stream_is_what_the_service_has() -> None:
     """Bug 6, F05: drops, and drops again; what was missed meanwhile is in the backfill."""
-    with talk(minutes(["A"], 30), speed=600) as t:
+    with talk(minutes(["A"], 30), speed=1500) as t:
         t.start("A")
         for k in range(3):
             t.listener.wait_until(lambda: len(t.listener.bars()) >= 2)

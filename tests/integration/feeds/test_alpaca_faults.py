@@ -158,6 +158,17 @@ def test_waits_grow_to_half_a_minute_and_begin_again_after_data() -> None:
     assert seconds_between(t)[8] <= 1.0
 
 
+def test_a_server_that_takes_us_in_and_throws_us_out_is_asked_less_and_less_often() -> None:
+    """Bug 1: a connection without data is no success."""
+    with talk(minutes(["A"], ALL_DAY), speed=600) as t:
+        t.server.faults.mute = True
+        t.server.faults.session_error, t.server.faults.errors_left = 500, 6
+        t.start("A")
+        t.listener.wait_for(Disconnected, 6)
+    assert [d.was_connected for d in t.listener.of(Disconnected)[:6]] == [True] * 6
+    assert seconds_between(t)[5] >= 15.0
+
+
 def test_a_server_that_asks_for_patience_gets_it() -> None:
     with talk(minutes(["A"], ALL_DAY), speed=600) as t:
         t.server.faults.handshake_status, t.server.faults.errors_left = 429, 1

@@ -88,7 +88,7 @@ def test_after_any_faults_that_heal_nothing_is_missing_and_nothing_is_made_up(se
     """I9, F04-F08, F15, F16, F18, F19: only the minutes that the stream lost differ, and the service has them."""
     rng = Random(seed)
     bars = market(rng)
-    with talk(bars, speed=1800) as t:
+    with talk(bars, speed=3000) as t:
         t.start(*SYMBOLS)
         t.listener.wait_for(Subscribed)
         for minute in range(5, COUNT - 5, 10):

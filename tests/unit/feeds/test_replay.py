@@ -101,7 +101,7 @@ def test_a_recording_is_sent_bar_by_bar_at_each_bars_end() -> None:
 
 
 def test_a_symbol_added_later_gets_what_ends_from_then_on_and_the_backfill_has_the_rest() -> None:
-    with replay(recording("A", "B"), speed=600) as r:
+    with replay(recording("A", "B"), speed=1500) as r:
         r.feed.subscribe(["A"])
         r.feed.start(r.listener.queue)
         r.listener.wait_until(lambda: bar("A", 3) in r.arrivals())
@@ -132,7 +132,7 @@ def test_an_unknown_symbol_is_refused_and_the_others_play() -> None:
 
 
 def test_an_unsubscribed_symbol_is_silent() -> None:
-    with replay(recording("A", "B"), speed=600) as r:
+    with replay(recording("A", "B"), speed=1500) as r:
         r.feed.subscribe(["A", "B"])
         r.feed.start(r.listener.queue)
         r.listener.wait_until(lambda: bar("B", 2) in r.arrivals())
@@ -165,8 +165,26 @@ def test_a_scripted_fault_hits_the_bars_of_its_time(script: ReplayFault, expecte
     assert len(r.listener.of(Connected)) == 1 + len(dropped)
 
 
+def test_a_thread_that_wakes_late_tells_everything_in_its_order() -> None:
+    """R9: what was due before a drop is sent before it is told, however late that is."""
+    wall = [0.0]
+    clock = RehearsalClock(OPEN_US, 1.0, lambda: wall[0])
+    feed = ReplayFeed(recording("A"), clock, OPEN_US, OPEN_US + 10 * MINUTE_US, [fault("drop", 2, 4)])
+    listener = Listener()
+    feed.subscribe(["A"])
+    feed.start(listener.queue)
+    listener.wait_for(Subscribed)
+    wall[0] = 3600.0
+    feed.subscribe([])  # wakes it
+    listener.wait_until(lambda: len(listener.bars()) == 8)
+    feed.stop()
+    kinds = [type(message) for message in listener.messages[2:]]
+    assert kinds == [BarsArrived, BarsArrived, Disconnected, Connected, Subscribed, *[BarsArrived] * 6]
+    assert [minute for _, minute in listener.bars()] == [0, 1, *range(4, 10)]
+
+
 def test_a_reconnect_is_told_and_subscribes_again() -> None:
-    with replay(recording("A"), speed=600) as r:
+    with replay(recording("A"), speed=1500) as r:
         r.feed.subscribe(["A"])
         r.feed.start(r.listener.queue)
         r.listener.wait_for(Subscribed)
