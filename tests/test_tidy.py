@@ -126,9 +126,12 @@ def test_no_rule_objects_to_what_is_right(rule: Callable[[Source], Complaints], 
 
 
 def texts() -> list[Path]:
-    """The files that people read, besides the Python sources: those at the top, and those in our folders."""
+    """The files that people read, besides the Python sources: those at the top, and those in our folders.
+
+    ``.git`` is a file in a second working tree, and says where the first one is.
+    """
     kinds = {".py", ".md", ".json", ".toml", ".lock", ".sh", ".yml", ""}
-    top = [path for path in ROOT.iterdir() if path.is_file() and path.suffix in kinds]
+    top = [path for path in ROOT.iterdir() if path.is_file() and path.suffix in kinds and path.name != ".git"]
     below = [path for folder in (*FOLDERS, ".ci") for path in (ROOT / folder).rglob("*") if path.is_file()]
     return sorted(top + [path for path in below if path.suffix in kinds])
 

@@ -38,3 +38,15 @@ class UsageError(MismarteraError):
 
 class RunFailedError(MismarteraError):
     """A run that started and could not be finished (exit status 1)."""
+
+
+class FeedRefusedError(MismarteraError):
+    """A feed that says no for good: refused keys, an unknown symbol, a request that it does not take."""
+
+
+class FeedUnavailableError(MismarteraError):
+    """A feed that cannot answer for a while; ``retry_after_seconds`` of the engine's clock is a good next try."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)

@@ -1,0 +1,147 @@
+"""Frames of Alpaca's stream to messages and columns. Nothing that a server sends raises out of here.
+
+A whole frame is decoded in one call. Where that fails, its messages are decoded one by one, so that one bad
+message of two hundred costs itself alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from mismartera.feeds.alpaca.messages import (
+    DATA_TYPES,
+    KNOWN_TYPES,
+    BarMessage,
+    Control,
+    DailyBarMessage,
+    Message,
+    MessageHead,
+    StatusMessage,
+    UpdatedBarMessage,
+)
+from mismartera.feeds.alpaca.stamps import StampError, parse_json, parse_msgpack
+from mismartera.feeds.port import Rejected
+from mismartera.feeds.sift import RawBars
+
+_T = TypeVar("_T")
+_UNDECODABLE = (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError)
+
+
+@dataclass(slots=True)
+class Frame:
+    """What a frame holds, in order within each kind. ``has_data``: some message was about the market."""
+
+    controls: list[Control] = field(default_factory=list)
+    statuses: list[StatusMessage] = field(default_factory=list)
+    bars: list[BarMessage] = field(default_factory=list)
+    updates: list[UpdatedBarMessage] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    has_data: bool = False
+    columns: Callable[[Sequence[BarMessage]], RawBars] = field(init=False, repr=False)
+    """The columns of bars of this frame, whose timestamps are in its encoding."""
+
+
+class Codec:
+    """One encoding of the protocol, "msgpack" or "json", both ways."""
+
+    def __init__(self, name: str) -> None:
+        library: Any = {"msgpack": msgspec.msgpack, "json": msgspec.json}[name]
+        self.name = name
+        self._encode: Callable[[object], bytes] = library.Encoder().encode
+        self._messages: Callable[[bytes], list[Message]] = library.Decoder(list[Message]).decode
+        self._parts: Callable[[bytes], list[msgspec.Raw]] = library.Decoder(list[msgspec.Raw]).decode
+        self._one: Callable[[msgspec.Raw], Message] = library.Decoder(Message).decode
+        self._head: Callable[[msgspec.Raw], MessageHead] = library.Decoder(MessageHead).decode
+        self._stamp = parse_msgpack if name == "msgpack" else parse_json
+
+    def encode(self, message: object) -> str | bytes:
+        """A message to the server: text for JSON, bytes for msgpack."""
+        encoded = self._encode(message)
+        return encoded.decode() if self.name == "json" else encoded
+
+    def decode(self, data: bytes) -> Frame:
+        """The messages of a frame; what cannot be decoded is in ``rejected``."""
+        frame = Frame()
+        frame.columns = self.columns
+        try:
+            messages = self._messages(data)
+        except _UNDECODABLE:
+            messages = list(self._one_by_one(data, frame))
+        _sort(messages, frame)
+        return frame
+
+    def columns(self, bars: Sequence[BarMessage]) -> RawBars:
+        """The columns of ``bars``."""
+        starts, bad_rows = self._starts(bars)
+        values = (np.array([getattr(bar, name) for bar in bars], np.float64) for name in "ohlcvn")
+        opens, highs, lows, closes, volumes, trades = values
+        symbols = [bar.S for bar in bars]
+        return RawBars(symbols, starts, opens, highs, lows, closes, volumes, trades, bad_rows)
+
+    def _one_by_one(self, data: bytes, frame: Frame) -> Iterator[Message]:
+        try:
+            parts = self._parts(data)
+        except _UNDECODABLE as error:
+            text = f"a frame of {len(data)} bytes is no list of messages: {error}"
+            frame.rejected.append(Rejected("malformed_frame", 1, text[:200], ("",)))
+            return
+        for part in parts:
+            try:
+                yield self._one(part)
+            except _UNDECODABLE as error:
+                frame.rejected.append(self._reject(part, error, frame))
+
+    def _reject(self, part: msgspec.Raw, error: Exception, frame: Frame) -> Rejected:
+        try:
+            head = self._head(part)
+        except _UNDECODABLE:
+            return Rejected("malformed", 1, f"{error}"[:200], ("",))
+        frame.has_data |= head.T in DATA_TYPES
+        if head.T in KNOWN_TYPES:
+            return Rejected("malformed", 1, f"{head.T} {head.S}: {error}"[:200], (head.S,))
+        return Rejected("unknown_type", 1, f"a message of type {head.T!r:.40}", (head.S,))
+
+    def _starts(self, bars: Sequence[BarMessage]) -> tuple[np.ndarray[Any, np.dtype[np.int64]], dict[Any, Any]]:
+        """Most bars of a frame have one start: each text is parsed once."""
+        known: dict[bytes, int | StampError] = {}
+        starts = np.zeros(len(bars), np.int64)
+        bad_rows: dict[int, tuple[str, str]] = {}
+        for row, bar in enumerate(bars):
+            raw = bytes(bar.t)
+            start = known.get(raw)
+            if start is None:
+                start = known[raw] = self._parsed(raw)
+            if isinstance(start, StampError):
+                bad_rows[row] = (start.rule, str(start))
+            else:
+                starts[row] = start
+        return starts, bad_rows
+
+    def _parsed(self, raw: bytes) -> int | StampError:
+        try:
+            return self._stamp(raw)
+        except StampError as error:
+            return error
+        except _UNDECODABLE as error:
+            return StampError(f"a timestamp that cannot be read: {error}"[:200])
+
+
+def _sort(messages: Sequence[Message], frame: Frame) -> None:
+    for message in messages:
+        if type(message) is BarMessage:
+            frame.bars.append(message)
+        elif isinstance(message, UpdatedBarMessage):
+            frame.updates.append(message)
+        elif isinstance(message, StatusMessage):
+            frame.statuses.append(message)
+        elif isinstance(message, DailyBarMessage):
+            frame.rejected.append(Rejected("unknown_type", 1, "a daily bar, still forming", (message.S,)))
+            frame.has_data = True
+        else:
+            frame.controls.append(message)  # type: ignore[arg-type]  # BarMessage itself is gone by `type() is`
+    frame.has_data |= bool(frame.bars or frame.updates or frame.statuses)

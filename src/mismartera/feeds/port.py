@@ -1,0 +1,201 @@
+"""The port of every live feed: what the engine asks of one, and the messages that come back.
+
+A feed has a thread of its own. It hands its messages to one :class:`FeedSink`, in the order in which they
+happened. The sink is bounded: when it is full the feed stops reading its connection until there is room, so that
+the pressure reaches the vendor; no message is ever dropped in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars import BarBlock
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BarsArrived:
+    """Valid, finished bars of one interval, as columns of one length in the order in which they came.
+
+    Row ``k`` is a bar of ``symbols[k]``; ``start_us`` is in microseconds since the epoch, UTC. Nothing is merged:
+    the same bar may come twice, or again with other values. ``corrections``: the vendor says that these replace
+    bars which it sent before. ``arrived_us``: the feed's clock when they were received, never before their end.
+    """
+
+    interval: str
+    symbols: tuple[str, ...]
+    start_us: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    corrections: bool
+    arrived_us: int
+
+    def __post_init__(self) -> None:
+        for column in (self.start_us, *self.prices):
+            assert len(column) == len(self.symbols), "columns have one length"
+            column.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    @property
+    def prices(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        """Open, high, low, close and volume."""
+        return self.open, self.high, self.low, self.close, self.volume
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """Trading of ``symbol`` was halted, or resumed, for a reason in the vendor's words."""
+
+    symbol: str
+    halted: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The vendor took our keys. Nothing is subscribed yet, and nothing proves that data flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """A connection, or an attempt at one, ended; the next attempt starts in ``retry_in_seconds`` of the clock.
+
+    ``was_connected``: this connection had been announced by :class:`Connected`.
+    """
+
+    reason: str
+    was_connected: bool
+    retry_in_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The vendor confirmed these symbols, on the present connection."""
+
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolRefused:
+    """The vendor will not send ``symbol``. The feed asks for it no more until it is subscribed again."""
+
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFailed:
+    """The last message of a feed that has given up for good."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedWarning:
+    """Something that a person should know; the feed goes on."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """``count`` messages that broke one rule, and are gone.
+
+    ``reason`` is the rule's name: one of :data:`mismartera.bars.validation.RULES`, or what a feed adds to them.
+    ``symbols`` has one entry per message, "" where it names none. ``detail`` describes one of them.
+    """
+
+    reason: str
+    count: int
+    detail: str
+    symbols: tuple[str, ...] = ()
+
+
+FeedMessage = (
+    BarsArrived
+    | StatusChanged
+    | Connected
+    | Disconnected
+    | Subscribed
+    | SymbolRefused
+    | FeedFailed
+    | FeedWarning
+    | Rejected
+)
+
+
+class FeedSink(Protocol):
+    """Takes a feed's messages, on the feed's thread. It must not work on them there, and must not block."""
+
+    def put(self, message: FeedMessage) -> bool:
+        """Take ``message``; False if there is no room, and then it was not taken. An empty sink takes any."""
+        ...
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` once, on any thread, as soon as there is room; at once if there is some already."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillResult:
+    """The finished bars of a time range, from the vendor's store.
+
+    ``block`` has a series for every symbol that was asked for and not refused (in the order of the request, empty
+    where there are no bars), sorted, one bar per start. ``refused`` maps the others to the vendor's reason.
+    ``duplicates`` counts bars that came twice, ``conflicts`` those with other values (the last one stands).
+    """
+
+    interval: str
+    block: BarBlock
+    refused: Mapping[str, str] = field(default_factory=dict)
+    rejected: tuple[Rejected, ...] = ()
+    duplicates: int = 0
+    conflicts: int = 0
+
+
+class Feed(Protocol):
+    """A live source of bars. All methods but :meth:`start` and :meth:`stop` may be called from any thread."""
+
+    @property
+    def last_data_us(self) -> int | None:
+        """When the last frame with data came, on the feed's clock; keep-alive and control frames do not count."""
+        ...
+
+    def start(self, sink: FeedSink) -> None:
+        """Connect in the background, and stay connected. Once only."""
+        ...
+
+    def subscribe(self, symbols: Sequence[str]) -> None:
+        """Want these symbols, now and after every reconnect. Returns at once."""
+        ...
+
+    def unsubscribe(self, symbols: Sequence[str]) -> None:
+        """Want these symbols no more. Returns at once; bars that still come are rejected as ``not_subscribed``."""
+        ...
+
+    def backfill(self, symbols: Sequence[str], interval: str, start_us: int, end_us: int) -> BackfillResult:
+        """The bars with ``start_us <= start < end_us`` that have ended. Blocks; not for the feed's thread.
+
+        FeedRefusedError: none of the symbols can be had, for good. FeedUnavailableError: not now.
+        """
+        ...
+
+    def reconnect(self, reason: str) -> None:
+        """Drop the present connection, which somebody found stalled, and make a new one. Returns at once."""
+        ...
+
+    def stop(self) -> None:
+        """Close everything and join the feed's thread. Idempotent; a waiting :meth:`backfill` is unavailable."""
+        ...

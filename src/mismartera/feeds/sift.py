@@ -1,0 +1,122 @@
+"""Which bars of a feed may pass: asked for, valid, finished. What does not is counted, by rule and symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars.instants import SECOND_US, to_datetime
+from mismartera.bars.interval import Interval
+from mismartera.bars.validation import RULES, broken_rule
+from mismartera.feeds.port import Floats, Ints, Rejected
+
+PRICE_MAX, VOLUME_MAX = 1e12, 1e18
+"""More is no market's: a price of 1e308 is finite, and still breaks every sum that it enters."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawBars:
+    """Bars as they were decoded, row by row. ``trades``: their number, negative where the vendor gives none.
+
+    ``bad_rows`` are rows that cannot be judged, with what is wrong with them.
+    """
+
+    symbols: Sequence[str]
+    start_us: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    trades: Floats
+    bad_rows: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    @property
+    def prices(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        """Open, high, low, close and volume."""
+        return self.open, self.high, self.low, self.close, self.volume
+
+
+def sift(
+    bars: RawBars, interval: Interval, latest_end_us: int, wanted: Collection[str] | None = None
+) -> tuple[NDArray[np.intp], list[Rejected]]:
+    """The rows that may pass, and what is wrong with the others, one rule each.
+
+    A bar that ends after ``latest_end_us`` is ``from_the_future``. ``wanted``: the symbols that were asked for
+    (None: all).
+    """
+    if not len(bars):
+        return np.empty(0, np.intp), []
+    reasons: dict[int, tuple[str, str]] = {}
+    if wanted is not None:
+        strangers = [row for row, symbol in enumerate(bars.symbols) if symbol not in wanted]
+        reasons.update((row, ("not_subscribed", "a bar that was not asked for")) for row in strangers)
+    for row, reason in bars.bad_rows.items():
+        reasons.setdefault(row, reason)
+    _find_broken(bars, interval, reasons)
+    too_new = bars.start_us > latest_end_us - interval.length_us
+    for row in np.flatnonzero(too_new).tolist():
+        reasons.setdefault(row, ("from_the_future", _ahead(bars, row, interval, latest_end_us)))
+    if not reasons:
+        return np.arange(len(bars)), []
+    keep = np.ones(len(bars), np.bool_)
+    keep[list(reasons)] = False
+    return np.flatnonzero(keep), _grouped(bars, reasons)
+
+
+def _find_broken(bars: RawBars, interval: Interval, reasons: dict[int, tuple[str, str]]) -> None:
+    broken = broken_rule(interval, bars.start_us, *bars.prices)
+    for row in np.flatnonzero(broken >= 0).tolist():
+        reasons.setdefault(row, (RULES[broken[row]], _shown(bars, row)))
+    # A rule of the bars comes first, so that NaN (which compares as False) never gets here.
+    huge = (bars.high > PRICE_MAX) | (bars.volume > VOLUME_MAX)
+    for row in np.flatnonzero(huge).tolist():
+        reasons.setdefault(row, ("implausible_value", _shown(bars, row)))
+    ghost = (bars.trades == 0) & (bars.volume > 0)
+    for row in np.flatnonzero(ghost).tolist():
+        reasons.setdefault(row, ("volume_without_trades", _shown(bars, row)))
+
+
+def _shown(bars: RawBars, row: int) -> str:
+    start, values = int(bars.start_us[row]), [column[row] for column in bars.prices]
+    names = ("open", "high", "low", "close", "volume")
+    shown = ", ".join(f"{name} {value:.10g}" for name, value in zip(names, values, strict=True))
+    return f"{bars.symbols[row]} {to_datetime(start).isoformat()}: {shown}"
+
+
+def _ahead(bars: RawBars, row: int, interval: Interval, latest_end_us: int) -> str:
+    seconds = (int(bars.start_us[row]) + interval.length_us - latest_end_us) / SECOND_US
+    return (
+        f"{_shown(bars, row)}: ends {seconds:.0f} s after now; is the clock right, and the label the bar's start?"
+    )
+
+
+def _grouped(bars: RawBars, reasons: dict[int, tuple[str, str]]) -> list[Rejected]:
+    groups: dict[str, list[int]] = {}
+    for row in sorted(reasons):
+        groups.setdefault(reasons[row][0], []).append(row)
+    return [
+        Rejected(name, len(rows), reasons[rows[0]][1], tuple(bars.symbols[row] for row in rows))
+        for name, rows in groups.items()
+    ]
+
+
+def merged(rejected: Iterable[Rejected]) -> list[Rejected]:
+    """One message per rule, with the first detail of each: a burst of nonsense does not fill the stream."""
+    groups: dict[str, list[Rejected]] = {}
+    for one in rejected:
+        groups.setdefault(one.reason, []).append(one)
+    return [
+        Rejected(reason, sum(one.count for one in group), group[0].detail, _symbols_of(group))
+        for reason, group in groups.items()
+    ]
+
+
+def _symbols_of(group: Iterable[Rejected]) -> tuple[str, ...]:
+    return tuple(symbol for one in group for symbol in one.symbols)
