@@ -18,6 +18,10 @@ from mismartera.bars.instants import to_datetime, to_us
 from mismartera.bars.interval import parse_interval
 from mismartera.bars.symbol import check_symbol
 
+SOURCES = ("live", "backfill", "revised")
+"""Where a live session's bar comes from: the stream, the vendor's store, or a correction of either. A derived bar
+has the last one of these that any of its base bars has."""
+
 
 class SeriesInfo(msgspec.Struct, frozen=True, gc=False):
     """What all bars of a symbol's generation share."""
@@ -50,6 +54,7 @@ class BarRow(msgspec.Struct, frozen=True, gc=False):
     bar_count: int = 1
     lag_seconds: float = 0.0
     generation: int = 1
+    source: str = ""
 
     @property
     def start_us(self) -> int:
@@ -100,6 +105,7 @@ class _BarFace(msgspec.StructMeta):
         bar_count: int = 1,
         lag_seconds: float = 0.0,
         generation: int = 1,
+        source: str = "",
     ) -> Any:
         check_symbol(symbol)
         start = to_us(timestamp)
@@ -108,6 +114,7 @@ class _BarFace(msgspec.StructMeta):
         return BarRow(
             symbol, interval, Span(start, start + length if end is None else to_us(end), zone),
             float(open), float(high), float(low), float(close), float(volume), bar_count, lag_seconds, generation,
+            source,
         )  # fmt: skip
 
 
@@ -117,7 +124,8 @@ class Bar(BarRow, metaclass=_BarFace, frozen=True, gc=False):
     Fields: ``symbol``, ``interval`` (``"1m"``), ``timestamp`` and ``end`` (aware datetimes), ``open``, ``high``,
     ``low``, ``close`` (prices as stored), ``volume``, ``bar_count`` (base bars in it), ``lag_seconds`` (how far
     behind the clock it was when it was handed over; 0 in a view), ``generation`` (1 for a symbol's first stay in
-    the run, one more for each time it was added again). Frozen.
+    the run, one more for each time it was added again), ``source`` (live: one of :data:`SOURCES`; in a
+    backtest ``""``). Frozen.
 
     Making one: ``Bar("AAPL", "1m", timestamp, open=..., high=..., low=..., close=..., volume=...)``; ``timestamp``
     must be timezone-aware (ValueError otherwise); ``end`` defaults to ``timestamp`` + interval.
@@ -140,6 +148,7 @@ class Bar(BarRow, metaclass=_BarFace, frozen=True, gc=False):
             bar_count: int = 1,
             lag_seconds: float = 0.0,
             generation: int = 1,
+            source: str = "",
         ) -> None: ...
 
 
@@ -155,16 +164,19 @@ def make_bars(
     counts: Iterable[int] | None = None,
     lag_seconds: float = 0.0,
     generations: Iterable[int] | None = None,
+    sources: Iterable[str] | None = None,
 ) -> Iterator[Bar]:
     """Bars, each made when it is asked for, as long as ``symbols`` lasts, which is asked first.
 
     ``prices``: open, high, low, close, volume. What is at its default in all bars is left out, which is faster.
     """
     fields: list[Iterable[object]] = [symbols, intervals, spans, *prices]
-    if counts is not None or lag_seconds or generations is not None:
+    if counts is not None or lag_seconds or generations is not None or sources is not None:
         fields.append(repeat(1) if counts is None else counts)
-    if lag_seconds or generations is not None:
+    if lag_seconds or generations is not None or sources is not None:
         fields.append(repeat(lag_seconds))
-    if generations is not None:
-        fields.append(generations)
+    if generations is not None or sources is not None:
+        fields.append(repeat(1) if generations is None else generations)
+    if sources is not None:
+        fields.append(sources)
     return map(make_bar, *fields)

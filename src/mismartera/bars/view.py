@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars.bar import Bar, SeriesInfo, Span, make_bar, make_bars
+from mismartera.bars.bar import SOURCES, Bar, SeriesInfo, Span, make_bar, make_bars
 
 if TYPE_CHECKING:  # heavy, and only needed when somebody asks for a frame
     import pandas as pd
@@ -27,7 +27,8 @@ class SeriesColumns:
     """One symbol's bars of one interval in one session: columns of one length, sorted by ``start``.
 
     Append-only by contract: a change of a value makes a new SeriesColumns. ``start`` and ``end`` in microseconds
-    since the epoch; ``indicators`` has a column of doubles (NaN until warm) per indicator name.
+    since the epoch; ``indicators`` has a column of doubles (NaN until warm) per indicator name; ``source`` (live)
+    says of each bar which of :data:`SOURCES` it has.
     """
 
     symbol: str
@@ -42,6 +43,7 @@ class SeriesColumns:
     volume: Floats
     bar_count: Ints
     indicators: Mapping[str, Floats] = field(default_factory=dict)
+    source: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.start)
@@ -53,7 +55,10 @@ class SeriesColumns:
             for name in ("start", "end", "open", "high", "low", "close", "volume", "bar_count")
         }
         indicators = {name: column[part][steps] for name, column in self.indicators.items()}
-        return SeriesColumns(self.symbol, self.interval, self.info, indicators=indicators, **columns)
+        source = None if self.source is None else self.source[part][steps]
+        return SeriesColumns(
+            self.symbol, self.interval, self.info, indicators=indicators, source=source, **columns
+        )
 
     def visible(self, now_us: int) -> int:
         """How many of the bars have ended by ``now_us``."""
@@ -189,7 +194,10 @@ class Bars(Sequence[Bar]):
         prices = [self._part(column).tolist() for column in (c.open, c.high, c.low, c.close, c.volume)]
         generations = repeat(c.info.generation)
         symbols = repeat(c.symbol, len(self))
-        yield from make_bars(symbols, repeat(c.interval), spans, prices, self.bar_count.tolist(), 0.0, generations)
+        sources = None if c.source is None else [SOURCES[code] for code in self._part(c.source).tolist()]
+        yield from make_bars(
+            symbols, repeat(c.interval), spans, prices, self.bar_count.tolist(), 0.0, generations, sources
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Bars):
@@ -233,7 +241,7 @@ class Bars(Sequence[Bar]):
         return make_bar(
             c.symbol, c.interval, Span(int(c.start[row]), int(c.end[row]), c.info.zone),
             float(c.open[row]), float(c.high[row]), float(c.low[row]), float(c.close[row]), float(c.volume[row]),
-            int(c.bar_count[row]), 0.0, c.info.generation,
+            int(c.bar_count[row]), 0.0, c.info.generation, "" if c.source is None else SOURCES[c.source[row]],
         )  # fmt: skip
 
 

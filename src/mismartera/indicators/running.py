@@ -35,6 +35,10 @@ class RunningIndicator:
         self._lengths = np.array([0 if columns is None else len(columns[0]) for columns in past], dtype=np.int64)
         self._unknown = np.nan if len(spec.columns) == 1 else (np.nan,) * len(spec.columns)
 
+    def resume(self, sizes: Ints) -> None:
+        """So many bars of each symbol are among ``so_far`` already."""
+        self._lengths = self._lengths + sizes
+
     def next(self, owners: Ints, prices: Floats) -> Mapping[str, Floats]:
         """One more bar for each of ``owners``: their values under each of the spec's names; NaN until warm.
 

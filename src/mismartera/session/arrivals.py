@@ -65,7 +65,7 @@ class Arrivals:
             owners, prices = owners[valid], prices[:, valid]
         if len(owners):
             self.counts["accepted"] += len(owners)
-        grown = self._processor.take(window, owners, prices)
+        grown = self._processor.take(window, owners, prices) + self._processor.end(window)
         if grown:
             self._tape.add(self._ends[window], grown, self._batch)
         self._next = window + 1

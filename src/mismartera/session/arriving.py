@@ -1,7 +1,8 @@
-"""ArrivingTape: the tape of a session whose bars are not known ahead: it grows by an instant at a time."""
+"""ArrivingTape: the tape of a session whose bars are not known ahead: it grows as they arrive."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import Bar, Interval, SeriesInfo, make_bars
+from mismartera.bars import SOURCES, Bar, Interval, SeriesInfo, make_bars
 from mismartera.bars.view import freeze
 from mismartera.session.growing import GrowingBlock
 from mismartera.session.increment import Grown
@@ -19,6 +20,7 @@ from mismartera.session.series import PRICE_COLUMNS
 from mismartera.session.tape import Head, Tape
 
 Ints = NDArray[np.int64]
+_TRIM_FROM = 4096
 _PRICE_ROWS = {name: row for row, name in enumerate(PRICE_COLUMNS)}
 
 
@@ -28,7 +30,8 @@ class Batch:
     def __init__(self, symbols: Sequence[str], infos: Mapping[str, SeriesInfo], ranks: Mapping[str, int]) -> None:
         self.names = list(symbols)
         self.symbols: Objects = np.array(symbols, dtype=object)
-        self.infos = [(symbol, infos[symbol]) for symbol in symbols]
+        self.infos_by_name = {symbol: infos[symbol] for symbol in symbols}
+        self.infos = list(self.infos_by_name.items())
         self.generations = np.array([infos[symbol].generation for symbol in symbols], dtype=np.int64)
         self.is_first_stay = bool((self.generations == 1).all())
         self.ranks = np.array([ranks[symbol] for symbol in symbols], dtype=np.int64)
@@ -79,6 +82,13 @@ class ArrivedStrip:
         generations: Ints = self._batch.generations[self._owners[rows]]
         return generations
 
+    def sources_of(self, rows: Rows) -> list[str]:
+        """Where the bars at these places come from."""
+        codes = self._grown.sources
+        if codes is None:
+            return [SOURCES[0]] * len(self._owners[rows])
+        return [SOURCES[code] for code in codes[rows].tolist()]
+
     def wanted(self, symbols: frozenset[str], first: int, last: int) -> Ints:
         """The places, among ``first:last``, whose symbol is one of ``symbols``."""
         names = self.symbols_of(slice(first, last)).tolist()
@@ -97,20 +107,28 @@ class ArrivedStrip:
             make_bars(
                 [batch.names[owner] for owner in owners], repeat(self.interval.label), repeat(span),
                 grown.prices.tolist(), None if grown.counts is None else grown.counts.tolist(), lag_seconds,
-                None if batch.is_first_stay else batch.generations[self._owners].tolist(),
+                None if batch.is_first_stay else batch.generations[self._owners].tolist(), self.sources_of(slice(None)),
             )
         )  # fmt: skip
 
     def without(self, symbol: str) -> ArrivedStrip:
-        """The strip without the bar of ``symbol``."""
+        """The strip without the bar of ``symbol``; itself if it has none."""
         grown = self._grown
+        if symbol not in self._batch.infos_by_name:
+            return self
         kept = self._batch.symbols[self._owners] != symbol
+        if kept.all():
+            return self
         counts = None if grown.counts is None else freeze(grown.counts[kept])
         indicators = {name: freeze(column[kept]) for name, column in grown.indicators.items()}
         prices = freeze(grown.prices[:, kept])
         return ArrivedStrip(
-            Grown(grown.block, grown.owners[kept], grown.window, prices, counts, indicators), self._batch
-        )
+            Grown(
+                grown.block, grown.owners[kept], grown.window, prices, counts, indicators,
+                None if grown.sources is None else grown.sources[kept],
+            ),
+            self._batch,
+        )  # fmt: skip
 
     def first_symbol(self) -> str:
         """The symbol that ranks first."""
@@ -119,7 +137,10 @@ class ArrivedStrip:
 
 
 class ArrivingTape(Tape):
-    """Instants in the order of their ends, added as they arrive. What was shown is forgotten."""
+    """Instants as they arrive: what waits to be shown is in the order of its ends. What was shown is forgotten.
+
+    Bars may come that end before others which were shown already: they are the next to be shown.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,9 +148,16 @@ class ArrivingTape(Tape):
         self._kept_from = 0
 
     def add(self, end_us: int, grown: Sequence[Grown], batch: Batch) -> None:
-        """The bars that are complete at ``end_us``, which is later than all before."""
-        assert not self.ends or end_us > self.ends[-1], "instants arrive in order"
-        self._put(end_us, tuple(ArrivedStrip(each, batch) for each in grown))
+        """Bars of ``batch`` that end at ``end_us``."""
+        strips = tuple(ArrivedStrip(each, batch) for each in grown)
+        if not self.ends or end_us > self.ends[-1]:
+            self._put(len(self.ends), end_us, strips)
+            return
+        at = bisect_left(self.ends, end_us, lo=self.position)
+        if at < len(self.ends) and self.ends[at] == end_us:
+            strips = self._instants[at] + strips
+            self._take_out(at)
+        self._put(at, end_us, strips)
 
     def append(self, lane: Lane) -> None:
         """Not for this tape: bars come by :meth:`add`."""
@@ -137,19 +165,57 @@ class ArrivingTape(Tape):
 
     def remove(self, symbol: str) -> None:
         """Take the bars of ``symbol`` that wait to be shown off the tape."""
-        k = self.position
-        waiting = list(zip(self.ends[k:], self._instants[k:], strict=True))
-        del self.ends[k:], self._instants[k:]
-        for counts in (self.base_before, self.derived_before, self.public_before):
-            del counts[k + 1 :]
-        for end_us, strips in waiting:
+        for at in range(len(self.ends) - 1, self.position - 1, -1):
+            strips = self._instants[at]
             kept = tuple(rest for strip in strips if len(rest := strip.without(symbol)))
-            if kept:
-                self._put(end_us, kept)
+            if kept != strips:
+                self._replace(at, kept)
 
-    def _put(self, end_us: int, strips: tuple[ArrivedStrip, ...]) -> None:
-        self.ends.append(end_us)
-        self._instants.append(strips)
+    def replace(self, symbol: str, grown: Grown, batch: Batch) -> bool:
+        """Show the one bar of ``grown`` in place of the bar of ``symbol`` that waits there; False if none does."""
+        at = bisect_left(self.ends, grown.end_us, lo=self.position)
+        if at == len(self.ends) or self.ends[at] != grown.end_us:
+            return False
+        interval, found = grown.block.interval, False
+        kept: list[ArrivedStrip] = []
+        for strip in self._instants[at]:
+            rest = strip.without(symbol) if strip.interval == interval else strip
+            found = found or len(rest) < len(strip)
+            kept += [rest] if len(rest) else []
+        if found:
+            self._replace(at, (*kept, ArrivedStrip(grown, batch)))
+        return found
+
+    def trim(self) -> bool:
+        """Forget the counts of what was shown, if that is much: positions begin anew. False if it is little."""
+        k = self.position
+        if k < _TRIM_FROM:
+            return False
+        self._shown_base += self.base_before[k]
+        self._shown_derived += self.derived_before[k]
+        del self.ends[:k], self._instants[:k]
+        for counts in (self.base_before, self.derived_before, self.public_before):
+            first = counts[k]
+            counts[:] = [count - first for count in counts[k:]]
+        self.position = self._kept_from = 0
+        return True
+
+    def _replace(self, at: int, strips: tuple[ArrivedStrip, ...]) -> None:
+        end_us = self.ends[at]
+        self._take_out(at)
+        if strips:
+            self._put(at, end_us, strips)
+
+    def _put(self, at: int, end_us: int, strips: tuple[ArrivedStrip, ...]) -> None:
+        self.ends.insert(at, end_us)
+        self._instants.insert(at, strips)
+        self._count(at, strips, 1)
+
+    def _take_out(self, at: int) -> None:
+        self._count(at, self._instants[at], -1)
+        del self.ends[at], self._instants[at]
+
+    def _count(self, at: int, strips: tuple[ArrivedStrip, ...], sign: int) -> None:
         base = derived = public = 0
         for strip in strips:
             size = len(strip)
@@ -159,9 +225,14 @@ class ArrivingTape(Tape):
                 derived += size
             if strip.public:
                 public += size
-        self.base_before.append(self.base_before[-1] + base)
-        self.derived_before.append(self.derived_before[-1] + derived)
-        self.public_before.append(self.public_before[-1] + public)
+        sizes = (base, derived, public)
+        for counts, more in zip((self.base_before, self.derived_before, self.public_before), sizes, strict=True):
+            if sign > 0:
+                counts.insert(at + 1, counts[at])
+            for later in range(at + 1, len(counts)):
+                counts[later] += sign * more
+            if sign < 0:
+                del counts[at + 1]
 
     def base_between(self, first: int, last: int) -> Ints:
         """See :meth:`Tape.base_between`."""

@@ -42,7 +42,7 @@ def derive(base: SeriesBlock, intervals: Sequence[Interval], *, complete_only: b
     for interval in intervals:
         finer = next(block for block in reversed(made) if interval.derives_from(block.interval))
         made.append(_derived(base, finer, interval))
-    return [_complete(block, base.interval) if complete_only else block for block in made[1:]]
+    return [complete(block, base.interval) if complete_only else block for block in made[1:]]
 
 
 def _derived(base: SeriesBlock, finer: SeriesBlock, interval: Interval) -> SeriesBlock:
@@ -102,7 +102,7 @@ def _firsts(window: Index, offsets: Ints) -> Ints:
     return np.flatnonzero(begins)
 
 
-def _complete(block: SeriesBlock, base: Interval) -> SeriesBlock:
+def complete(block: SeriesBlock, base: Interval) -> SeriesBlock:
     """The rows of ``block`` that have every base bar that the calendar expects in them."""
     whole = block.bar_count == expected_bars(block.session, base, block.windows)[block.window]
     every = np.ones(len(block.symbols), dtype=np.bool_)

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from mismartera.bars import Interval, SeriesInfo
 from mismartera.bars.view import SeriesColumns
-from mismartera.session.series import PRICE_COLUMNS
+from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
 from mismartera.session.windows import Windows, session_spans, session_windows
 from mismartera.timing import TradingSession
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Codes = NDArray[np.uint8]
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -47,41 +48,61 @@ class GrowingBlock:
         self._prices, self._spans = np.empty((5, rows)), np.full((2, rows), _NEVER)
         self._by_place = self._prices.reshape(5, self._room, size), self._spans.reshape(2, self._room, size)
         self._counts = np.ones(1 if is_base else rows, dtype=np.int64)
+        self._sources = np.zeros(rows, dtype=np.uint8)
         self._tables = {name: np.empty(rows) for name in indicator_names}
         self._level = 0  # how many bars every symbol has; below zero: not all have the same number
         self._columns: dict[str, NDArray[Any]] = dict(zip(PRICE_COLUMNS, map(_fixed, self._prices), strict=True))
         self._columns |= zip(("start", "end"), map(_fixed, self._spans), strict=True)
         counts = _fixed(self._counts)
         self._columns["bar_count"] = np.broadcast_to(counts, rows) if is_base else counts
+        self._columns["source"] = _fixed(self._sources)
         self.indicators: Mapping[str, Floats] = {name: _fixed(table) for name, table in self._tables.items()}
         self._columns |= self.indicators
 
     def __len__(self) -> int:
         return int(self.sizes.sum())
 
+    def fill(self, block: SeriesBlock, sources: Codes) -> None:
+        """Begin with the bars of ``block``, which has the same symbols; where each comes from."""
+        assert not len(self) and block.symbols == self.symbols, "only an empty block is filled, with its own bars"
+        self.sizes = np.diff(block.offsets)
+        at = (np.arange(len(block)) - block.offsets[block.owner]) * len(self.symbols) + block.owner
+        for table, name in zip(self._prices, PRICE_COLUMNS, strict=True):
+            table[at] = getattr(block, name)
+        self._write(at, None if self.is_base else block.bar_count, block.indicators, sources)
+        self._spans[:, at] = self._spans_of[:, block.window]
+        level = int(self.sizes[0]) if len(self.sizes) else 0
+        self._level = level if (self.sizes == level).all() else -1
+
     def append(
-        self, owners: Ints, window: int, prices: Floats, counts: Ints | None, indicators: Mapping[str, Floats]
-    ) -> None:
+        self, owners: Ints, window: int, prices: Floats, counts: Ints | None, indicators: Mapping[str, Floats],
+        sources: Codes | None = None,
+    ) -> None:  # fmt: skip
         """One more bar, that of ``window``, for each of ``owners``, each of which stands there once.
 
-        ``prices`` has a row for open, high, low, close and volume each; ``counts`` None: one base bar each.
+        ``prices`` has a row for open, high, low, close and volume each; ``counts`` None: one base bar each;
+        ``sources`` None: all live.
         """
         if self._level >= 0 and len(owners) == len(self.symbols):
             prices_by_place, spans_by_place = self._by_place
             first = self._level * len(owners)
             prices_by_place[:, self._level] = prices
-            self._write(slice(first, first + len(owners)), counts, indicators)
+            self._write(slice(first, first + len(owners)), counts, indicators, sources)
             spans_by_place[:, self._level] = self._spans_of[:, window : window + 1]
             self._level += 1
         else:
             self._level = -1
             at = owners + self.sizes[owners] * len(self.symbols)
             self._prices[:, at] = prices
-            self._write(at, counts, indicators)
+            self._write(at, counts, indicators, sources)
             self._spans[:, at] = self._spans_of[:, window : window + 1]
         self.sizes[owners] += 1
 
-    def _write(self, at: Ints | slice, counts: Ints | None, indicators: Mapping[str, Floats]) -> None:
+    def _write(
+        self, at: Ints | slice, counts: Ints | None, indicators: Mapping[str, Floats], sources: Codes | None
+    ) -> None:
+        if sources is not None:
+            self._sources[at] = sources
         if counts is not None:
             self._counts[at] = counts
         for name, values in indicators.items():
@@ -99,7 +120,7 @@ class GrowingBlock:
             self.symbols[row], self.interval.label, info, fixed["start"][rows], fixed["end"][rows],
             fixed["open"][rows], fixed["high"][rows], fixed["low"][rows], fixed["close"][rows],
             fixed["volume"][rows], fixed["bar_count"][rows],
-            {name: column[rows] for name, column in self.indicators.items()},
+            {name: column[rows] for name, column in self.indicators.items()}, fixed["source"][rows],
         )  # fmt: skip
 
 

@@ -60,6 +60,10 @@ class Showing(Protocol):
         """The generations of the symbols at these places."""
         ...
 
+    def sources_of(self, rows: Rows) -> list[str] | None:
+        """Where the bars at these places come from; None in a backtest."""
+        ...
+
     def wanted(self, symbols: frozenset[str], first: int, last: int) -> Ints:
         """The places, among ``first:last``, whose symbol is one of ``symbols``."""
         ...
@@ -101,6 +105,7 @@ class Part:
             make_bars(
                 strip.symbols_of(rows).tolist(), repeat(strip.interval.label), strip.spans_of(rows).tolist(),
                 prices, self.column("bar_count").tolist(), lag_seconds, strip.generations_of(rows).tolist(),
+                strip.sources_of(rows),
             )
         )  # fmt: skip
 

@@ -48,23 +48,27 @@ class DataProcessor:
         base = group.admitted.block
         wanted = [interval for interval in sorted(group.streams) if interval != group.base]
         blocks = [base, *derive(base, wanted, complete_only=self._complete_only)]
-        return Processed(group, tuple(self._with_indicators(block, history) for block in blocks))
+        specs = self._by_length
+        return Processed(
+            group, tuple(with_indicators(b, specs.get(b.interval.length_us, ()), history) for b in blocks)
+        )
 
-    def _with_indicators(self, block: SeriesBlock, history: HistoryOf) -> SeriesBlock:
-        specs = self._by_length.get(block.interval.length_us, ()) if block.public else ()
-        if not specs:
-            return block
-        before = [history(symbol, block.interval) for symbol in block.symbols]
-        prices: list[Floats] = [getattr(block, name) for name in PRICE_COLUMNS]
-        offsets, is_today = block.offsets, None
-        if any(before):
-            prices, offsets, is_today = _continued(before, prices, offsets)
-        columns: dict[str, Floats] = {}
-        for spec in specs:
-            values = spec.compute_pieces(prices, offsets)
-            chosen = values if is_today is None else tuple(column[is_today] for column in values)
-            columns |= zip(spec.columns, chosen, strict=True)
-        return replace(block, indicators=columns)
+
+def with_indicators(block: SeriesBlock, specs: Sequence[IndicatorSpec], history: HistoryOf) -> SeriesBlock:
+    """``block`` with the indicators ``specs``, none if nobody asked for its interval."""
+    if not specs or not block.public:
+        return block
+    before = [history(symbol, block.interval) for symbol in block.symbols]
+    prices: list[Floats] = [getattr(block, name) for name in PRICE_COLUMNS]
+    offsets, is_today = block.offsets, None
+    if any(before):
+        prices, offsets, is_today = _continued(before, prices, offsets)
+    columns: dict[str, Floats] = {}
+    for spec in specs:
+        values = spec.compute_pieces(prices, offsets)
+        chosen = values if is_today is None else tuple(column[is_today] for column in values)
+        columns |= zip(spec.columns, chosen, strict=True)
+    return replace(block, indicators=columns)
 
 
 def _continued(

@@ -82,7 +82,7 @@ class SliceColumns:
             return self._parts[0].column(name)
         if self._order is None:
             return np.empty(0, dtype=dtype)
-        return freeze(np.concatenate([part.column(name) for part in self._parts])[self._order])
+        return freeze(np.concatenate([part.column(name) for part in self._parts])[self._order])[:]
 
 
 class Slice(Mapping[str, tuple[Bar, ...]]):

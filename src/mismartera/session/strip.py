@@ -92,6 +92,9 @@ class Strip:
         generations: Ints = self._generations[self.column("owner", rows)]
         return generations
 
+    def sources_of(self, rows: Rows) -> None:  # see Showing
+        """None: stored bars do not say."""
+
     def after(self, rows: int) -> Self:
         """The strip without the first ``rows`` of ``order``: they have been shown."""
         return self._with(self.order[rows:])

@@ -1,0 +1,187 @@
+"""OpenWindows: the derived windows that are being filled while base bars arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.session.derive import complete, expected_bars
+from mismartera.session.growing import GrowingBlock
+from mismartera.session.series import SeriesBlock
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Codes = NDArray[np.uint8]
+_NONE, _SEVERAL = -1, -2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ended:
+    """A window of the derived interval ``row`` has ended for ``owners``; the columns as in ``Grown``."""
+
+    row: int
+    owners: Ints
+    window: int
+    prices: Floats
+    counts: Ints
+    sources: Codes | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Closed:
+    """The bars of ``block`` have ended; where each comes from."""
+
+    block: SeriesBlock
+    sources: Codes
+
+
+class OpenWindows:
+    """A row for each derived interval, a column for each symbol, which is in a window of its own.
+
+    A window ends for a symbol with its last base bar, or when nothing more is waited for (:meth:`end`), or when
+    a bar beyond it comes. Sums grow from left to right, from 0.
+    """
+
+    def __init__(self, derived: Sequence[GrowingBlock], base: GrowingBlock, *, complete_only: bool) -> None:
+        shape = (len(derived), len(base.symbols))
+        self._prices, self._count = np.empty((5, *shape)), np.empty(shape, dtype=np.int64)
+        self._window = np.zeros(shape, dtype=np.int64)
+        self._sources, self._has_sources = np.zeros(shape, dtype=np.uint8), False
+        self._columns = tuple(self._prices)
+        self._stands = [_NONE] * len(derived)
+        """Per row the window that all open ones are, or that there is none, or that there are several."""
+        self._of_base: list[Ints] = []
+        self._mine: list[NDArray[np.int64]] = []
+        self._last: list[Ints] = []
+        self._ending: dict[int, list[int]] = {}
+        self._expected: list[Ints | None] = []
+        for row, block in enumerate(derived):
+            of_base = block.windows.of(base.windows.start).astype(np.int64)
+            last = np.append(np.flatnonzero(np.diff(of_base)), len(of_base) - 1)
+            self._of_base.append(of_base)
+            self._last.append(last)
+            self._expected.append(
+                expected_bars(base.session, base.interval, block.windows) if complete_only else None
+            )
+            for window in last.tolist():
+                self._ending.setdefault(window, []).append(row)
+            self._begin(row)
+        self._of = np.array(self._of_base).reshape(len(derived), len(base.windows))
+        self._windows_of: list[list[int]] = self._of.T.tolist()
+
+    def put(self, row: int, found: SeriesBlock, base: SeriesBlock, base_sources: Codes, ended: int) -> Closed:
+        """Begin row ``row`` with the bars of ``found``, derived of ``base``: the last one of a symbol stays open
+        unless its window has ended; the others come back.
+        """
+        newest = np.full(len(found.symbols), _NONE)
+        np.maximum.at(newest, base.owner, base.window.astype(np.int64))
+        is_closed = self._last[row][found.window] <= np.maximum(newest[found.owner], ended - 1)
+        sources = np.zeros((len(found.symbols), len(found.windows)), dtype=np.uint8)
+        np.maximum.at(sources, (base.owner, self._of_base[row][base.window]), base_sources)
+        for at in np.flatnonzero(~is_closed).tolist():
+            owner, window = int(found.owner[at]), int(found.window[at])
+            values = (found.open[at], found.high[at], found.low[at], found.close[at], found.volume[at])
+            self._prices[:, row, owner] = values
+            self._count[row, owner], self._window[row, owner] = found.bar_count[at], window
+            self._sources[row, owner] = sources[owner, window]
+            self._has_sources |= bool(sources[owner, window])
+            self._stands[row] = window if self._stands[row] in (_NONE, window) else _SEVERAL
+        closed = found if is_closed.all() else found.select(
+            found.symbols, np.ones(len(found.symbols), dtype=np.bool_), is_closed
+        )  # fmt: skip
+        if self._expected[row] is not None:
+            closed = complete(closed, base.interval)
+        return Closed(closed, sources[closed.owner, closed.window])
+
+    def passed_by(self, window: int, owners: Ints) -> Iterator[Ended]:
+        """Windows of ``owners`` that are open while a bar beyond them comes, of the base interval's ``window``."""
+        for row, mine in enumerate(self._windows_of[window]):
+            if self._stands[row] in (_NONE, mine):
+                continue
+            passed = owners[(self._count[row, owners] > 0) & (self._window[row, owners] != mine)]
+            for earlier in np.unique(self._window[row, passed]).tolist():
+                yield from self._close(row, earlier, passed[self._window[row, passed] == earlier])
+
+    def add(self, window: int, owners: Ints, prices: Floats, sources: Codes | None) -> None:
+        """Base bars of ``window``, one for each of ``owners``."""
+        mine = self._windows_of[window]
+        opens, highs, lows, closes, volumes = self._columns
+        open_, high, low, close, volume = prices
+        is_all = len(owners) == self._count.shape[1]
+        if is_all:
+            if not self._count.all():
+                np.copyto(opens, open_, where=self._count == 0)
+            np.maximum(highs, high, out=highs)
+            np.minimum(lows, low, out=lows)
+            closes[:] = close
+            volumes += volume
+            self._count += 1
+            self._window[:] = self._of[:, window : window + 1]
+        else:
+            count = self._count[:, owners]
+            opens[:, owners] = np.where(count == 0, open_, opens[:, owners])
+            highs[:, owners] = np.maximum(highs[:, owners], high)
+            lows[:, owners] = np.minimum(lows[:, owners], low)
+            closes[:, owners] = close
+            volumes[:, owners] += volume
+            self._count[:, owners] = count + 1
+            self._window[:, owners] = self._of[:, window : window + 1]
+        if sources is not None:
+            self._has_sources = True
+            self._sources[:, owners] = np.maximum(self._sources[:, owners], sources)
+        for row, its in enumerate(mine):
+            stands = self._stands[row]
+            if is_all or stands == _NONE:
+                self._stands[row] = its
+            elif stands != its:
+                self._stands[row] = _SEVERAL
+
+    def ended_with(self, window: int, owners: Ints) -> Iterator[Ended]:
+        """The windows of ``owners`` whose last base bar is the base interval's ``window``, which has come."""
+        for row in self._ending.get(window, ()):
+            yield from self._close(row, self._windows_of[window][row], owners)
+
+    def end(self, window: int) -> Iterator[Ended]:
+        """Whatever is open of the windows that end with the base interval's ``window``."""
+        for row in self._ending.get(window, ()):
+            mine = self._windows_of[window][row]
+            if self._stands[row] in (mine, _SEVERAL):
+                yield from self._close(
+                    row, mine, np.flatnonzero((self._count[row] > 0) & (self._window[row] == mine))
+                )
+
+    def forget(self, owner: int) -> None:
+        """What is open of a symbol never ends."""
+        for row in range(len(self._stands)):
+            self._reset(row, np.array([owner]))
+
+    def _close(self, row: int, window: int, owners: Ints) -> Iterator[Ended]:
+        expected = self._expected[row]
+        counts = self._count[row, owners]
+        chosen = owners if expected is None else owners[counts == expected[window]]
+        if len(chosen):
+            counts = counts if len(chosen) == len(owners) else self._count[row, chosen]
+            sources = self._sources[row, chosen] if self._has_sources else None
+            yield Ended(row, chosen, window, self._prices[:, row, chosen], counts, sources)
+        if len(owners) == self._count.shape[1]:
+            self._begin(row)
+        elif len(owners):
+            self._reset(row, owners)
+
+    def _reset(self, row: int, owners: Ints) -> None:
+        _, highs, lows, _, volumes = self._columns
+        highs[row, owners], lows[row, owners], volumes[row, owners] = -np.inf, np.inf, 0.0
+        self._count[row, owners], self._sources[row, owners] = 0, 0
+        if not self._count[row].any():
+            self._stands[row] = _NONE
+
+    def _begin(self, row: int) -> None:
+        """Nothing is open."""
+        _, highs, lows, _, volumes = self._columns
+        highs[row], lows[row], volumes[row], self._count[row] = -np.inf, np.inf, 0.0, 0
+        if self._has_sources:
+            self._sources[row] = 0
+        self._stands[row] = _NONE
