@@ -90,7 +90,7 @@ class Stage:
         infos = dict.fromkeys(symbols, SeriesInfo(1, session.zone))
         arrivals = Arrivals(processor, tape, self.state, infos, {symbol: k for k, symbol in enumerate(symbols)})
         self.streamer.begin(tape)
-        self.streamer.open(session.open_us)
+        self.streamer.open(is_late=False)
         ends = processor.base.block.windows.end.tolist()
         for window, owners, prices in instants:
             end_us = ends[window]

@@ -107,7 +107,8 @@ class ArrivedStrip:
             make_bars(
                 [batch.names[owner] for owner in owners], repeat(self.interval.label), repeat(span),
                 grown.prices.tolist(), None if grown.counts is None else grown.counts.tolist(), lag_seconds,
-                None if batch.is_first_stay else batch.generations[self._owners].tolist(), self.sources_of(slice(None)),
+                None if batch.is_first_stay else batch.generations[self._owners].tolist(),
+                self.sources_of(slice(None)),
             )
         )  # fmt: skip
 

@@ -7,39 +7,40 @@ the next entry of the agenda (or the close), then that entry, and so on. See doc
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 
-from mismartera.bars import check_symbol
 from mismartera.config import SessionConfig
-from mismartera.errors import MismarteraError, RunFailedError, UsageError
+from mismartera.errors import MismarteraError, RunFailedError
+from mismartera.session.commands import SymbolCommands
+from mismartera.session.gate import GateState
 from mismartera.session.parts import SessionParts
-from mismartera.session.quality import Quality
-from mismartera.session.reader import Streams, parse_streams
 from mismartera.session.symbols import Member, SymbolState, in_rank_order
 from mismartera.session.tally import Progress
-from mismartera.session.tape import Tape
-from mismartera.timing import TimeManager, TradingSession
+from mismartera.timing import PacedClock, TimeManager, TradingSession
 
+NEVER_US = 1 << 62
 _PASSES_MAX = 1000
+_CONFIGURED = "configured"
 
 
-class SessionCoordinator:
+class SessionCoordinator(SymbolCommands):
     """Runs the sessions of a configuration and owns which symbols they have.
 
     ``run`` is the engine: one thread, synchronous. ``add_symbol``, ``remove_symbol`` and the getters may be
     called from any thread, from a strategy's callback too.
     """
 
-    def __init__(self, config: SessionConfig, parts: SessionParts, dates: Sequence[dt.date]) -> None:
-        self._base_config = config
-        self._parts = parts
+    def __init__(
+        self, config: SessionConfig, parts: SessionParts, dates: Sequence[dt.date], until_us: int | None = None
+    ) -> None:
+        super().__init__(config, parts)
         self.dates = tuple(dates)
-        self._streams: Streams = parse_streams(config.session_data_config.streams)
+        self._until_us = NEVER_US if until_us is None else until_us
         self._session: TradingSession | None = None
         self._is_started = self._is_open = False
         self._arriving: list[tuple[Member, str]] = []
+        self._early: list[tuple[Member, str]] = []
         self.time: TimeManager = parts.time
-        self.session_data = parts.session_data
         self.publisher = parts.publisher
         self.agenda = parts.agenda
         self.inbox = parts.inbox
@@ -47,94 +48,7 @@ class SessionCoordinator:
         for symbol in config.session_data_config.symbols:
             member = parts.registry.add(symbol)
             assert member is not None, "the configuration refuses repeated symbols"
-            self._arriving.append((member, "configured"))
-
-    # Symbols: from any thread
-
-    def add_symbol(self, symbol: str, streams: Collection[str] | None = None) -> bool:
-        """Ask for ``symbol``, with its own ``streams`` or the session's; returns at once.
-
-        True if accepted: it is pending, will be loaded between two instants and stays for the following
-        sessions. False if it is in the session or on its way. ValueError for a bad name or interval, UsageError
-        after the run's end.
-        """
-        check_symbol(symbol)
-        own = None if streams is None else parse_streams(streams)
-        with self._parts.registry.changed:
-            self._parts.inbox.check_room()
-            member = self._parts.registry.add(symbol, own)
-            if member is None:
-                return False
-            self._parts.state.own_streams[symbol] = own or ()
-            self._parts.inbox.post(lambda: self._arriving_now(member))
-            return True
-
-    def remove_symbol(self, symbol: str) -> bool:
-        """Drop ``symbol`` at once; False if it is not in the session.
-
-        After the return no notification of it starts and no read returns its data. From another thread it waits
-        for a callback that is running; if that takes longer than ``command_timeout_seconds``, it raises
-        TimeoutError, with the symbol removed all the same. UsageError after the run's end.
-        """
-        parts = self._parts
-        with parts.registry.changed:
-            parts.inbox.check_room()
-            member = parts.registry.remove(symbol)
-            if member is None:
-                return False
-            parts.state.drop(symbol)
-            parts.inbox.post(lambda: self._leaving(member))
-        timeout = self._base_config.session_data_config.streaming.command_timeout_seconds
-        try:
-            parts.delivery.fence(symbol, member.generation, timeout)
-        finally:
-            parts.inbox.look_again()  # the engine may have carried out the command before the fence stood
-        return True
-
-    def get_loaded_symbols(self) -> frozenset[str]:
-        """Symbols that are loaded."""
-        return frozenset(self.loaded_in_order())
-
-    def get_pending_symbols(self) -> frozenset[str]:
-        """Symbols on their way: pending or loading, until the very step in which they are loaded."""
-        return frozenset(self._parts.registry.symbols(SymbolState.PENDING, SymbolState.LOADING))
-
-    def get_failed_symbols(self) -> dict[str, str]:
-        """Symbols that could not be loaded, each with its reason."""
-        return {member.symbol: member.reason for member in self._parts.registry.members(SymbolState.FAILED)}
-
-    def get_streamed_data(self) -> dict[str, list[str]]:
-        """Per loaded symbol the requested intervals that come from the store as they are."""
-        return self._parts.state.labels(self.loaded_in_order(), derived=False)
-
-    def get_generated_data(self) -> dict[str, list[str]]:
-        """Per loaded symbol the requested intervals that are derived."""
-        return self._parts.state.labels(self.loaded_in_order(), derived=True)
-
-    def wait_loaded(self, symbol: str, timeout: float | None = None) -> bool:
-        """True once ``symbol`` is loaded; False if it failed, was removed, or is not there.
-
-        TimeoutError after ``timeout`` seconds; UsageError on the engine's own thread, which would wait for itself.
-        """
-        if self._parts.delivery.on_engine_thread():
-            raise UsageError("wait_loaded on the engine's own thread would wait for itself: use on_symbol_loaded")
-        return self._parts.registry.wait_loaded(symbol, timeout)
-
-    def get_quality(self, symbol: str) -> Quality | None:
-        """Expected and present base bars of the session so far; None if gated or not loaded."""
-        intervals = self._streams_of(symbol)
-        if intervals is None or self.session_data.get_bars(symbol, intervals[0].label) is None:
-            return None
-        return self._parts.quality.quality(symbol, self._parts.state.visible_us(symbol))
-
-    def loaded_in_order(self) -> tuple[str, ...]:
-        """The loaded symbols in rank order."""
-        return self._parts.registry.symbols(SymbolState.LOADED)
-
-    @property
-    def config(self) -> SessionConfig:
-        """The configuration with the symbols as they are now."""
-        return self._base_config.with_symbols(self._parts.registry.desired())
+            self._arriving.append((member, _CONFIGURED))
 
     @property
     def lag_evaluations(self) -> int:
@@ -162,10 +76,7 @@ class SessionCoordinator:
         parts = self._parts
         parts.delivery.bind_thread()
         try:
-            for day in self.dates:
-                if not self._run_session(self.time.get_trading_session(day)):
-                    break
-            else:
+            if all(map(self._run_session, self._sessions())):
                 self._warn_of_late_entries()
                 if self.get_failed_symbols() and not self.publisher.counts["symbol_loaded"]:
                     raise self._all_failed()
@@ -176,32 +87,44 @@ class SessionCoordinator:
                 if self._is_started:
                     self._notify("on_stop")
             finally:
+                parts.supply.end()
                 parts.registry.end()
                 parts.inbox.end()
                 parts.delivery.unbind_thread()
 
+    def _sessions(self) -> Iterator[TradingSession]:
+        for session in map(self.time.get_trading_session, self.dates):
+            if session.open_us >= self._until_us:
+                return
+            yield session
+
     def _run_session(self, session: TradingSession) -> bool:
-        """One session; False if the run was stopped."""
+        """One session, or its part until the run's end; False if the run was stopped."""
         self._open(session)
+        end_us = min(session.close_us, self._until_us)
         while True:
             self._attend()
             if self._parts.inbox.stopping:
                 return False
             due_us = self.agenda.next_us
-            target_us = session.close_us if due_us is None else min(due_us, session.close_us)
+            target_us = end_us if due_us is None else min(due_us, end_us)
             self._parts.streamer.show_until(target_us)
             if self._parts.inbox.attention or not self._parts.streamer.reach(target_us):
                 continue
             if self._act() or self._parts.inbox.attention:
                 continue
-            assert target_us == session.close_us, "an entry whose time has come acts"
-            self._close("close")
-            return True
+            assert target_us == end_us, "an entry whose time has come acts"
+            if self._parts.supply.is_settled(end_us):
+                self._close("close", end_us)
+                return True
+            self._parts.streamer.rest()
 
     def _open(self, session: TradingSession) -> None:
         """Load what the session starts with, and open it."""
         parts = self._parts
         first, self._session = self._session is None, session
+        clock = self.time.clock
+        is_late = clock.now_us() > session.open_us and not isinstance(clock, PacedClock)  # that always is a little
         if not self._reach_open(session):
             return
         self.time.clock.pause()  # what is done before the first bar takes no time
@@ -209,10 +132,10 @@ class SessionCoordinator:
         parts.quality.clear()
         parts.tally.sessions += 1
         self._take_commands()
-        arriving = self._take_arriving()
+        arriving, self._early = [*self._early, *self._take_arriving()], []
         wanted = parts.registry.members(SymbolState.LOADING, SymbolState.LOADED)
-        loading = parts.loader.load(wanted, session, ahead=True)
-        parts.streamer.begin(Tape([loading.lane] if loading.lane else []))
+        tape, loading = parts.supply.begin(wanted, session, is_late=is_late)
+        parts.streamer.begin(tape)
         if first:
             self._is_started = True
             self._notify("on_start")
@@ -220,30 +143,40 @@ class SessionCoordinator:
         self.publisher.publish("session_opened", date=session.date.isoformat())
         self._notify("on_session_open")
         for member, reason in arriving:
-            self._announce(member, reason)
+            if parts.registry.is_current(member):
+                self._announce(member, reason)
         reasons = {member.symbol: reason for member, reason in loading.failed}
         for member in in_rank_order([*loading.members, *(member for member, _ in loading.failed)]):
             if member.symbol in reasons:
                 self._fail([(member, reasons[member.symbol])])
             elif member.state is not SymbolState.LOADED:
                 parts.streamer.loaded(member)
-        if first and loading.failed and not loading.members and not (len(self.agenda) or parts.inbox.attention):
+        if (
+            first
+            and loading.failed
+            and not (parts.registry.desired() or len(self.agenda) or parts.inbox.attention)
+        ):
             raise self._all_failed()
         self.time.clock.resume()
-        parts.streamer.open(session.open_us)
+        parts.streamer.open(is_late=is_late)
 
     def _reach_open(self, session: TradingSession) -> bool:
-        """Put the clock at the open, unless it is past it: the night between two sessions takes no time."""
+        """Put the clock at the open, unless it is past it: in a backtest the night takes no time."""
         clock = self.time.clock
         at_us = max(session.open_us, clock.now_us())
         if self._parts.tally.sessions == 0:
             clock.start_at(at_us)
         else:
             clock.advance_to(at_us)
+        self._parts.supply.expect(session)
+        while not self._parts.streamer.reach(at_us):
+            self._attend()
+            if self._parts.inbox.stopping:
+                break
         return not self._parts.inbox.stopping
 
-    def _close(self, reason: str) -> None:
-        """End the session: at its close, or where the run was stopped."""
+    def _close(self, reason: str, end_us: int | None = None) -> None:
+        """End the session: at its close ``end_us``, or where the run was stopped."""
         parts, session = self._parts, self._session
         assert session is not None, "only an open session can be closed"
         whole_day = reason == "close"
@@ -252,6 +185,8 @@ class SessionCoordinator:
         self._is_open = False
         self._take_commands()
         parts.streamer.close(reason)
+        if end_us is not None:
+            self._complete(end_us)
         members = parts.registry.members(SymbolState.LOADED)
         if whole_day:
             parts.tally.add_day(members, session.date, parts.quality)
@@ -265,6 +200,14 @@ class SessionCoordinator:
                 parts.publisher.publish_gaps(parts.quality.gaps(member.symbol))
             self.publisher.publish("session_closed", date=session.date.isoformat())
             self._record(session.date, [member.symbol for member in members])
+
+    def _complete(self, end_us: int) -> None:
+        """Wait until all is known of the session: what was never shown is readable, too."""
+        parts = self._parts
+        while not parts.supply.is_complete() and not parts.inbox.stopping:
+            parts.streamer.rest()
+            self._take_commands()
+        parts.state.watermark_us = max(parts.state.watermark_us, end_us)
 
     def _record(self, day: dt.date, symbols: Sequence[str]) -> None:
         intervals = {symbol: [i.label for i in self._streams_of(symbol) or ()] for symbol in symbols}
@@ -280,14 +223,21 @@ class SessionCoordinator:
         if not parts.inbox.must_hold():
             return
         parts.time.clock.pause()
+        self._pause()
         while parts.inbox.must_hold():
             parts.state.paused_us = self.time.now_us()
             parts.inbox.hold()
             self._settle_commands()
         parts.state.paused_us = None
         parts.time.clock.resume()
+        parts.streamer.lift(GateState.PAUSED)
         if self._is_open:
             parts.streamer.look()
+
+    def _pause(self) -> None:
+        """A clock that cannot stand still leaves a paused run behind: its reads are gated, too."""
+        if self._parts.time.clock.is_live:
+            self._parts.streamer.hold(GateState.PAUSED, "paused")
 
     def _settle_commands(self) -> None:
         """Commands in their order, then the symbols that they brought, as one batch; and so on until none is left.
@@ -298,7 +248,10 @@ class SessionCoordinator:
             self._take_commands()
             if not self._arriving or self._parts.inbox.stopping:
                 return
-            self._join([member for member, _ in self._take_arriving()])
+            arriving = self._take_arriving()
+            if not self._is_open:
+                self._early += arriving
+            self._join([member for member, _ in arriving])
         self._parts.inbox.look_again()
 
     def _take_commands(self) -> None:
@@ -350,14 +303,15 @@ class SessionCoordinator:
 
     def _join(self, members: Sequence[Member]) -> None:
         """Symbols join in mid-session: load them as one batch and let the streamer catch up on them."""
-        assert self._session is not None, "symbols join an open session"
+        assert self._session is not None, "symbols join a session"
         try:
-            loading = self._parts.loader.load(members, self._session, ahead=False)
+            loading = self._parts.supply.join(members, self._session)
         except MismarteraError as error:
             self._fail([(member, str(error)) for member in members])
             return
         self._fail(loading.failed)
-        self._parts.streamer.join(loading.lane, loading.members)
+        if self._is_open:
+            self._parts.streamer.join(loading.lane, loading.members)
 
     def _fail(self, failed: Sequence[tuple[Member, str]]) -> None:
         for member, reason in failed:
@@ -371,14 +325,11 @@ class SessionCoordinator:
         if self._session is not None and member.state is SymbolState.LOADED:
             parts.tally.add(member, self._session.date, parts.quality, self.time.now_us())
         parts.quality.forget(symbol)
+        parts.supply.leave(member)
         parts.streamer.drop(symbol)
         if member.announced:
             self.publisher.publish("symbol_removed", symbol=symbol, reason="removed")
             self._notify("on_symbol_removed", symbol)
-
-    def _streams_of(self, symbol: str) -> Streams | None:
-        member = self._parts.registry.get(symbol)
-        return None if member is None else member.streams or self._streams
 
     def _all_failed(self) -> RunFailedError:
         return RunFailedError(

@@ -20,6 +20,8 @@ class GateState(StrEnum):
     CLOSED = "closed"
     ACTIVE = "active"
     CATCHING_UP = "catching_up"
+    STALE = "stale"
+    PAUSED = "paused"
 
 
 class Gate:

@@ -10,13 +10,13 @@ from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.delivery import Delivery
 from mismartera.session.gate import Gate
 from mismartera.session.inbox import Inbox
-from mismartera.session.loading import SymbolLoader
 from mismartera.session.ports import SessionRecorder
 from mismartera.session.publisher import Publisher
-from mismartera.session.quality import DataQualityManager
+from mismartera.session.quality import Measures
 from mismartera.session.session_data import SessionData
 from mismartera.session.state import SessionState
 from mismartera.session.streamer import Streamer
+from mismartera.session.supply import Supply
 from mismartera.session.symbols import SymbolRegistry
 from mismartera.session.tally import Tally
 from mismartera.timing import TimeManager
@@ -30,10 +30,10 @@ class SessionParts:
     registry: SymbolRegistry
     state: SessionState
     session_data: SessionData
-    loader: SymbolLoader
+    supply: Supply
     streamer: Streamer
     gate: Gate
-    quality: DataQualityManager
+    quality: Measures
     analysis: AnalysisEngine
     delivery: Delivery
     inbox: Inbox

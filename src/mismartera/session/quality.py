@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,34 @@ class Quality:
     def percent(self) -> float | None:
         """100 x present / expected; None while nothing is expected."""
         return 100.0 * self.present / self.expected if self.expected else None
+
+
+class Measures(Protocol):
+    """What is known of the quality of a session's bars, whoever measures it."""
+
+    def clear(self) -> None:
+        """Begin a new session."""
+        ...
+
+    def forget(self, symbol: str) -> None:
+        """Stop measuring ``symbol``."""
+        ...
+
+    def quality(self, symbol: str, until_us: int) -> Quality | None:
+        """Quality of ``symbol`` over the slots that have ended by ``until_us``; None if it is not measured."""
+        ...
+
+    def whole_day(self) -> Iterator[tuple[str, dict[str, int], Quality | None, int]]:
+        """Counts, quality and number of gaps over the whole session of every symbol that is measured."""
+        ...
+
+    def counts(self, symbol: str, until_us: int | None) -> dict[str, int] | None:
+        """R1's counts of ``symbol`` over the rows that have ended by ``until_us`` (None: the whole day)."""
+        ...
+
+    def gaps(self, symbol: str) -> list[Gap]:
+        """The gaps of ``symbol`` in the whole session, in time order."""
+        ...
 
 
 class DataQualityManager:

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from mismartera.bars.instants import SECOND_US
 from mismartera.session.analysis import AnalysisEngine
+from mismartera.session.causes import Causes
 from mismartera.session.delivery import CallbackError, Delivery
 from mismartera.session.gate import Gate, GateState
+from mismartera.session.handover import HandOver
 from mismartera.session.inbox import Inbox
 from mismartera.session.lane import Lane
 from mismartera.session.publisher import Publisher
 from mismartera.session.shown import Shown
 from mismartera.session.state import SessionState
 from mismartera.session.stride import Stride
-from mismartera.session.symbols import Member, SymbolRegistry, SymbolState, in_rank_order
+from mismartera.session.symbols import Member, SymbolRegistry, in_rank_order
 from mismartera.session.tape import Tape
 from mismartera.session.transitions import Transitions
 from mismartera.timing import SteppedClock, TimeManager
@@ -40,7 +40,9 @@ class Streamer:
         self._analysis = analysis
         self._delivery = delivery
         self._publisher = publisher
-        self._tell = Transitions(gate, state, analysis, publisher)
+        self._tell = Transitions(gate, state, analysis, publisher, registry)
+        self._causes = Causes(gate, self._tell)
+        self.handover = HandOver(gate, time, analysis, delivery, self._tell, by_symbol=scope == "symbol")
         self._registry = registry
         self._inbox = inbox
         self._clock = time.clock
@@ -60,6 +62,19 @@ class Streamer:
         self.tape = tape
         self.shown.begin(self.tape)
         self._joining = []
+
+    def hold(self, cause: GateState, reason: str) -> None:
+        """See :meth:`Causes.hold`."""
+        self._causes.hold(cause, reason)
+
+    def lift(self, cause: GateState) -> None:
+        """The cause is gone; without any the session catches up and is active."""
+        if self._causes.lift(cause):
+            self.look()
+
+    def loaded(self, member: Member) -> None:
+        """See :meth:`Transitions.loaded`."""
+        self._tell.loaded(member)
 
     def join(self, lane: Lane | None, members: Sequence[Member]) -> None:
         """Put the bars of symbols that join on the tape; the symbols are loaded once they are caught up."""
@@ -90,6 +105,11 @@ class Streamer:
             self._clock.advance_to(at_us)
         return True
 
+    def rest(self) -> None:
+        """Nothing is left to do before something wants attention."""
+        with self._delivery.resting():
+            self._inbox.wait(None)
+
     def show_until(self, limit_us: int) -> None:
         """Show the instants that end by ``limit_us``, or until something wants attention.
 
@@ -97,6 +117,9 @@ class Streamer:
         """
         tape, clock, inbox = self.tape, self._clock, self._inbox
         ends, threshold_us = tape.ends, self._gate.threshold_us
+        if self._causes.any:
+            self.look()
+            return
         with self._delivery.running():
             while tape.position < len(ends):
                 end_us = ends[tape.position]
@@ -172,56 +195,17 @@ class Streamer:
                     raise
             if analysis.wants_slices:
                 analysis.deliver_slice(tape.parts(k), end_us, self._zone, lag_seconds)
-        else:
-            self._hand_over(k, end_us)
+        elif not self.handover.show(tape, k, self.shown):
+            self.look()
         if state.behind_us:
             self._unpin()
-
-    def _hand_over(self, k: int, end_us: int) -> None:
-        """Notify of instant ``k`` while the clock runs: the lag is measured at each bar, and at the slice.
-
-        A slow callback can make the rest of its own instant stale; then the rest is passed over in silence.
-        """
-
-        def is_fresh() -> bool:
-            return not self._gate.is_stale(self._clock.now_us() - end_us)
-
-        bars = self.tape.bars(k)
-        for number, bar in enumerate(bars):
-            lag_us = self._clock.now_us() - end_us
-            if self._gate.is_stale(lag_us):
-                self._withhold([bar.symbol for bar in bars[number:]], lag_us)
-                break
-            if self._delivery.is_fenced(bar.symbol, bar.generation):
-                continue
-            self.shown.add(1)
-            self._analysis.deliver_while(replace(bar, lag_seconds=lag_us / SECOND_US), is_fresh)
-        else:
-            lag_us = self._clock.now_us() - end_us
-            if not self._analysis.wants_slices or not bars:
-                return
-            if not self._gate.is_stale(lag_us):
-                self._analysis.deliver_slice(self.tape.parts(k), end_us, self._zone, lag_us / SECOND_US)
-                return
-            self._withhold([bar.symbol for bar in bars], lag_us)
-        self.look()
-
-    def _withhold(self, symbols: Sequence[str], lag_us: int) -> None:
-        """Bars of ``symbols`` have become stale while their instant was handed over: deactivate."""
-        if not self._by_symbol:
-            self._tell.deactivate("lag", lag_us, symbols[0])
-            return
-        for symbol in dict.fromkeys(symbols):
-            generation = self._state.withhold(symbol)
-            if generation is not None:  # not withheld yet, nor removed by another symbol's callback
-                self._tell.symbol("symbol_deactivated", "lag", lag_us, symbol, generation)
 
     def _pass_stale(self, now_us: int) -> None:
         """Deactivate, and let all bars go by whose lag is above the threshold."""
         tape, fresh_us = self.tape, now_us - self._gate.threshold_us
         if self._by_symbol:
             for symbol, end_us in tape.oldest_by_symbol(tape.position, tape.due(fresh_us - 1)).items():
-                self._withhold([symbol], now_us - end_us)
+                self._tell.withhold([symbol], now_us - end_us, by_symbol=True)
         elif self._gate.active:
             head = tape.head(tape.position)
             self._tell.deactivate("lag", now_us - head.end_us, head.symbol)
@@ -235,7 +219,9 @@ class Streamer:
         """Nothing stale is due: activate what was deactivated, and let those that join be loaded."""
         head_us = self.tape.head_end
         due = head_us is not None and head_us <= now_us
-        if self._gate.state is GateState.CATCHING_UP:
+        if self._causes.keep_from_loading:
+            return
+        if not self._causes.any and self._gate.state not in (GateState.ACTIVE, GateState.CLOSED):
             head = self.tape.head(self.tape.position) if due else None
             self._tell.activate("caught_up", now_us - head.end_us if head else 0, head.symbol if head else None)
         oldest = self.tape.oldest_by_symbol(self.tape.position, self.tape.due(now_us)) if self._by_symbol else {}
@@ -248,38 +234,28 @@ class Streamer:
                 lag_us = now_us - oldest.get(symbol, now_us)
                 self._tell.symbol("symbol_activated", "caught_up", lag_us, symbol, member.generation)
             if joining.get(symbol) is member:
-                self.loaded(member)
+                self._tell.loaded(member)
         if self._state.behind_us:
             self._unpin()
 
-    def loaded(self, member: Member) -> None:
-        """``member`` is caught up: from now on it is read and delivered, unless it was removed meanwhile."""
-        with self._registry.changed:
-            data = self._state.symbols.get(member.symbol)
-            if not self._registry.advance(member, SymbolState.LOADED) or data is None:
-                return
-            data.loaded = True
-        self._publisher.publish("symbol_loaded", symbol=member.symbol, reason="caught_up")
-        self._analysis.notify_of(member.symbol, member.generation, "on_symbol_loaded", member.symbol)
-
-    def open(self, open_us: int) -> None:
+    def open(self, *, is_late: bool) -> None:
         """The session is open and everything that it starts with is loaded.
 
         A start after the open begins deactivated, with what has ended since as its backlog.
         """
         self._gate.open()
         now_us = self._clock.now_us()
-        if now_us == open_us or not self._is_stepped:  # a running clock is a moment past the open, by itself
-            self._tell.activate("open", 0, None)
-            return
-        head = self.tape.head(self.tape.position) if self.tape.due(now_us) else None
-        self._tell.deactivate("backlog", now_us - head.end_us if head else 0, head.symbol if head else None)
-        self.look()
+        if is_late:
+            head = self.tape.head(self.tape.position) if self.tape.due(now_us) else None
+            self._tell.deactivate("backlog", now_us - head.end_us if head else 0, head.symbol if head else None)
+            self.look()
+        else:
+            self._causes.open()
 
     def close(self, reason: str) -> None:
         """The session has ended: no more notifications; what it showed stays readable."""
         if self._gate.active:
-            self._tell.deactivate(reason, 0, None)
+            self._tell.deactivate(reason, 0, None, GateState.CLOSED)
         elif self._gate.state is not GateState.CLOSED:  # stopped in the middle of a catch-up
             self._tell.cause(GateState.CLOSED, reason)
 

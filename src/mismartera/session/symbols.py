@@ -23,7 +23,8 @@ class SymbolState(StrEnum):
 @dataclass(slots=True)
 class Member:
     """A symbol's stay in the run. A removed and added symbol is a new member of the next generation, ranking
-    last. ``announced``: it was published as pending; of one that was not, no removal is told either.
+    last. ``announced``: it was published as pending; of one that was not, no removal is told either. ``is_told``:
+    it was published as loaded.
     """
 
     symbol: str
@@ -33,6 +34,7 @@ class Member:
     state: SymbolState = SymbolState.PENDING
     reason: str = ""
     announced: bool = False
+    is_told: bool = False
 
 
 class SymbolRegistry:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from mismartera.session.quality import DataQualityManager, Quality
+from mismartera.session.quality import Measures, Quality
 from mismartera.session.symbols import Member
 
 
@@ -41,7 +41,7 @@ class Tally:
         self.bars_streamed += base_bars
         self.derived_bars += derived_bars
 
-    def add_day(self, members: Iterable[Member], day: date, measured: DataQualityManager) -> None:
+    def add_day(self, members: Iterable[Member], day: date, measured: Measures) -> None:
         """Book a whole session of the ``members`` that were loaded at its close."""
         loaded = {member.symbol: member for member in members}
         for symbol, counts, quality, gaps in measured.whole_day():
@@ -49,7 +49,7 @@ class Tally:
                 self._book(loaded[symbol], day, counts, quality)
                 self.gaps[symbol] += gaps
 
-    def add(self, member: Member, day: date, measured: DataQualityManager, now_us: int) -> None:
+    def add(self, member: Member, day: date, measured: Measures, now_us: int) -> None:
         """Book what a member's session came to when it was removed, or when the run was stopped."""
         counts = measured.counts(member.symbol, now_us)
         if counts is not None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mismartera.bars.instants import SECOND_US
 from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.gate import Gate, GateState
 from mismartera.session.publisher import Publisher
 from mismartera.session.state import SessionState
+from mismartera.session.symbols import Member, SymbolRegistry, SymbolState
 
 
 class Transitions:
     """Moves the gate, opens or shuts the reads with it, publishes the event, and notifies the strategies."""
 
-    def __init__(self, gate: Gate, state: SessionState, analysis: AnalysisEngine, publisher: Publisher) -> None:
+    def __init__(
+        self, gate: Gate, state: SessionState, analysis: AnalysisEngine, publisher: Publisher,
+        registry: SymbolRegistry,
+    ) -> None:  # fmt: skip
         self._gate = gate
         self._state = state
         self._analysis = analysis
         self._publisher = publisher
+        self._registry = registry
 
     def activate(self, reason: str, lag_us: int, symbol: str | None) -> None:
         """Strategies are notified and may read."""
@@ -25,10 +32,12 @@ class Transitions:
         self._publisher.publish("session_activated", reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol)
         self._analysis.notify("on_session_active", True, reason)  # noqa: FBT003  # the callback's own signature
 
-    def deactivate(self, reason: str, lag_us: int, symbol: str | None) -> None:
+    def deactivate(
+        self, reason: str, lag_us: int, symbol: str | None, state: GateState = GateState.CATCHING_UP
+    ) -> None:
         """Strategies are notified no more; what a session that has ended showed stays readable."""
-        closing = reason not in {"lag", "backlog"}
-        self._gate.move(GateState.CLOSED if closing else GateState.CATCHING_UP)
+        closing = state is GateState.CLOSED
+        self._gate.move(state)
         self._state.active = False
         self._state.readable = self._state.history_readable = closing
         self._publisher.publish(
@@ -39,6 +48,8 @@ class Transitions:
     def cause(self, state: GateState, reason: str) -> None:
         """The session stays inactive, for another cause."""
         before = self._gate.move(state)
+        if state is GateState.CLOSED:
+            self._state.readable = self._state.history_readable = True
         self._publisher.publish("session_state", **{"from": before, "to": state, "reason": reason})
 
     def symbol(self, event: str, reason: str, lag_us: int, symbol: str, generation: int) -> None:
@@ -46,3 +57,27 @@ class Transitions:
         self._publisher.publish(event, reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol)
         active = event == "symbol_activated"
         self._analysis.notify_of(symbol, generation, "on_symbol_active", symbol, active, reason)
+
+    def withhold(self, symbols: Sequence[str], lag_us: int, *, by_symbol: bool) -> None:
+        """Bars of ``symbols`` have become stale before they were handed over: deactivate the session, or them."""
+        if not by_symbol:
+            self.deactivate("lag", lag_us, symbols[0])
+            return
+        for symbol in dict.fromkeys(symbols):
+            generation = self._state.withhold(symbol)
+            if generation is not None:  # not withheld yet, nor removed by another symbol's callback
+                self.symbol("symbol_deactivated", "lag", lag_us, symbol, generation)
+
+    def loaded(self, member: Member) -> None:
+        """``member`` is caught up: from now on it is read and delivered, unless it was removed meanwhile."""
+        with self._registry.changed:
+            data = self._state.symbols.get(member.symbol)
+            if not self._registry.advance(member, SymbolState.LOADED) or data is None:
+                return
+            data.loaded = True
+            was_told = member.is_told
+            member.is_told = True
+        if was_told:
+            return
+        self._publisher.publish("symbol_loaded", symbol=member.symbol, reason="caught_up")
+        self._analysis.notify_of(member.symbol, member.generation, "on_symbol_loaded", member.symbol)

@@ -32,6 +32,7 @@ from mismartera.session.session_data import SessionData
 from mismartera.session.state import SessionState
 from mismartera.session.strategy import Strategy
 from mismartera.session.streamer import Streamer
+from mismartera.session.supply import StoredSupply
 from mismartera.session.symbols import SymbolRegistry
 from mismartera.session.tally import Tally
 from mismartera.timing import Clock, TimeManager, make_clock, user_cache_dir
@@ -95,10 +96,10 @@ def _make_parts(
     gate = Gate(round(streaming.catchup_threshold_seconds * SECOND_US), streaming.catchup_check_interval)
     return SessionParts(
         time=time, registry=registry, state=state, session_data=SessionData(state),
-        loader=SymbolLoader(
+        supply=StoredSupply(SymbolLoader(
             reader, DataProcessor(specs, complete_only=complete_only), _make_history(config, specs, reader, time),
             quality, state, registry, streams, time.clock,
-        ),
+        )),
         streamer=Streamer(
             gate, state, analysis, delivery, publisher, registry, inbox, time, scope=streaming.catchup_scope
         ),

@@ -19,6 +19,10 @@ class Clock(Protocol):
     """
 
     @property
+    def is_live(self) -> bool:
+        """True if it runs whatever the engine does: nobody moves it or lets it stand."""
+
+    @property
     def is_paused(self) -> bool:
         """True between ``pause`` and ``resume``."""
 
@@ -47,6 +51,7 @@ class SteppedClock:
     def __init__(self, start_us: int = 0) -> None:
         self._now_us = start_us
         self._is_paused = False
+        self.is_live = False
 
     @property
     def is_paused(self) -> bool:
@@ -108,6 +113,7 @@ class PacedClock:
         self._base_seconds = 0.0
         self._is_started = False
         self._is_paused = False
+        self.is_live = False
 
     @property
     def speed(self) -> float:

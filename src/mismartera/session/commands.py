@@ -1,0 +1,120 @@
+"""SymbolCommands: what a run's symbols are asked and told, from any thread (R6)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mismartera.bars import check_symbol
+from mismartera.config import SessionConfig
+from mismartera.errors import UsageError
+from mismartera.session.parts import SessionParts
+from mismartera.session.quality import Quality
+from mismartera.session.reader import Streams, parse_streams
+from mismartera.session.symbols import Member, SymbolState
+
+
+class SymbolCommands:
+    """The coordinator's side that other threads use. Additions and removals act at once; the engine follows."""
+
+    def __init__(self, config: SessionConfig, parts: SessionParts) -> None:
+        self._base_config = config
+        self._parts = parts
+        self._streams: Streams = parse_streams(config.session_data_config.streams)
+        self.session_data = parts.session_data
+
+    def add_symbol(self, symbol: str, streams: Collection[str] | None = None) -> bool:
+        """Ask for ``symbol``, with its own ``streams`` or the session's; returns at once.
+
+        True if accepted: it is pending, will be loaded between two instants and stays for the following
+        sessions. False if it is in the session or on its way. ValueError for a bad name or interval, UsageError
+        after the run's end.
+        """
+        check_symbol(symbol)
+        own = None if streams is None else parse_streams(streams)
+        with self._parts.registry.changed:
+            self._parts.inbox.check_room()
+            member = self._parts.registry.add(symbol, own)
+            if member is None:
+                return False
+            self._parts.state.own_streams[symbol] = own or ()
+            self._parts.inbox.post(lambda: self._arriving_now(member))
+            return True
+
+    def remove_symbol(self, symbol: str) -> bool:
+        """Drop ``symbol`` at once; False if it is not in the session.
+
+        After the return no notification of it starts and no read returns its data. From another thread it waits
+        for a callback that is running; if that takes longer than ``command_timeout_seconds``, it raises
+        TimeoutError, with the symbol removed all the same. UsageError after the run's end.
+        """
+        parts = self._parts
+        with parts.registry.changed:
+            parts.inbox.check_room()
+            member = parts.registry.remove(symbol)
+            if member is None:
+                return False
+            parts.state.drop(symbol)
+            parts.inbox.post(lambda: self._leaving(member))
+        timeout = self._base_config.session_data_config.streaming.command_timeout_seconds
+        try:
+            parts.delivery.fence(symbol, member.generation, timeout)
+        finally:
+            parts.inbox.look_again()  # the engine may have carried out the command before the fence stood
+        return True
+
+    def get_loaded_symbols(self) -> frozenset[str]:
+        """Symbols that are loaded."""
+        return frozenset(self.loaded_in_order())
+
+    def get_pending_symbols(self) -> frozenset[str]:
+        """Symbols on their way: pending or loading, until the very step in which they are loaded."""
+        return frozenset(self._parts.registry.symbols(SymbolState.PENDING, SymbolState.LOADING))
+
+    def get_failed_symbols(self) -> dict[str, str]:
+        """Symbols that could not be loaded, each with its reason."""
+        return {member.symbol: member.reason for member in self._parts.registry.members(SymbolState.FAILED)}
+
+    def get_streamed_data(self) -> dict[str, list[str]]:
+        """Per loaded symbol the requested intervals that come from the store as they are."""
+        return self._parts.state.labels(self.loaded_in_order(), derived=False)
+
+    def get_generated_data(self) -> dict[str, list[str]]:
+        """Per loaded symbol the requested intervals that are derived."""
+        return self._parts.state.labels(self.loaded_in_order(), derived=True)
+
+    def wait_loaded(self, symbol: str, timeout: float | None = None) -> bool:
+        """True once ``symbol`` is loaded; False if it failed, was removed, or is not there.
+
+        TimeoutError after ``timeout`` seconds; UsageError on the engine's own thread, which would wait for itself.
+        """
+        if self._parts.delivery.on_engine_thread():
+            raise UsageError("wait_loaded on the engine's own thread would wait for itself: use on_symbol_loaded")
+        return self._parts.registry.wait_loaded(symbol, timeout)
+
+    def get_quality(self, symbol: str) -> Quality | None:
+        """Expected and present base bars of the session so far; None if gated or not loaded."""
+        intervals = self._streams_of(symbol)
+        if intervals is None or self.session_data.get_bars(symbol, intervals[0].label) is None:
+            return None
+        return self._parts.quality.quality(symbol, self._parts.state.visible_us(symbol))
+
+    def loaded_in_order(self) -> tuple[str, ...]:
+        """The loaded symbols in rank order."""
+        return self._parts.registry.symbols(SymbolState.LOADED)
+
+    @property
+    def config(self) -> SessionConfig:
+        """The configuration with the symbols as they are now."""
+        return self._base_config.with_symbols(self._parts.registry.desired())
+
+    def _streams_of(self, symbol: str) -> Streams | None:
+        member = self._parts.registry.get(symbol)
+        return None if member is None else member.streams or self._streams
+
+    def _arriving_now(self, member: Member) -> None:
+        """On the engine's thread: ``member`` was added."""
+        raise NotImplementedError
+
+    def _leaving(self, member: Member) -> None:
+        """On the engine's thread: ``member`` was removed."""
+        raise NotImplementedError

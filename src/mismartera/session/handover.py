@@ -1,0 +1,82 @@
+"""HandOver: notifies of an instant while the clock runs: the lag is measured at each bar and slice (R5)."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from mismartera.bars.instants import SECOND_US
+from mismartera.session.analysis import AnalysisEngine
+from mismartera.session.delivery import Delivery
+from mismartera.session.gate import Gate
+from mismartera.session.part import Part
+from mismartera.session.shown import Shown
+from mismartera.session.slice_desk import SliceDesk
+from mismartera.session.tape import Tape
+from mismartera.session.transitions import Transitions
+from mismartera.timing import TimeManager
+
+
+class HandOver:
+    """A slow callback can make the rest of its own instant stale; then the rest is passed over in silence.
+
+    ``slices``, if bars arrive one by one: an instant is a slice once it is complete, see :meth:`deliver_slice`.
+    """
+
+    def __init__(
+        self, gate: Gate, time: TimeManager, analysis: AnalysisEngine, delivery: Delivery, tell: Transitions,
+        *, by_symbol: bool,
+    ) -> None:  # fmt: skip
+        self._gate = gate
+        self._clock = time.clock
+        self._zone = time.zone
+        self._analysis = analysis
+        self._delivery = delivery
+        self._tell = tell
+        self._by_symbol = by_symbol
+        self.slices: SliceDesk | None = None
+
+    def show(self, tape: Tape, k: int, shown: Shown) -> bool:
+        """Notify of instant ``k``; False if a part of it was stale by then, and was withheld."""
+        gate, clock, end_us = self._gate, self._clock, tape.ends[k]
+
+        def is_fresh() -> bool:
+            return not gate.is_stale(clock.now_us() - end_us)
+
+        bars = tape.bars(k)
+        for number, bar in enumerate(bars):
+            lag_us = clock.now_us() - end_us
+            if gate.is_stale(lag_us):
+                self._tell.withhold([bar.symbol for bar in bars[number:]], lag_us, by_symbol=self._by_symbol)
+                return False
+            if self._delivery.is_fenced(bar.symbol, bar.generation):
+                continue
+            shown.add(1)
+            self._analysis.deliver_while(replace(bar, lag_seconds=lag_us / SECOND_US), is_fresh)
+        if not self._analysis.wants_slices or not bars:
+            return True
+        if self.slices is not None:
+            self.slices.showed(end_us, tape.parts(k))
+            return True
+        lag_us = clock.now_us() - end_us
+        if gate.is_stale(lag_us):
+            self._tell.withhold([bar.symbol for bar in bars], lag_us, by_symbol=self._by_symbol)
+            return False
+        self._analysis.deliver_slice(tape.parts(k), end_us, self._zone, lag_us / SECOND_US)
+        return True
+
+    def deliver_slice(self, end_us: int) -> None:
+        """All that is waited for of the instant was shown: notify of it as a whole, unless it is stale by now."""
+        parts = [self._staying(part) for part in self.slices.take(end_us)] if self.slices is not None else []
+        parts = [part for part in parts if len(part)]
+        lag_us = self._clock.now_us() - end_us
+        if parts and self._gate.active and not self._gate.is_stale(lag_us):
+            with self._delivery.running():
+                self._analysis.deliver_slice(parts, end_us, self._zone, lag_us / SECOND_US)
+
+    def _staying(self, part: Part) -> Part:
+        """``part`` without the symbols that were removed since it was shown."""
+        if not self._delivery.fences:
+            return part
+        strip = part.strip
+        symbols = frozenset(s for s, info in strip.infos() if not self._delivery.is_fenced(s, info.generation))
+        return Part(strip, part.first, part.last, strip.wanted(symbols, part.first, part.last))
