@@ -61,7 +61,7 @@ class LogSink:
         """Log an event."""
         when = f"{to_datetime(now_us, self._zone):%Y-%m-%d %H:%M:%S %Z}"
         if name == "gap":
-            self._gaps[str(fields["symbol"])] += int(fields["missing"] or 0)
+            self._gaps[str(fields["symbol"])] += int(str(fields["missing"]))
         elif name == "session_closed":
             self._log_gaps(when)
         self._log(_LEVEL_OF.get(name, "INFO"), f"{when} {_text(name, fields)}")

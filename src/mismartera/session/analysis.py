@@ -127,6 +127,14 @@ class AnalysisEngine:
             except CallbackError as raised:
                 self.failed(raised, 0)
 
+    def revise(self, bar: Bar) -> None:
+        """Notify of a bar that has changed, or was filled in late."""
+        for run in self.runs:
+            self._delivery.acknowledge()
+            wanted = run.overrides("on_revision") and run.wants(bar.symbol, bar.interval)
+            if wanted and not self._delivery.is_fenced(bar.symbol, bar.generation):
+                self.call(run, run.strategy.on_revision, bar)
+
     def deliver_slice(self, parts: list[Part], end_us: int, zone: tzinfo, lag_seconds: float) -> None:
         """Notify of the instant as a whole; what was fenced meanwhile is cut out."""
         for run in self._on_slice:

@@ -20,7 +20,8 @@ from mismartera.session.series import PRICE_COLUMNS
 from mismartera.session.tape import Head, Tape
 
 Ints = NDArray[np.int64]
-_TRIM_FROM = 4096
+TRIM_FROM = 4096
+"""So much is shown before what is known of it is forgotten."""
 _PRICE_ROWS = {name: row for row, name in enumerate(PRICE_COLUMNS)}
 
 
@@ -187,11 +188,9 @@ class ArrivingTape(Tape):
             self._replace(at, (*kept, ArrivedStrip(grown, batch)))
         return found
 
-    def trim(self) -> bool:
-        """Forget the counts of what was shown, if that is much: positions begin anew. False if it is little."""
+    def trim(self) -> None:
+        """Forget the counts of what was shown: positions begin anew."""
         k = self.position
-        if k < _TRIM_FROM:
-            return False
         self._shown_base += self.base_before[k]
         self._shown_derived += self.derived_before[k]
         del self.ends[:k], self._instants[:k]
@@ -199,7 +198,6 @@ class ArrivingTape(Tape):
             first = counts[k]
             counts[:] = [count - first for count in counts[k:]]
         self.position = self._kept_from = 0
-        return True
 
     def _replace(self, at: int, strips: tuple[ArrivedStrip, ...]) -> None:
         end_us = self.ends[at]

@@ -108,6 +108,11 @@ class GrowingBlock:
         for name, values in indicators.items():
             self._tables[name][at] = values
 
+    def sources_at(self, owners: Ints, places: Ints) -> Codes:
+        """Where the bars at these places of these symbols come from."""
+        found: Codes = self._sources[owners + places * len(self.symbols)]
+        return found
+
     def column(self, name: str, row: int) -> Floats:
         """A column of ``symbols[row]``: its bars so far."""
         return self._columns[name][row :: len(self.symbols)][: int(self.sizes[row])]

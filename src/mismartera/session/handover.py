@@ -19,7 +19,7 @@ from mismartera.timing import TimeManager
 class HandOver:
     """A slow callback can make the rest of its own instant stale; then the rest is passed over in silence.
 
-    ``slices``, if bars arrive one by one: an instant is a slice once it is complete, see :meth:`deliver_slice`.
+    ``slices``, if bars arrive one by one: an instant is a slice once it is complete, see :meth:`deliver_due`.
     """
 
     def __init__(
@@ -64,7 +64,13 @@ class HandOver:
         self._analysis.deliver_slice(tape.parts(k), end_us, self._zone, lag_us / SECOND_US)
         return True
 
-    def deliver_slice(self, end_us: int) -> None:
+    def deliver_due(self, head_us: int | None) -> None:
+        """Notify of the instants that are complete, and of which nothing waits to be shown."""
+        due = self.slices.due if self.slices is not None else None
+        while due and (head_us is None or due[0] < head_us):
+            self._deliver_slice(due.popleft())
+
+    def _deliver_slice(self, end_us: int) -> None:
         """All that is waited for of the instant was shown: notify of it as a whole, unless it is stale by now."""
         parts = [self._staying(part) for part in self.slices.take(end_us)] if self.slices is not None else []
         parts = [part for part in parts if len(part)]

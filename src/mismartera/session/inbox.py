@@ -45,6 +45,12 @@ class Inbox:
             self._commands.append(command)
             self._wake()
 
+    def urge(self, command: Command) -> None:
+        """:meth:`post` for the engine's own parts, which are never refused: their number is bounded by the data."""
+        with self._changed:
+            self._commands.append(command)
+            self._wake()
+
     def take_all(self) -> list[Command]:
         """The commands that wait now, in order. The engine's side."""
         with self._changed:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from mismartera.bars import Bar, BarBlock, Bars
 
-Field = str | float | int | bool | None
+Field = str | float | int | bool | tuple[str, ...] | None
 
 
 class BarSource(Protocol):

@@ -138,7 +138,7 @@ class DataQualityManager:
         missing[block.window[block.offsets[k] : block.offsets[k + 1]]] = False
         return [
             Gap(symbol, block.interval.label, int(slots.start[first]), int(slots.end[last - 1]), last - first)
-            for first, last in _runs(missing, _part_cuts(group.session, slots))
+            for first, last in _runs(missing, part_cuts(group.session, slots))
         ]
 
 
@@ -147,7 +147,7 @@ def _gap_counts(group: BaseGroup) -> Ints:
     once.
     """
     block = group.admitted.block
-    slots, cuts = block.windows, _part_cuts(group.session, block.windows)
+    slots, cuts = block.windows, part_cuts(group.session, block.windows)
     if cuts:
         return _gap_counts_by_part(block, cuts)
     counts = np.ones(len(block.symbols), dtype=np.int64)  # without any bar the day is one gap
@@ -172,7 +172,7 @@ def _gap_counts_by_part(block: SeriesBlock, cuts: Sequence[int]) -> Ints:
     return counts
 
 
-def _part_cuts(session: TradingSession, slots: Windows) -> list[int]:
+def part_cuts(session: TradingSession, slots: Windows) -> list[int]:
     """Where the parts after the first begin among the slots; a daily bar spans the breaks."""
     cuts = slots.start.searchsorted([first for first, _ in session.parts[1:]]).tolist()
     return [cut for cut in cuts if cut < len(slots.start)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from mismartera.session.part import Part
 
 
@@ -9,6 +11,8 @@ class SliceDesk:
     """What was shown of each instant that is not complete yet. On the engine's thread only."""
 
     def __init__(self) -> None:
+        self.due: deque[int] = deque()
+        """The ends of the instants that are complete, in their order."""
         self._parts: dict[int, list[Part]] = {}
 
     def showed(self, end_us: int, parts: list[Part]) -> None:
@@ -23,3 +27,4 @@ class SliceDesk:
     def clear(self) -> None:
         """A new session."""
         self._parts = {}
+        self.due.clear()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from mismartera.bars.instants import SECOND_US
 from mismartera.session.analysis import AnalysisEngine
+from mismartera.session.arriving import TRIM_FROM, ArrivingTape
 from mismartera.session.causes import Causes
 from mismartera.session.delivery import CallbackError, Delivery
 from mismartera.session.gate import Gate, GateState
@@ -105,6 +106,13 @@ class Streamer:
             self._clock.advance_to(at_us)
         return True
 
+    def trim(self) -> None:
+        """Forget what was shown of a tape that grows."""
+        if isinstance(self.tape, ArrivingTape) and self.tape.position >= TRIM_FROM:
+            self.shown.book()
+            self.tape.trim()
+            self.shown.begin(self.tape)
+
     def rest(self) -> None:
         """Nothing is left to do before something wants attention."""
         with self._delivery.resting():
@@ -120,6 +128,7 @@ class Streamer:
         if self._causes.any:
             self.look()
             return
+        self.handover.deliver_due(tape.head_end)
         with self._delivery.running():
             while tape.position < len(ends):
                 end_us = ends[tape.position]
@@ -142,6 +151,7 @@ class Streamer:
                     self.look()
                 else:
                     self._show(end_us, now_us - end_us)
+                self.handover.deliver_due(tape.head_end)
                 if inbox.attention:
                     return
 

@@ -24,7 +24,7 @@ class SymbolState(StrEnum):
 class Member:
     """A symbol's stay in the run. A removed and added symbol is a new member of the next generation, ranking
     last. ``announced``: it was published as pending; of one that was not, no removal is told either. ``is_told``:
-    it was published as loaded.
+    it was published as loaded. ``retry_us``: it has failed for a while, and is tried again then: it stays desired.
     """
 
     symbol: str
@@ -35,6 +35,7 @@ class Member:
     reason: str = ""
     announced: bool = False
     is_told: bool = False
+    retry_us: int | None = None
 
 
 class SymbolRegistry:
@@ -67,7 +68,7 @@ class SymbolRegistry:
         with self.changed:
             self._check_running()
             member = self._members.get(symbol)
-            if member is None or member.state is SymbolState.FAILED:
+            if member is None or not _is_desired(member):
                 return None
             del self._members[symbol]
             self.changed.notify_all()
@@ -84,8 +85,11 @@ class SymbolRegistry:
                 return False
             member.state = state
             member.reason = reason
-            if state is SymbolState.FAILED:  # a failed stay does not count as one
-                self._generations[member.symbol] = member.generation - 1
+            if state is not SymbolState.FAILED:
+                member.retry_us = None
+            # a failed stay does not count as one
+            failed = state is SymbolState.FAILED and member.retry_us is None
+            self._generations[member.symbol] = member.generation - failed
             self.changed.notify_all()
             return True
 
@@ -104,7 +108,7 @@ class SymbolRegistry:
 
     def desired(self) -> tuple[str, ...]:
         """The symbols that the session has or is about to have, in rank order."""
-        return self.symbols(SymbolState.PENDING, SymbolState.LOADING, SymbolState.LOADED)
+        return tuple(member.symbol for member in self.members() if _is_desired(member))
 
     def wait_loaded(self, symbol: str, timeout: float | None) -> bool:
         """True once ``symbol`` is loaded; False if it failed or is not there; TimeoutError after ``timeout`` s."""
@@ -128,6 +132,10 @@ class SymbolRegistry:
     def _check_running(self) -> None:
         if self._ended:
             raise UsageError("the run has ended: symbols can no longer be added or removed")
+
+
+def _is_desired(member: Member) -> bool:
+    return member.state is not SymbolState.FAILED or member.retry_us is not None
 
 
 def in_rank_order(members: Sequence[Member]) -> list[Member]:

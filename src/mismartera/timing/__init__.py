@@ -9,6 +9,6 @@ from mismartera.timing.timetable import user_cache_dir
 from mismartera.timing.wall import RehearsalClock, SystemClock, WallClock
 
 __all__ = [
-    "Clock", "ExchangeCalendar", "LiveClock", "PacedClock", "RehearsalClock", "SteppedClock", "SystemClock", "TimeManager",
-    "TradingSession", "WallClock", "make_clock", "user_cache_dir",
+    "Clock", "ExchangeCalendar", "LiveClock", "PacedClock", "RehearsalClock", "SteppedClock", "SystemClock",
+    "TimeManager", "TradingSession", "WallClock", "make_clock", "user_cache_dir",
 ]  # fmt: skip

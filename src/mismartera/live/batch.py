@@ -1,0 +1,112 @@
+"""LiveBatch: symbols that are processed together, and the way from a day's bars so far to a batch that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars import Interval, SeriesInfo
+from mismartera.bars.view import SeriesColumns, freeze
+from mismartera.indicators import IndicatorSpec
+from mismartera.session.arriving import Batch
+from mismartera.session.growing import GrowingBlock
+from mismartera.session.history import SymbolHistory
+from mismartera.session.increment import Grown, IncrementalProcessor
+from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
+from mismartera.session.windows import small
+from mismartera.timing import TradingSession
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Codes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Processing:
+    """What is made of the bars of a session: ``base`` arrives, ``specs`` are computed."""
+
+    session: TradingSession
+    base: Interval
+    specs: Sequence[IndicatorSpec]
+    complete_only: bool
+
+
+class LiveBatch:
+    """Symbols with the same ``streams``, in the order of their ranks."""
+
+    def __init__(
+        self, processing: Processing, symbols: tuple[str, ...], streams: Sequence[Interval],
+        infos: Mapping[str, SeriesInfo], ranks: Mapping[str, int], histories: Mapping[str, SymbolHistory],
+    ) -> None:  # fmt: skip
+        self.streams = tuple(streams)
+        self.shared = Batch(symbols, infos, ranks)
+        self.staying = len(symbols)
+        self.gone: set[int] = set()
+
+        def history(symbol: str, interval: Interval) -> SeriesColumns | None:
+            return histories[symbol].for_indicators.get(interval.length_us)
+
+        self.processor = IncrementalProcessor(
+            processing.session, symbols, processing.base, streams, processing.specs, history,
+            complete_only=processing.complete_only,
+        )  # fmt: skip
+
+    @property
+    def blocks(self) -> dict[int, GrowingBlock]:
+        """The blocks by the length of their intervals."""
+        return {block.interval.length_us: block for block in self.processor.blocks}
+
+    def leave(self, row: int) -> None:
+        """The symbol at ``row`` goes on elsewhere, or not at all."""
+        self.gone.add(row)
+        self.staying -= 1
+        self.processor.forget(row)
+
+    def base_rows(self, row: int) -> tuple[Ints, Floats, Codes]:
+        """The base bars of the symbol at ``row``: windows, prices (a row per column), sources. Copies."""
+        block = self.processor.base.block
+        windows = block.windows.of(block.column("start", row).astype(np.int64)).astype(np.int64)
+        prices = np.stack([block.column(name, row) for name in PRICE_COLUMNS])
+        return windows, prices, block.column("source", row).astype(np.uint8)
+
+
+def base_block(
+    processing: Processing, base: Interval, symbols: tuple[str, ...],
+    rows: Sequence[tuple[Ints, Floats, Codes]], *, public: bool,
+) -> tuple[SeriesBlock, Codes]:  # fmt: skip
+    """The base bars of ``symbols`` as one block, and where each comes from."""
+    sizes = np.array([len(windows) for windows, _, _ in rows], dtype=np.int64)
+    windows = np.concatenate([windows for windows, _, _ in rows]) if rows else np.empty(0, dtype=np.int64)
+    prices = np.concatenate([prices for _, prices, _ in rows], axis=1) if rows else np.empty((5, 0))
+    sources = np.concatenate([sources for _, _, sources in rows]) if rows else np.empty(0, dtype=np.uint8)
+    open_, high, low, close, volume = prices
+    block = SeriesBlock(
+        processing.session, base, symbols, np.concatenate(([0], np.cumsum(sizes))), small(windows),
+        open_, high, low, close, volume, np.broadcast_to(np.int64(1), len(windows)),
+        np.repeat(np.arange(len(symbols)), sizes), is_base=True, public=public,
+    )  # fmt: skip
+    return block, sources
+
+
+def by_instant(
+    found: SeriesBlock, grown: GrowingBlock, sources: Codes, chosen: NDArray[np.bool_]
+) -> dict[int, list[Grown]]:
+    """The ``chosen`` rows of ``found``, instant by instant in the order of time, as bars of ``grown``."""
+    at = np.flatnonzero(chosen)
+    at = at[found.window[at].argsort(kind="stable")]
+    windows = found.window[at].astype(np.int64)
+    cuts = np.flatnonzero(np.diff(windows)) + 1
+    instants: dict[int, list[Grown]] = {}
+    for rows in np.split(at, cuts) if len(at) else []:
+        window = int(found.window[rows[0]])
+        prices = freeze(np.stack([getattr(found, name)[rows] for name in PRICE_COLUMNS]))
+        one = Grown(
+            grown, found.owner[rows], window, prices,
+            None if found.is_base else freeze(found.bar_count[rows]),
+            {name: freeze(column[rows]) for name, column in found.indicators.items()}, sources[rows],
+        )  # fmt: skip
+        instants.setdefault(one.end_us, []).append(one)
+    return instants

@@ -1,0 +1,231 @@
+"""Checks: every minute of every symbol ends as a bar, as confirmed without trades, or as a gap (R8).
+
+A minute without a bar at its end + grace is asked for. What REST has is filled in; what it has not was quiet; what
+it cannot tell is asked for again. Now and then, and at the end, all bars are compared with it. The intake's thread
+only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars.instants import to_iso
+from mismartera.errors import MismarteraError
+from mismartera.feeds.port import BackfillResult, Feed
+from mismartera.live.engine_end import EngineEnd
+from mismartera.live.entry import Entry, Mark, Rows
+from mismartera.live.ledger import DayLedger
+from mismartera.live.requests import Requests
+from mismartera.live.sifting import NOWHERE, Merge, rows_of, windows_of
+from mismartera.live.timers import Timers
+from mismartera.timing import WallClock
+
+Ints = NDArray[np.int64]
+_WHOLE_DAY_BARS = 1_000_000
+"""Up to so many bars the last comparison is about the whole session; beyond, about what no earlier one covered."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """``gap_filler``'s and ``feed.reconcile_minutes`` (microseconds)."""
+
+    max_retries: int
+    retry_us: int
+    reconcile_us: int
+    grace_us: int
+
+
+class Checks:
+    """The open questions of one session. ``attempts`` of a minute count from its first answerless request."""
+
+    def __init__(
+        self, settings: CheckSettings, ledger: DayLedger, feed: Feed, requests: Requests, timers: Timers,
+        clock: WallClock, engine: EngineEnd,
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._ledger = ledger
+        self._session = ledger.processing.session
+        self._feed = feed
+        self._requests = requests
+        self._timers = timers
+        self._clock = clock
+        self._engine = engine
+        self._wanted: dict[Entry, dict[int, int]] = {}
+        self._is_asking = False
+        self._reconciled_us = self._session.open_us
+        self._is_over = False
+
+    def begin(self) -> None:
+        """The session has opened: compare now and then."""
+        self._timers.at(self._session.open_us + self._settings.reconcile_us, self._reconcile_in_turn)
+
+    def stop(self) -> None:
+        """Ask nothing more."""
+        self._is_over = True
+
+    def want(self, entry: Entry, windows: Iterable[int]) -> None:
+        """These minutes are over: ask for those of which nothing is known."""
+        marks = self._ledger.marks[entry.index]
+        new = [window for window in windows if marks[window] == Mark.UNKNOWN]
+        known = self._wanted.get(entry, {})
+        new = [window for window in new if window not in known]
+        if not new:
+            return
+        if entry.is_halted:
+            self.confirm_quiet(entry, new)
+            return
+        self._wanted.setdefault(entry, {}).update(dict.fromkeys(new, 0))
+        self._ask()
+
+    def forget(self, entry: Entry) -> None:
+        """The symbol has left."""
+        self._wanted.pop(entry, None)
+
+    def confirm_quiet(self, entry: Entry, windows: Iterable[int]) -> None:
+        """There were no trades in these minutes, as far as nothing else is known."""
+        marks = self._ledger.marks[entry.index]
+        for window in windows:
+            if marks[window] == Mark.UNKNOWN:
+                marks[window] = Mark.QUIET
+                start = to_iso(int(self._ledger.windows.start[window]))
+                self._engine.event("quiet", symbol=entry.symbol, start=start)
+        self._drop_settled(entry)
+
+    def tell_backfilled(self, entry: Entry, windows: Sequence[int]) -> None:
+        """Bars of these minutes came from the vendor's store."""
+        span = self._ledger.windows
+        first, last = to_iso(int(span.start[windows[0]])), to_iso(int(span.end[windows[-1]]))
+        self._engine.event(
+            "backfilled", symbol=entry.symbol, interval="1m", **{"from": first, "to": last}, bars=len(windows)
+        )
+
+    def _ask(self) -> None:
+        """Ask for all minutes that are wanted, unless an answer is on its way."""
+        wanted = {
+            entry: list(windows) for entry, windows in self._wanted.items() if entry.held is None and windows
+        }
+        if self._is_asking or not wanted or self._is_over:
+            return
+        self._is_asking = True
+        first = min(min(windows) for windows in wanted.values())
+        last = max(max(windows) for windows in wanted.values())
+        span = self._ledger.windows
+
+        def answered(result: BackfillResult | MismarteraError, asked_us: int) -> None:
+            self._is_asking = False
+            if isinstance(result, MismarteraError):
+                self._again(wanted)
+                return
+            self._settle(result, list(wanted), int(span.start[first]), asked_us, only=wanted)
+            self._again({entry: self._open_of(entry, windows) for entry, windows in wanted.items()})
+            self._ask()
+
+        self._fetch(list(wanted), int(span.start[first]), int(span.end[last]), answered)
+
+    def _open_of(self, entry: Entry, windows: Sequence[int]) -> list[int]:
+        marks = self._ledger.marks[entry.index]
+        return [window for window in windows if marks[window] == Mark.UNKNOWN]
+
+    def _again(self, wanted: dict[Entry, list[int]]) -> None:
+        """Nobody could tell: later, unless it was asked often enough."""
+        is_left = False
+        for entry, windows in wanted.items():
+            attempts = self._wanted.get(entry, {})
+            for window in windows:
+                if window in attempts:
+                    attempts[window] += 1
+                    if attempts[window] > self._settings.max_retries:
+                        del attempts[window]  # a gap, unless a comparison finds it
+                    else:
+                        is_left = True
+            self._drop_settled(entry)
+        if is_left:
+            self._timers.at(self._clock.now_us() + self._settings.retry_us, self._ask)
+
+    def _reconcile_in_turn(self) -> None:
+        if not self._is_over:
+            self.reconcile(lambda: None, is_last=False)
+            self._timers.at(self._clock.now_us() + self._settings.reconcile_us, self._reconcile_in_turn)
+
+    def reconcile(self, then: Callable[[], None], *, is_last: bool) -> None:
+        """Compare the session's bars with the vendor's store; ``then`` is called when that is done, or failed."""
+        entries = [entry for entry in self._ledger.joined() if entry.held is None or is_last]
+        until_us = min(self._clock.now_us(), self._session.close_us)
+        size = len(entries) * len(self._ledger.windows)
+        first_us = self._session.open_us if is_last and size <= _WHOLE_DAY_BARS else self._reconciled_us
+        if not entries or first_us >= until_us:
+            then()
+            return
+
+        def answered(result: BackfillResult | MismarteraError, asked_us: int) -> None:
+            if isinstance(result, MismarteraError):
+                self._engine.warn(f"the comparison with the vendor's store failed: {result}")
+            else:
+                self._reconciled_us = asked_us - self._settings.grace_us
+                self._settle(result, entries, first_us, asked_us, only=None)
+            then()
+
+        self._fetch(entries, first_us, until_us, answered)
+
+    def _fetch(
+        self, entries: Sequence[Entry], first_us: int, last_us: int,
+        answered: Callable[[BackfillResult | MismarteraError, int], None],
+    ) -> None:  # fmt: skip
+        symbols = [entry.symbol for entry in entries]
+        asked_us = self._clock.now_us()
+        self._requests.ask(
+            lambda: self._feed.backfill(symbols, "1m", first_us, last_us),
+            lambda result: answered(result, asked_us),
+        )
+
+    def _settle(
+        self, result: BackfillResult, entries: Sequence[Entry], first_us: int, asked_us: int,
+        *, only: dict[Entry, list[int]] | None,
+    ) -> None:  # fmt: skip
+        """Fill in what was missing, correct what differs, and confirm that the rest was quiet.
+
+        ``only``: minutes that were asked for; None: all that had ended + grace when the request was made.
+        """
+        ledger = self._ledger
+        changes: dict[Entry, Rows] = {}
+        first = int(ledger.windows.start.searchsorted(first_us))
+        due = int(ledger.windows.end.searchsorted(asked_us - self._settings.grace_us, side="right"))
+        entries = [e for e in entries if ledger.entries.get(e.symbol) is e and e.has_joined and e.held is None]
+        for entry in entries:
+            bad = sum(rejected.symbols.count(entry.symbol) for rejected in result.rejected)
+            if entry.symbol not in result.block.symbols:
+                continue
+            start, prices = rows_of(result.block, entry.symbol)
+            windows = windows_of(self._session, ledger.windows, start)
+            inside = (windows != NOWHERE) & (windows < due)
+            merge = Merge(ledger, entry)
+            merge.backfilled(windows[inside], prices[:, inside], counts_duplicates=False)
+            if len(rows := merge.rows()):
+                changes[entry] = rows
+            if merge.filled:
+                self.tell_backfilled(entry, merge.filled)
+            if not bad:  # else one of its minutes has a bar that cannot be had
+                filled = frozenset(merge.filled)
+                asked = only[entry] if only is not None else range(first, due)
+                self.confirm_quiet(entry, [w for w in asked if w not in filled and w < due])
+        if changes:
+            update, data = ledger.put(changes, as_backlog=False)
+            self._engine.replaced(data)
+            self._engine.grew(update)
+        for entry in entries:
+            self._drop_settled(entry)
+
+    def _drop_settled(self, entry: Entry) -> None:
+        wanted = self._wanted.get(entry)
+        if wanted is None:
+            return
+        marks = self._ledger.marks[entry.index]
+        left = {window: attempts for window, attempts in wanted.items() if marks[window] == Mark.UNKNOWN}
+        if left:
+            self._wanted[entry] = left
+        else:
+            del self._wanted[entry]

@@ -1,0 +1,79 @@
+"""Entry: one symbol's stay in one live session, on the intake's side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars import SOURCES, Interval, SeriesInfo
+from mismartera.live.batch import LiveBatch
+from mismartera.session.history import SymbolHistory
+from mismartera.session.symbols import Member
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Codes = NDArray[np.uint8]
+
+LIVE, BACKFILL, REVISED = range(len(SOURCES))
+
+
+class Mark(IntEnum):
+    """What is known of one minute of one symbol. A mark from HAS_BAR on says where its bar comes from."""
+
+    UNKNOWN = 0
+    QUIET = 1
+    HAS_BAR = 2
+
+
+@dataclass(slots=True, eq=False)
+class Rows:
+    """Base bars of one symbol: their windows, sorted, each once; a row of prices each for open ... volume."""
+
+    window: Ints
+    prices: Floats
+    sources: Codes
+
+    def __len__(self) -> int:
+        return len(self.window)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """A bar that arrived while its symbol's earlier ones were still being fetched."""
+
+    window: int
+    prices: tuple[float, ...]
+    is_correction: bool
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """``index``: its row in the ledger's tables. ``held`` is None unless bars are kept back for a splice.
+
+    ``batch`` is None until it has joined; ``row`` is its place there.
+    """
+
+    member: Member
+    streams: Sequence[Interval]
+    info: SeriesInfo
+    index: int
+    history: SymbolHistory = field(default_factory=SymbolHistory)
+    batch: LiveBatch | None = None
+    row: int = -1
+    held: list[Held] | None = field(default_factory=list)
+    is_halted: bool = False
+    attempts: int = 0
+
+    @property
+    def symbol(self) -> str:
+        """The symbol's name."""
+        return self.member.symbol
+
+    @property
+    def has_joined(self) -> bool:
+        """True once its bars are the session's."""
+        return self.batch is not None

@@ -1,0 +1,163 @@
+"""Flow: is what the feed says good? Connected, flowing, not behind: only then may a session be active (R5).
+
+A connection proves nothing, nor does a heartbeat or an answer of the REST service: data must flow, and what was
+missed must have been fetched. The intake's thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mismartera.bars.instants import SECOND_US
+from mismartera.feeds.port import Feed
+from mismartera.live.engine_end import EngineEnd
+from mismartera.live.timers import Timers
+from mismartera.session.gate import GateState
+from mismartera.timing import TradingSession, WallClock
+
+_RECHECK_US = SECOND_US
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSettings:
+    """How late a feed may be, and how long it may be silent in hours (microseconds)."""
+
+    threshold_us: int
+    stall_us: int
+
+
+class Flow:
+    """``epoch`` counts connections. ``is_fetching`` is asked whether what was missed is still being fetched,
+    ``may_be_silent`` whether nobody expects data: all symbols halted or quiet since an instant.
+    """
+
+    def __init__(
+        self, settings: FlowSettings, feed: Feed, clock: WallClock, timers: Timers, engine: EngineEnd,
+        is_fetching: Callable[[], bool], may_be_silent: Callable[[int], bool],
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._feed = feed
+        self._clock = clock
+        self._timers = timers
+        self._engine = engine
+        self._is_fetching = is_fetching
+        self._may_be_silent = may_be_silent
+        self._session: TradingSession | None = None
+        self._is_held = self._is_behind = False
+        self._needs_data = self._has_data = False
+        self._silent_since_us = 0
+        self._watch = 0
+        self.connected = False
+        self.epoch = 0
+
+    @property
+    def is_good(self) -> bool:
+        """True if the stream can be relied on."""
+        return self.connected and (self._has_data or not self._needs_data)
+
+    def begin(self, session: TradingSession) -> None:
+        """The next session: what is not connected by its open is stale."""
+        self._session = session
+        self.set_behind(is_behind=False)
+        if self.connected:
+            self._needs_data = self._needs_data and not self._has_data
+        self.watch()
+        self.reflect()
+
+    def end(self) -> None:
+        """No session is open: silence means nothing."""
+        self._session = None
+        self._watch += 1
+
+    def on_connected(self) -> None:
+        """A new connection; if it is made in the hours, data must come before it is believed."""
+        self.connected = True
+        self.epoch += 1
+        now_us = self._clock.now_us()
+        self._has_data = False
+        self._needs_data = self._is_open(now_us)
+        self._silent_since_us = now_us
+        self._engine.event("feed_connected")
+        self.watch()
+        self.reflect()
+
+    def on_disconnected(self, reason: str) -> None:
+        """The connection has ended, or an attempt at one."""
+        self.connected = False
+        self.epoch += 1
+        self._watch += 1
+        self._engine.event("feed_disconnected", reason=reason)
+        self.reflect()
+
+    def on_data(self) -> None:
+        """A frame with data of this session has come."""
+        self._has_data = True
+        self.reflect()
+
+    def set_behind(self, *, is_behind: bool) -> None:
+        """The newest that the stream has is stale when it arrives: it is slower than real time."""
+        if is_behind == self._is_behind:
+            return
+        self._is_behind = is_behind
+        if is_behind:
+            self._engine.hold(GateState.CATCHING_UP, "lag")
+        else:
+            self._engine.lift(GateState.CATCHING_UP)
+
+    def reflect(self) -> None:
+        """Hold the session if the stream cannot be relied on, or something is still being fetched."""
+        is_held = not self.is_good or self._is_fetching()
+        if is_held == self._is_held:
+            return
+        self._is_held = is_held
+        if is_held:
+            self._engine.hold(GateState.STALE, "stale")
+        else:
+            self._engine.lift(GateState.STALE)
+
+    def watch(self) -> None:
+        """Look again when the stream will have been silent for too long."""
+        if self._session is None or not self.connected:
+            return
+        self._watch += 1
+        self._look_at(self._last_us() + self._settings.stall_us, is_sure=False)
+
+    def _look_at(self, due_us: int, *, is_sure: bool) -> None:
+        watch = self._watch
+
+        def look() -> None:
+            if watch == self._watch:
+                self._look(is_sure=is_sure)
+
+        self._timers.at(due_us, look)
+
+    def _look(self, *, is_sure: bool) -> None:
+        now_us = self._clock.now_us()
+        if self._session is None or not self.connected or now_us >= self._session.close_us:
+            return
+        if now_us < self._last_us() + self._settings.stall_us:
+            self.watch()
+        elif self._may_be_silent(self._last_us()):
+            self._silent_since_us = now_us
+            self.watch()
+        elif not is_sure:  # what waits to be read, after a laptop's sleep for example, is read first
+            self._look_at(now_us + _RECHECK_US, is_sure=True)
+        else:
+            self._stalled()
+
+    def _stalled(self) -> None:
+        seconds = self._settings.stall_us / SECOND_US
+        self._has_data, self._needs_data = False, True
+        self._silent_since_us = self._clock.now_us()
+        self.reflect()
+        self._feed.reconnect(f"no data for {seconds:g} s")
+        self.watch()
+
+    def _last_us(self) -> int:
+        """From when on silence counts."""
+        open_us = self._session.open_us if self._session else 0
+        return max(self._feed.last_data_us or 0, self._silent_since_us, open_us)
+
+    def _is_open(self, now_us: int) -> bool:
+        return self._session is not None and self._session.open_us <= now_us < self._session.close_us

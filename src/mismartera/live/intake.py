@@ -1,0 +1,303 @@
+"""Intake: takes what a feed sends, keeps the session's ledger, and tells the engine. It never waits for anybody.
+
+It is a plain synchronous object: :meth:`step` does all that is to be done at the present instant, and
+:attr:`next_us` says when the next thing is due. A thread drives it in a live session, a simulation in tests.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mismartera.bars import BarBlock, Interval, SeriesInfo, parse_interval
+from mismartera.bars.instants import MINUTE_US
+from mismartera.feeds.port import (
+    BarsArrived,
+    Connected,
+    Disconnected,
+    Feed,
+    FeedFailed,
+    FeedMessage,
+    FeedWarning,
+    Rejected,
+    StatusChanged,
+    Subscribed,
+    SymbolRefused,
+)
+from mismartera.feeds.queue import FeedQueue
+from mismartera.indicators import IndicatorSpec
+from mismartera.live.batch import Processing
+from mismartera.live.checks import Checks, CheckSettings
+from mismartera.live.engine_end import EngineEnd
+from mismartera.live.entry import Entry
+from mismartera.live.flow import Flow, FlowSettings
+from mismartera.live.keeping import accepted_block
+from mismartera.live.ledger import DayLedger
+from mismartera.live.quality import LiveQuality
+from mismartera.live.requests import Requests
+from mismartera.live.splices import PastSource, Splices
+from mismartera.live.timers import Timers
+from mismartera.live.today import Today
+from mismartera.session.symbols import Member
+from mismartera.timing import TradingSession, WallClock
+
+_FLUSH_US = MINUTE_US
+_PRE_OPEN_US = 5 * MINUTE_US
+_RECONCILE_MAX_US = 5 * MINUTE_US
+_LATER_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeSettings:
+    """What the configuration says of a live session."""
+
+    flow: FlowSettings
+    checks: CheckSettings
+    streams: tuple[Interval, ...]
+    specs: Sequence[IndicatorSpec]
+    complete_only: bool
+    load_timeout_us: int
+
+
+class Intake:
+    """One feed, one session at a time. Only :meth:`do` may be called from other threads.
+
+    ``keep`` takes the bars of the minute that are to be stored.
+    """
+
+    def __init__(
+        self, settings: IntakeSettings, feed: Feed, past: PastSource, requests: Requests, clock: WallClock,
+        engine: EngineEnd, quality: LiveQuality, keep: Callable[[str, BarBlock], None],
+        on_work: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._feed = feed
+        self._past = past
+        self._requests = requests
+        self._clock = clock
+        self._engine = engine
+        self._quality = quality
+        self._keep = keep
+        self._on_work = on_work
+        self._timers = Timers()
+        self._commands: deque[Callable[[], None]] = deque()
+        self._today: Today | None = None
+        self._later: list[BarsArrived] = []
+        self._is_running = self._has_started = False
+        self.queue = FeedQueue(on_message=on_work)
+        self.dropped = Counter[str]()
+        self.flow = Flow(
+            settings.flow, feed, clock, self._timers, engine,
+            lambda: self._today is not None and self._today.splices.is_fetching,
+            lambda since_us: self._today is None or self._today.may_be_silent(since_us),
+        )  # fmt: skip
+
+    def do(self, command: Callable[[], None]) -> None:
+        """Carry ``command`` out at the next step. From any thread."""
+        self._commands.append(command)
+        self._on_work()
+
+    @property
+    def has_work(self) -> bool:
+        """True if a step would do something though no time passes."""
+        return bool(self._commands) or self.queue.waiting_bars > 0
+
+    @property
+    def next_us(self) -> int | None:
+        """When a step is due though nothing comes."""
+        return self._timers.next_us
+
+    def step(self) -> None:
+        """Commands, what the feed sent, and what is due, in this order: data come before anybody misses them."""
+        while self._commands:
+            self._commands.popleft()()
+        for message in self.queue.take_all():
+            self._take(message)
+        self._timers.run_due(self._clock.now_us())
+        if self._today is not None:
+            self._today.end_windows()
+
+    # What the engine asks
+
+    def expect(self, session: TradingSession, members: Sequence[Member]) -> None:
+        """``session`` is the next one; connect in time, and bring ``members`` in."""
+        self._leave_day()
+        ledger = DayLedger(
+            Processing(session, parse_interval("1m"), self._settings.specs, self._settings.complete_only)
+        )
+        checks = Checks(
+            self._settings.checks, ledger, self._feed, self._requests, self._timers, self._clock, self._engine
+        )
+        splices = Splices(
+            ledger, self._feed, self._past, self.flow, checks, self._requests, self._timers, self._clock,
+            self._engine, grace_us=self._settings.checks.grace_us, load_timeout_us=self._settings.load_timeout_us,
+        )  # fmt: skip
+        self._today = Today(
+            ledger, splices, checks, self.flow, self._clock, self._timers, self._engine,
+            self._settings.checks.grace_us, self._settings.flow.threshold_us,
+        )  # fmt: skip
+        self._quality.ledger, self._quality.until_us = ledger, None
+        self._connect(session, members)
+
+    def _connect(self, session: TradingSession, members: Sequence[Member]) -> None:
+        now_us, at_us = self._clock.now_us(), session.open_us - _PRE_OPEN_US
+        if self._is_running and at_us - now_us > _PRE_OPEN_US:
+            self._feed.stop()
+            self._is_running = False
+            self.flow.connected = False
+        today = self._today
+        if not self._is_running and self._has_started and now_us < at_us:
+            self._timers.at(at_us, lambda: self._begin_day(today, session, members))
+        else:
+            self._begin_day(today, session, members)
+
+    def _begin_day(self, today: Today | None, session: TradingSession, members: Sequence[Member]) -> None:
+        if today is None or today is not self._today:
+            return
+        self.flow.begin(session)
+        self.add(members)
+        if not self._is_running:
+            self._is_running = self._has_started = True
+            self._feed.start(self.queue)
+        else:
+            today.splices.confirmed([member.symbol for member in members])
+        later, self._later = self._later, []
+        for message in later:
+            self._take(message)
+
+    def open(self, taken: frozenset[str]) -> None:
+        """The session has opened with the symbols ``taken``, which were prepared."""
+        assert self._today is not None, "a session that opens was expected"
+        self._today.open(taken)
+        self._timers.at(self._clock.now_us() + _FLUSH_US, self._flush_in_turn)
+
+    def add(self, members: Sequence[Member]) -> None:
+        """Symbols join."""
+        assert self._today is not None, "symbols join a session"
+        ledger, session = self._today.ledger, self._today.ledger.processing.session
+        streams = self._settings.streams
+        entries = [
+            ledger.enter(
+                member,
+                Entry(
+                    member,
+                    member.streams or self._settings.streams,
+                    SeriesInfo(member.generation, session.zone),
+                    -1,
+                ),
+            )
+            for member in members
+            if member.symbol not in ledger.entries
+        ]
+        if entries:
+            self._today.splices.start(entries)
+
+    def remove(self, member: Member) -> None:
+        """A symbol was removed."""
+        today = self._today
+        entry = today.ledger.entries.get(member.symbol) if today is not None else None
+        if today is None or entry is None or entry.member is not member:
+            return
+        self._flush()
+        today.leave(entry)
+        self._feed.unsubscribe([member.symbol])
+
+    def finish(self, until_us: int) -> None:
+        """The session ends at ``until_us``: tell the engine when nothing more is waited for."""
+        assert self._today is not None, "a session that ends has begun"
+        self._quality.until_us = until_us
+        self._today.finish(until_us)
+
+    def complete(self) -> None:
+        """The session has ended: compare it with the vendor's store as a whole, and keep it."""
+        today = self._today
+        assert today is not None, "a session that ends has begun"
+        self.flow.end()
+        is_done = False
+
+        def done() -> None:
+            nonlocal is_done
+            if not is_done and today is self._today:
+                is_done = True
+                today.checks.stop()
+                self._flush()
+                self._engine.completed()
+
+        today.checks.reconcile(done, is_last=True)
+        self._timers.at(self._clock.now_us() + _RECONCILE_MAX_US, done)
+
+    def stop(self) -> None:
+        """The run is over. The feed's thread and those of the requests end; what is accepted is kept."""
+        self._flush()
+        self._leave_day()
+        if self._is_running:
+            self._feed.stop()
+        self._requests.stop()
+
+    def _leave_day(self) -> None:
+        if self._today is not None:
+            self._flush()
+            self._today.checks.stop()
+        self._today = None
+        self._timers.clear()
+
+    # What the feed sends
+
+    def _take(self, message: FeedMessage) -> None:
+        today = self._today
+        match message:
+            case BarsArrived():
+                self._take_bars(message)
+            case Connected():
+                self.flow.on_connected()
+            case Disconnected():
+                if today is not None:
+                    today.splices.disconnected()
+                self.flow.on_disconnected(message.reason)
+            case Rejected():
+                self._count_rejected(message)
+            case FeedWarning():
+                self._engine.warn(message.text)
+            case FeedFailed():
+                self._engine.feed_failed(message.reason)
+            case Subscribed():
+                self._engine.event("feed_subscribed", symbols=message.symbols)
+                if today is not None:
+                    today.splices.confirmed(message.symbols)
+            case SymbolRefused() | StatusChanged():
+                if today is not None:
+                    today.told(message)
+
+    def _take_bars(self, message: BarsArrived) -> None:
+        today = self._today
+        session = today.ledger.processing.session if today is not None else None
+        if session is None or int(message.start_us.max(initial=0)) >= session.close_us:
+            self._later = [*self._later[-_LATER_MAX:], message]
+        if today is not None:
+            self.dropped["not_subscribed"] += today.take(message)
+
+    def _count_rejected(self, message: Rejected) -> None:
+        today = self._today
+        entries = today.ledger.entries if today is not None else {}
+        known = Counter(symbol for symbol in message.symbols if symbol in entries)
+        for symbol, number in known.items():
+            assert today is not None, "its entries were found"
+            today.ledger.count(entries[symbol], "rejected", number)
+        self.dropped[message.reason] += message.count - known.total()
+        self._engine.warn(
+            f"{message.count} messages of the feed were rejected ({message.reason}): {message.detail}"
+        )
+
+    # What is kept
+
+    def _flush_in_turn(self) -> None:
+        self._flush()
+        self._timers.at(self._clock.now_us() + _FLUSH_US, self._flush_in_turn)
+
+    def _flush(self) -> None:
+        today = self._today
+        if today is None or not today.ledger.unflushed:
+            return
+        rows, today.ledger.unflushed = today.ledger.unflushed, []
+        self._keep("1m", accepted_block(rows, today.ledger.windows.start))

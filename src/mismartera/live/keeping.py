@@ -1,0 +1,30 @@
+"""Keeping: the accepted bars of a while, as what the store takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars import BarBlock
+
+Ints = NDArray[np.int64]
+Accepted = tuple[list[str], Ints, NDArray[np.float64]]
+"""Symbols, windows, and prices (a row per column) of bars, in the order in which they were accepted."""
+
+
+def accepted_block(rows: Sequence[Accepted], starts: Ints) -> BarBlock:
+    """Accepted bars as one block, by symbol and time; of one that came again, the last."""
+    names = [name for symbols, _, _ in rows for name in symbols]
+    symbols = tuple(dict.fromkeys(names))
+    place = {symbol: k for k, symbol in enumerate(symbols)}
+    owner = np.array([place[name] for name in names], dtype=np.int64)
+    windows = np.concatenate([window for _, window, _ in rows]).astype(np.int64)
+    prices = np.concatenate([values for _, _, values in rows], axis=1)
+    order = np.lexsort((windows, owner))  # stable: the last of a key stays the last
+    key = owner[order] * len(starts) + windows[order]
+    last = np.append(key[1:] != key[:-1], np.ones(min(len(key), 1), dtype=np.bool_))
+    order = order[last]
+    offsets = np.concatenate(([0], np.cumsum(np.bincount(owner[order], minlength=len(symbols)))))
+    return BarBlock(symbols, offsets, starts[windows[order]], *prices[:, order].copy())

@@ -1,0 +1,292 @@
+"""DayLedger: what is known of every minute of every symbol of a live session, and what has been made of it.
+
+Every bar that comes is received once and ends in one of R1's ways. In-order bars are appended to their batch; what
+comes late, is filled in or corrected makes a new version of its symbol: the day so far is processed again, by the
+code that a backtest uses, and goes on from there. The intake's thread only; others look at the marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.live.batch import LiveBatch, Processing, base_block, by_instant
+from mismartera.live.entry import LIVE, Entry, Mark, Rows
+from mismartera.session.door import COUNTS
+from mismartera.session.increment import Grown
+from mismartera.session.series import SeriesBlock
+from mismartera.session.state import SymbolData
+from mismartera.session.symbols import Member
+from mismartera.session.windows import session_windows
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+_BATCHES_MAX = 24
+"""More batches of the same streams than this are put together but for the largest: each costs time per frame."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """One bar that was there before, or is filled in late: ``grown`` holds it alone."""
+
+    entry: Entry
+    grown: Grown
+    batch: LiveBatch
+
+
+@dataclass(slots=True, eq=False)
+class Update:
+    """What came of it: new bars by the instant of their ends, and bars that changed."""
+
+    added: list[tuple[int, list[Grown], LiveBatch]] = field(default_factory=list)
+    changed: list[Change] = field(default_factory=list)
+
+    def add(self, grown: Iterable[Grown], batch: LiveBatch) -> None:
+        """New bars of a batch."""
+        by_end: dict[int, list[Grown]] = {}
+        for each in grown:
+            by_end.setdefault(each.end_us, []).append(each)
+        self.added += [(end_us, found, batch) for end_us, found in by_end.items()]
+
+
+class DayLedger:
+    """The symbols of one session. ``ended``: nothing more is waited for of the base windows before this one."""
+
+    def __init__(self, processing: Processing) -> None:
+        self.processing = processing
+        self.windows = session_windows(processing.session, processing.base)
+        self.entries: dict[str, Entry] = {}
+        self.ended = 0
+        self.frontier = -1
+        self.unflushed: list[tuple[list[str], Ints, Floats]] = []
+        self.batches: list[LiveBatch] = []
+        self._owners: list[Entry | None] = []
+        room = 64
+        self.marks = np.zeros((room, len(self.windows)), dtype=np.uint8)
+        self.newest = np.full(room, -1, dtype=np.int64)
+        self.counts = np.zeros((room, len(COUNTS)), dtype=np.int64)
+
+    def enter(self, member: Member, make: Entry) -> Entry:
+        """A symbol of the session, whose bars are held until it joins."""
+        index = len(self._owners)
+        if index == len(self.newest):
+            self.marks = np.concatenate((self.marks, np.zeros_like(self.marks)))
+            self.newest = np.concatenate((self.newest, np.full_like(self.newest, -1)))
+            self.counts = np.concatenate((self.counts, np.zeros_like(self.counts)))
+        make.index = index
+        self._owners.append(make)
+        self.entries[member.symbol] = make
+        return make
+
+    def leave(self, entry: Entry) -> None:
+        """The symbol is no longer the session's."""
+        if self.entries.get(entry.symbol) is entry:
+            del self.entries[entry.symbol]
+        self._owners[entry.index] = None
+        if entry.batch is not None:
+            self._leave_batch(entry)
+
+    def joined(self) -> list[Entry]:
+        """The entries whose bars are the session's, in rank order."""
+        return [entry for entry in self.entries.values() if entry.batch is not None]
+
+    def count(self, entry: Entry, fate: str, number: int = 1) -> None:
+        """``number`` bars were received and met this fate."""
+        self.counts[entry.index, COUNTS.index("received")] += number
+        self.counts[entry.index, COUNTS.index(fate)] += number
+
+    def count_many(self, indices: Ints, fate: str) -> None:
+        """One bar each of several entries was received and met this fate."""
+        self.counts[indices, COUNTS.index("received")] += 1
+        self.counts[indices, COUNTS.index(fate)] += 1
+
+    def has_bar(self, entry: Entry, window: int) -> bool:
+        """True if the bar is there."""
+        return bool(self.marks[entry.index, window] >= Mark.HAS_BAR)
+
+    def values(self, entry: Entry, windows: Ints) -> Floats:
+        """The prices of bars that are there, a column for each of ``windows``."""
+        assert entry.batch is not None, "only a symbol that has joined has bars"
+        of, prices, _ = entry.batch.base_rows(entry.row)
+        found: Floats = prices[:, of.searchsorted(windows)]
+        return found
+
+    def append(self, window: int, entries: Sequence[Entry], prices: Floats) -> Update:
+        """Live bars of ``window``, one of each of ``entries``, all of which have joined and have none so new."""
+        update = Update()
+        indices = np.array([entry.index for entry in entries])
+        self.marks[indices, window] = Mark.HAS_BAR + LIVE
+        self.newest[indices] = window
+        self.frontier = max(self.frontier, window)
+        self.unflushed.append(([entry.symbol for entry in entries], np.full(len(entries), window), prices))
+        by_batch: dict[int, list[int]] = {}
+        for at, entry in enumerate(entries):
+            by_batch.setdefault(id(entry.batch), []).append(at)
+        for places in by_batch.values():
+            batch = entries[places[0]].batch
+            assert batch is not None, "they have joined"
+            owners = np.array([entries[at].row for at in places])
+            order = owners.argsort(kind="stable")
+            chosen = np.array(places)[order]
+            update.add(batch.processor.take(window, owners[order], prices[:, chosen]), batch)
+        return update
+
+    def end_window(self, window: int) -> Update:
+        """Nothing more is waited for of ``window``, nor of those before it."""
+        update = Update()
+        for batch in self.batches:
+            update.add(batch.processor.end(window), batch)
+        self.ended = window + 1
+        return update
+
+    def put(self, changes: Mapping[Entry, Rows], *, as_backlog: bool) -> tuple[Update, dict[Entry, SymbolData]]:
+        """Bars that are not simply the next ones: new versions of their symbols.
+
+        ``as_backlog``: bars later than a symbol's newest are shown as new ones; otherwise all are changes.
+        A symbol that has not joined joins with them.
+        """
+        update = Update()
+        data: dict[Entry, SymbolData] = {}
+        for streams in dict.fromkeys(tuple(entry.streams) for entry in changes):
+            members = [entry for entry in changes if tuple(entry.streams) == streams]
+            members.sort(key=lambda entry: entry.member.rank)
+            data |= self._rebuild(members, changes, update, as_backlog=as_backlog)
+        self._merge_batches(data)
+        update.added.sort(key=lambda added: added[0])
+        return update, data
+
+    def _rebuild(
+        self, members: Sequence[Entry], changes: Mapping[Entry, Rows], update: Update, *, as_backlog: bool
+    ) -> dict[Entry, SymbolData]:
+        rows = [self._merged(entry, changes.get(entry)) for entry in members]
+        before = {entry: (entry.batch, entry.row) for entry in members}
+        batch, found = self._new_batch(members, rows)
+        for entry in members:
+            windows = changes.get(entry)
+            if windows is not None and len(windows):
+                self.marks[entry.index, windows.window] = Mark.HAS_BAR + windows.sources
+                self.newest[entry.index] = max(self.newest[entry.index], int(windows.window[-1]))
+                self.unflushed.append(([entry.symbol] * len(windows), windows.window, windows.prices))
+        for block, sources in found:
+            self._tell(block, sources, batch, members, before, update, as_backlog=as_backlog)
+        for old, row in before.values():
+            if old is not None:
+                old.leave(row)
+        self.batches = [b for b in self.batches if b.staying]
+        return {entry: self.data(entry) for entry in members}
+
+    def _new_batch(
+        self, members: Sequence[Entry], rows: Sequence[tuple[Ints, Floats, NDArray[np.uint8]]]
+    ) -> tuple[LiveBatch, list[tuple[SeriesBlock, NDArray[np.uint8]]]]:
+        symbols = tuple(entry.symbol for entry in members)
+        batch = LiveBatch(
+            self.processing, symbols, members[0].streams, {e.symbol: e.info for e in members},
+            {e.symbol: e.member.rank for e in members}, {e.symbol: e.history for e in members},
+        )  # fmt: skip
+        own = batch.processor.base.block
+        block, sources = base_block(self.processing, own.interval, symbols, rows, public=own.public)
+        found = batch.processor.resume(block, sources, self.ended)
+        self.batches.append(batch)
+        for row, entry in enumerate(members):
+            entry.batch, entry.row = batch, row
+        return batch, [(b, _sources_of(batch, b)) for b in found]
+
+    def _tell(
+        self, block: SeriesBlock, sources: NDArray[np.uint8], batch: LiveBatch, members: Sequence[Entry],
+        before: Mapping[Entry, tuple[LiveBatch | None, int]], update: Update, *, as_backlog: bool,
+    ) -> None:  # fmt: skip
+        """What is new or different in ``block``, against what the symbols had before."""
+        grown = batch.blocks[block.interval.length_us]
+        is_new, is_changed = np.zeros(len(block), dtype=np.bool_), np.zeros(len(block), dtype=np.bool_)
+        for k, entry in enumerate(members):
+            mine = slice(int(block.offsets[k]), int(block.offsets[k + 1]))
+            old, row = before[entry]
+            if old is None:
+                is_new[mine] = as_backlog
+                is_changed[mine] = not as_backlog
+                continue
+            new_rows, changed_rows = _compared(block, mine, old, row)
+            is_new[mine] = new_rows if as_backlog else False
+            is_changed[mine] = changed_rows if as_backlog else changed_rows | new_rows
+        for each in by_instant(block, grown, sources, is_new).values():
+            update.add(each, batch)
+        for each in by_instant(block, grown, sources, is_changed).values():
+            for found in each:
+                for one in _singles(found):
+                    update.changed.append(Change(members[int(one.owners[0])], one, batch))
+
+    def _merged(self, entry: Entry, new: Rows | None) -> tuple[Ints, Floats, NDArray[np.uint8]]:
+        if entry.batch is None:
+            if new is None:
+                return np.empty(0, dtype=np.int64), np.empty((5, 0)), np.empty(0, dtype=np.uint8)
+            return new.window, new.prices, new.sources
+        windows, prices, sources = entry.batch.base_rows(entry.row)
+        if new is None or not len(new):
+            return windows, prices, sources
+        kept = ~np.isin(windows, new.window)
+        windows = np.concatenate((windows[kept], new.window))
+        order = windows.argsort(kind="stable")
+        prices = np.concatenate((prices[:, kept], new.prices), axis=1)[:, order]
+        return windows[order], prices, np.concatenate((sources[kept], new.sources))[order]
+
+    def data(self, entry: Entry) -> SymbolData:
+        """What readers see of a symbol that has joined, up to whatever is shown."""
+        assert entry.batch is not None, "it has just been given one"
+        return SymbolData(entry.info, entry.batch.blocks, entry.row, entry.history)
+
+    def _leave_batch(self, entry: Entry) -> None:
+        if entry.batch is not None:
+            entry.batch.leave(entry.row)
+            self.batches = [b for b in self.batches if b.staying]
+
+    def _merge_batches(self, data: dict[Entry, SymbolData]) -> None:
+        """Put the smaller batches together when there are many."""
+        for streams in dict.fromkeys(batch.streams for batch in self.batches):
+            mine = sorted((b for b in self.batches if b.streams == streams), key=lambda b: b.staying)
+            if len(mine) > _BATCHES_MAX:
+                small = {id(batch) for batch in mine[:-1]}
+                members = [entry for entry in self.joined() if id(entry.batch) in small]
+                members.sort(key=lambda entry: entry.member.rank)
+                data |= self._rebuild(members, {}, Update(), as_backlog=False)
+
+
+def _sources_of(batch: LiveBatch, block: SeriesBlock) -> NDArray[np.uint8]:
+    grown = batch.blocks[block.interval.length_us]
+    place = np.arange(len(block)) - block.offsets[block.owner]
+    return grown.sources_at(block.owner, place)
+
+
+def _compared(block: SeriesBlock, mine: slice, old: LiveBatch, row: int) -> tuple[Mask, Mask]:
+    """Which rows of ``block`` are later than all that the symbol had, and which are different or filled in."""
+    before = old.blocks[block.interval.length_us]
+    starts = before.column("start", row).astype(np.int64)
+    windows = block.window[mine].astype(np.int64)
+    own = before.windows.of(starts).astype(np.int64)
+    at = own.searchsorted(windows)
+    known = at < len(own)
+    known[known] = own[at[known]] == windows[known]
+    changed = ~known
+    where = at[known]
+    same = np.ones(len(where), dtype=np.bool_)
+    for name in ("open", "high", "low", "close", "volume"):
+        same &= before.column(name, row)[where] == getattr(block, name)[mine][known]
+    if not block.is_base:
+        same &= before.column("bar_count", row)[where] == block.bar_count[mine][known]
+    changed[known] = ~same
+    is_later = windows > (own[-1] if len(own) else -1)
+    return is_later, changed & ~is_later
+
+
+def _singles(grown: Grown) -> Iterable[Grown]:
+    for k in range(len(grown.owners)):
+        one = slice(k, k + 1)
+        yield Grown(
+            grown.block, grown.owners[one], grown.window, grown.prices[:, one],
+            None if grown.counts is None else grown.counts[one],
+            {name: column[one] for name, column in grown.indicators.items()},
+            None if grown.sources is None else grown.sources[one],
+        )  # fmt: skip

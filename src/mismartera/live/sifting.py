@@ -1,0 +1,101 @@
+"""Sifting: what becomes of bars that are not simply the next ones, by the key of symbol and minute (R1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.bars import BarBlock
+from mismartera.live.entry import BACKFILL, LIVE, REVISED, Entry, Held, Mark, Rows
+from mismartera.live.ledger import DayLedger
+from mismartera.session.windows import Windows
+from mismartera.timing import TradingSession
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+NOWHERE = -1
+
+
+def windows_of(session: TradingSession, windows: Windows, start: Ints) -> Ints:
+    """For each bar start the window that it is of; -1 for what lies outside the session."""
+    found = np.full(len(start), NOWHERE, dtype=np.int64)
+    for first, last in session.parts:
+        inside = (start >= first) & (start < last)
+        found[inside] = windows.of(start[inside])
+    return found
+
+
+def rows_of(block: BarBlock, symbol: str) -> tuple[Ints, NDArray[np.float64]]:
+    """Starts and prices (a row per column) of one of the block's symbols."""
+    k = block.symbols.index(symbol)
+    rows = slice(int(block.offsets[k]), int(block.offsets[k + 1]))
+    return block.start[rows], np.stack([column[rows] for column in block.columns])
+
+
+class Merge:
+    """The bars of one symbol that are new or different, brought together from several places."""
+
+    def __init__(self, ledger: DayLedger, entry: Entry) -> None:
+        self._ledger = ledger
+        self._entry = entry
+        self._known = ledger.marks[entry.index] >= Mark.HAS_BAR
+        self._found: dict[int, tuple[tuple[float, ...], int]] = {}
+        self._old: dict[int, tuple[float, ...]] = {}
+
+    @property
+    def filled(self) -> list[int]:
+        """The windows that had no bar before."""
+        return sorted(window for window in self._found if not self._known[window])
+
+    def backfilled(self, window: Ints, prices: Floats, *, counts_duplicates: bool) -> None:
+        """Bars of the vendor's store, sorted, each once: what differs from what we have is right."""
+        ledger, entry = self._ledger, self._entry
+        known = self._known[window]
+        rows = prices.T.tolist()
+        for at in np.flatnonzero(~known).tolist():
+            self._found[int(window[at])] = (tuple(rows[at]), BACKFILL)
+        ledger.count(entry, "accepted", int((~known).sum()))
+        if known.any():
+            ours = ledger.values(entry, window[known])
+            differ = (ours != prices[:, known]).any(axis=0)
+            for at in np.flatnonzero(known)[differ].tolist():
+                self._found[int(window[at])] = (tuple(rows[at]), REVISED)
+            ledger.count(entry, "revised", int(differ.sum()))
+            if counts_duplicates:
+                ledger.count(entry, "duplicate", int((~differ).sum()))
+
+    def arrived(self, held: Iterable[Held], *, late_fate: str = "accepted") -> None:
+        """Bars of the stream, in their order. A correction is right; where a plain bar differs from the vendor's
+        store, that is.
+        """
+        for bar in held:
+            present = self._present(bar.window)
+            if present is None:
+                self._found[bar.window] = (bar.prices, LIVE)
+                self._ledger.count(self._entry, late_fate)
+            elif present == bar.prices:
+                self._ledger.count(self._entry, "duplicate")
+            else:
+                self._ledger.count(self._entry, "revised")
+                is_backfilled = self._found.get(bar.window, (None, LIVE))[1] != LIVE
+                if bar.is_correction or not is_backfilled:
+                    self._found[bar.window] = (bar.prices, REVISED)
+
+    def rows(self) -> Rows:
+        """What was found, by time."""
+        windows = sorted(self._found)
+        prices = np.array([self._found[w][0] for w in windows], dtype=np.float64).reshape(-1, 5).T.copy()
+        sources = np.array([self._found[w][1] for w in windows], dtype=np.uint8)
+        return Rows(np.array(windows, dtype=np.int64), prices, sources)
+
+    def _present(self, window: int) -> tuple[float, ...] | None:
+        if window in self._found:
+            return self._found[window][0]
+        if not self._known[window]:
+            return None
+        if window not in self._old:
+            values = self._ledger.values(self._entry, np.array([window]))[:, 0]
+            self._old[window] = tuple(values.tolist())
+        return self._old[window]

@@ -1,0 +1,289 @@
+"""Splices: subscribe and hold first, backfill second, merge by key, release (R6). A reconnect is the same for all.
+
+While a symbol is being spliced, its live bars are held, and nothing of it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from mismartera.bars.instants import SECOND_US
+from mismartera.errors import FeedRefusedError, FeedUnavailableError, MismarteraError
+from mismartera.feeds.port import BackfillResult, Feed
+from mismartera.live.checks import Checks
+from mismartera.live.engine_end import EngineEnd
+from mismartera.live.entry import Entry, Mark, Rows
+from mismartera.live.flow import Flow
+from mismartera.live.ledger import DayLedger, Update
+from mismartera.live.requests import Requests
+from mismartera.live.sifting import NOWHERE, Merge, rows_of, windows_of
+from mismartera.live.timers import Timers
+from mismartera.session.history import SymbolHistory
+from mismartera.session.state import SymbolData
+from mismartera.timing import TradingSession, WallClock
+
+_RETRY_SECONDS = (2, 5, 10, 20, 30)
+_FAILED_RETRY_US = 60 * SECOND_US
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What is known of symbols before a session; ``unknown`` have no bar in its last sessions."""
+
+    histories: Mapping[str, SymbolHistory]
+    unknown: frozenset[str]
+
+
+class PastSource(Protocol):
+    """Answers for what lies before the session. Blocks: called in the background."""
+
+    def load(self, symbols: Sequence[str], traded: frozenset[str], session: TradingSession) -> Past:
+        """The history of ``symbols``, of which ``traded`` have bars in this session."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The bars of a splice, up to the moment of asking; of symbols that join the past, too."""
+
+    asked_us: int
+    result: BackfillResult | None
+    refused: Mapping[str, str]
+    past: Past | None
+
+
+class Splices:
+    """Brings symbols of one session in, and back after the stream was away. The intake's thread only."""
+
+    def __init__(
+        self, ledger: DayLedger, feed: Feed, past: PastSource, flow: Flow, checks: Checks, requests: Requests,
+        timers: Timers, clock: WallClock, engine: EngineEnd, *, grace_us: int, load_timeout_us: int,
+    ) -> None:  # fmt: skip
+        self._ledger = ledger
+        self._session = ledger.processing.session
+        self._feed = feed
+        self._past = past
+        self._flow = flow
+        self._checks = checks
+        self._requests = requests
+        self._timers = timers
+        self._clock = clock
+        self._engine = engine
+        self._grace_us = grace_us
+        self._load_timeout_us = load_timeout_us
+        self._confirmed: set[Entry] = set()
+        self._asked: set[Entry] = set()
+        self._failures = 0
+        self.is_open = False
+        self.prepared: dict[Entry, SymbolData] = {}
+
+    @property
+    def is_fetching(self) -> bool:
+        """True while bars of symbols that had joined are held."""
+        return any(entry.held is not None for entry in self._ledger.joined())
+
+    def start(self, entries: Sequence[Entry]) -> None:
+        """Bring these symbols in."""
+        self._feed.subscribe([entry.symbol for entry in entries])
+        deadline_us = self._clock.now_us() + self._load_timeout_us
+        for entry in entries:
+            entry.attempts += 1
+            attempt = entry.attempts
+            self._timers.at(deadline_us, lambda e=entry, a=attempt: self._timed_out(e, a))  # type: ignore[misc]
+
+    def open(self, taken: frozenset[str]) -> None:
+        """The session has opened; the engine has taken these symbols, which were prepared, and none besides."""
+        self.is_open = True
+        late = {entry: self._ledger.data(entry) for entry in self.prepared if entry.symbol not in taken}
+        self.prepared = {}
+        if late:
+            self._engine.joined(late, Update())
+        self._ask()
+
+    def confirmed(self, symbols: Sequence[str]) -> None:
+        """The vendor has confirmed them, on the present connection."""
+        found = [self._ledger.entries.get(symbol) for symbol in symbols]
+        self._confirmed |= {entry for entry in found if entry is not None}
+        self._ask()
+
+    def disconnected(self) -> None:
+        """What comes from now on must wait for what was missed."""
+        self._confirmed.clear()
+        self._asked.clear()
+        for entry in self._ledger.joined():
+            if self.is_open and entry.held is None:
+                entry.held = []
+
+    def left(self, entry: Entry) -> None:
+        """The symbol is the session's no more."""
+        self._confirmed.discard(entry)
+        self._asked.discard(entry)
+        self.prepared.pop(entry, None)
+
+    def _ask(self) -> None:
+        """Fetch what is missing of all symbols that wait and are confirmed."""
+        waiting = [e for e in self._ledger.entries.values() if e.held is not None and e in self._confirmed]
+        waiting = [entry for entry in waiting if entry not in self._asked]
+        for is_back in (True, False):
+            entries = [entry for entry in waiting if entry.has_joined is is_back]
+            if entries:
+                self._fetch(entries, is_back=is_back)
+
+    def _fetch(self, entries: Sequence[Entry], *, is_back: bool) -> None:
+        self._asked.update(entries)
+        epoch, session = self._flow.epoch, self._session
+        symbols = [entry.symbol for entry in entries]
+        first_us = min(map(self._unresolved_us, entries)) if is_back else session.open_us
+        asked_us = self._clock.now_us()
+        last_us = min(asked_us, session.close_us)
+
+        def call() -> Answer:
+            try:
+                result = self._feed.backfill(symbols, "1m", first_us, last_us) if first_us < last_us else None
+            except FeedRefusedError as error:
+                return Answer(asked_us, None, dict.fromkeys(symbols, str(error)), None)
+            refused = dict(result.refused) if result else {}
+            asked = [symbol for symbol in symbols if symbol not in refused]
+            past = None if is_back else self._past.load(asked, _traded(result), session)
+            return Answer(asked_us, result, refused, past)
+
+        def done(answer: Answer | MismarteraError) -> None:
+            staying = [entry for entry in entries if entry in self._asked]
+            if epoch != self._flow.epoch:
+                return  # asked again when the vendor confirms the symbols on the new connection
+            if isinstance(answer, MismarteraError):
+                self._unanswered(staying, answer)
+                return
+            self._failures = 0
+            self._release(staying, answer, first_us)
+
+        self._requests.ask(call, done)
+
+    def _unresolved_us(self, entry: Entry) -> int:
+        """The start of the first minute of which nothing is known."""
+        unknown = np.flatnonzero(self._ledger.marks[entry.index] == Mark.UNKNOWN)
+        starts = self._ledger.windows.start
+        return int(starts[unknown[0]]) if len(unknown) else self._session.close_us
+
+    def _unanswered(self, entries: Sequence[Entry], error: MismarteraError) -> None:
+        """The service is down: tried again; symbols that are to join fail when their time is over."""
+        seconds = float(_RETRY_SECONDS[min(self._failures, len(_RETRY_SECONDS) - 1)])
+        if isinstance(error, FeedUnavailableError):
+            seconds = max(seconds, error.retry_after_seconds)
+        self._failures += 1
+        self._engine.warn(f"the backfill of {len(entries)} symbols failed, next try in {seconds:g} s: {error}")
+
+        def again() -> None:
+            self._asked.difference_update(entries)
+            self._ask()
+
+        self._timers.at(self._clock.now_us() + round(seconds * SECOND_US), again)
+
+    def _release(self, entries: Sequence[Entry], answer: Answer, first_us: int) -> None:
+        """Merge what was fetched with what was held, and let it be shown."""
+        ledger = self._ledger
+        self._asked.difference_update(entries)
+        for entry in entries:
+            reason = self._refusal(entry, answer)
+            if reason is not None:
+                self.refused(entry, reason)
+        entries = [entry for entry in entries if ledger.entries.get(entry.symbol) is entry]
+        joining = frozenset(entry for entry in entries if not entry.has_joined)
+        changes: dict[Entry, Rows] = {}
+        merges: dict[Entry, Merge] = {}
+        for entry in entries:
+            merge = merges[entry] = Merge(ledger, entry)
+            if answer.result is not None:
+                self._merge_block(merge, entry, answer.result)
+            merge.arrived(entry.held or ())
+            entry.held = None
+            if answer.past is not None:
+                entry.history = answer.past.histories.get(entry.symbol, entry.history)
+            rows = merge.rows()
+            if len(rows) or not entry.has_joined:
+                changes[entry] = rows
+        update, data = ledger.put(changes, as_backlog=True)
+        for entry in entries:
+            self._tell(entry, merges[entry].filled, answer, first_us)
+        self._hand_over(update, data, joining)
+        self._flow.reflect()
+
+    def _hand_over(self, update: Update, data: dict[Entry, SymbolData], joining: frozenset[Entry]) -> None:
+        new = {entry: found for entry, found in data.items() if entry in joining}
+        self._engine.replaced({entry: found for entry, found in data.items() if entry not in joining})
+        if not self.is_open:
+            self.prepared |= new
+            self._engine.prepared(new)
+            self._engine.grew(update)
+        elif new:
+            self._engine.joined(new, update)
+        else:
+            self._engine.grew(update)
+
+    def _refusal(self, entry: Entry, answer: Answer) -> str | None:
+        if entry.symbol in answer.refused:
+            return answer.refused[entry.symbol]
+        if answer.past is not None and entry.symbol in answer.past.unknown and not entry.held:
+            return f"{entry.symbol} has no bar in the last 10 sessions"
+        return None
+
+    def _merge_block(self, merge: Merge, entry: Entry, result: BackfillResult) -> None:
+        for rejected in result.rejected:
+            mine = rejected.symbols.count(entry.symbol)
+            if mine:
+                self._ledger.count(entry, "rejected", mine)
+        if entry.symbol not in result.block.symbols:
+            return
+        start, prices = rows_of(result.block, entry.symbol)
+        windows = windows_of(self._session, self._ledger.windows, start)
+        inside = windows != NOWHERE
+        if not inside.all():
+            self._ledger.count(entry, "out_of_hours", int((~inside).sum()))
+        merge.backfilled(windows[inside], prices[:, inside], counts_duplicates=True)
+
+    def _tell(self, entry: Entry, filled: Sequence[int], answer: Answer, first_us: int) -> None:
+        """Each minute that was asked for has ended as a bar, or without trades, if it is long enough ago."""
+        starts, ends = self._ledger.windows.start, self._ledger.windows.end
+        if filled:
+            self._checks.tell_backfilled(entry, filled)
+        if answer.result is not None:
+            first = int(starts.searchsorted(first_us))
+            last = int(ends.searchsorted(answer.asked_us - self._grace_us, side="right"))
+            self._checks.confirm_quiet(entry, range(first, last))
+        self._checks.want(entry, range(self._ledger.ended))
+
+    def refused(self, entry: Entry, reason: str) -> None:
+        """The vendor will never have the symbol."""
+        self._fail(entry, reason, None)
+
+    def _timed_out(self, entry: Entry, attempt: int) -> None:
+        is_waiting = self._ledger.entries.get(entry.symbol) is entry and not entry.has_joined
+        if is_waiting and attempt == entry.attempts:
+            again_us = self._clock.now_us() + min(2 ** (attempt - 1), 8) * _FAILED_RETRY_US
+            self._fail(entry, f"not loaded after {self._load_timeout_us / SECOND_US:g} s", again_us)
+
+    def _fail(self, entry: Entry, reason: str, retry_us: int | None) -> None:
+        self.left(entry)
+        self._feed.unsubscribe([entry.symbol])
+        if retry_us is None:
+            self._ledger.leave(entry)
+        else:
+            self._timers.at(retry_us, lambda: self._retry(entry))
+        self._engine.failed([entry], reason, retry_us)
+
+    def _retry(self, entry: Entry) -> None:
+        if self._ledger.entries.get(entry.symbol) is entry:
+            self._engine.retried([entry])
+            entry.held = []
+            self.start([entry])
+
+
+def _traded(result: BackfillResult | None) -> frozenset[str]:
+    if result is None:
+        return frozenset()
+    sizes = result.block.rows_per_symbol.tolist()
+    return frozenset(s for s, size in zip(result.block.symbols, sizes, strict=True) if size)

@@ -1,0 +1,227 @@
+"""Today: the bars of one live session as they come: in order, late, again, corrected, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mismartera.feeds.port import BarsArrived, StatusChanged, SymbolRefused
+from mismartera.live.checks import Checks
+from mismartera.live.engine_end import EngineEnd
+from mismartera.live.entry import Entry, Held, Mark, Rows
+from mismartera.live.flow import Flow
+from mismartera.live.ledger import DayLedger
+from mismartera.live.sifting import NOWHERE, Merge, windows_of
+from mismartera.live.splices import Splices
+from mismartera.live.timers import Timers
+from mismartera.timing import WallClock
+
+Ints = NDArray[np.int64]
+
+
+class Today:
+    """Sorts out the bars of the stream. The intake's thread only.
+
+    A bar is late if it comes after its end + grace, unless the stream as a whole is behind: nothing as new as it
+    has come of any symbol.
+    """
+
+    def __init__(
+        self, ledger: DayLedger, splices: Splices, checks: Checks, flow: Flow, clock: WallClock, timers: Timers,
+        engine: EngineEnd, grace_us: int, threshold_us: int,
+    ) -> None:  # fmt: skip
+        self.ledger = ledger
+        self.splices = splices
+        self.checks = checks
+        self._session = ledger.processing.session
+        self._flow = flow
+        self._clock = clock
+        self._timers = timers
+        self._engine = engine
+        self._grace_us = grace_us
+        self._threshold_us = threshold_us
+        self._until_us: int | None = None
+        self._next_end_us: int | None = None
+        self._ends: list[int] = ledger.windows.end.tolist()
+
+    def open(self, taken: frozenset[str]) -> None:
+        """The session has opened."""
+        self.checks.begin()
+        self.splices.open(taken)
+        self._flow.watch()
+        self.end_windows()
+
+    def leave(self, entry: Entry) -> None:
+        """A symbol was removed."""
+        self.splices.left(entry)
+        self.checks.forget(entry)
+        self.ledger.leave(entry)
+        self._flow.reflect()
+
+    def told(self, message: StatusChanged | SymbolRefused) -> None:
+        """Trading of a symbol was halted or resumed, or the vendor will never have it."""
+        entry = self.ledger.entries.get(message.symbol)
+        if entry is None:
+            return
+        if isinstance(message, SymbolRefused):
+            self.splices.refused(entry, message.reason)
+            return
+        if entry.is_halted == message.halted:
+            return
+        entry.is_halted = message.halted
+        self._engine.event("halted" if message.halted else "resumed", symbol=message.symbol, reason=message.reason)
+
+    def may_be_silent(self, since_us: int) -> bool:
+        """True if every symbol was halted, or had no trades, in all minutes that have ended since an instant."""
+        now_us = self._clock.now_us()
+        first = int(self.ledger.windows.start.searchsorted(since_us))
+        last = int(self.ledger.windows.end.searchsorted(now_us - self._grace_us, side="right"))
+        entries = self.ledger.joined()
+        return all(
+            entry.is_halted
+            or (last > first and bool((self.ledger.marks[entry.index, first:last] == Mark.QUIET).all()))
+            for entry in entries
+        )
+
+    def take(self, message: BarsArrived) -> int:
+        """Bars of the stream; returns how many are of symbols that nobody asked for."""
+        entries = self.ledger.entries
+        found = [entries.get(symbol) for symbol in message.symbols]
+        windows = windows_of(self._session, self.ledger.windows, message.start_us)
+        prices = np.stack(message.prices)
+        now_us = self._clock.now_us()
+        if self._are_next(found, windows, message, now_us):
+            known = [entry for entry in found if entry is not None]
+            self._append(int(windows[0]), known, prices, now_us)
+            return 0
+        return self._take_each(found, windows, prices, message, now_us)
+
+    def _are_next(self, found: Sequence[Entry | None], windows: Ints, message: BarsArrived, now_us: int) -> bool:
+        """True for bars of one minute, on time, each of which is its symbol's next."""
+        if not len(windows) or message.corrections or windows[0] == NOWHERE or (windows != windows[0]).any():
+            return False
+        window = int(windows[0])
+        if now_us > self._ends[window] + self._grace_us and window <= self.ledger.frontier:
+            return False
+        if any(entry is None or entry.held is not None or entry.batch is None for entry in found):
+            return False
+        indices = np.array([entry.index for entry in found if entry is not None])
+        return len(np.unique(indices)) == len(indices) and bool((self.ledger.newest[indices] < window).all())
+
+    def _take_each(
+        self, found: Sequence[Entry | None], windows: Ints, prices: NDArray[np.float64], message: BarsArrived,
+        now_us: int,
+    ) -> int:  # fmt: skip
+        strangers, frontier, newest_seen = 0, self.ledger.frontier, NOWHERE
+        in_order: dict[int, dict[Entry, int]] = {}
+        others: dict[Entry, list[tuple[Held, bool]]] = {}
+        values = prices.T.tolist()
+        for row, (entry, window) in enumerate(zip(found, windows.tolist(), strict=True)):
+            if entry is None:
+                strangers += 1
+                continue
+            if window == NOWHERE:
+                self.ledger.count(entry, "out_of_hours")
+                continue
+            newest_seen = max(newest_seen, window)
+            bar = Held(window, tuple(values[row]), message.corrections)
+            if entry.held is not None:
+                entry.held.append(bar)
+                continue
+            is_late = now_us > self._ends[window] + self._grace_us and window <= frontier
+            is_next = window > self.ledger.newest[entry.index] and all(entry not in w for w in in_order.values())
+            if is_next and not is_late and entry not in others:
+                in_order.setdefault(window, {})[entry] = row
+            else:
+                others.setdefault(entry, []).append((bar, is_late))
+        for window in sorted(in_order):
+            rows = list(in_order[window].values())
+            self._append(window, list(in_order[window]), prices[:, rows], now_us)
+        self._change(others)
+        if newest_seen != NOWHERE:
+            self._flow.on_data()
+        return strangers
+
+    def _append(self, window: int, entries: Sequence[Entry], prices: NDArray[np.float64], now_us: int) -> None:
+        ledger = self.ledger
+        is_news = window >= ledger.frontier
+        if is_news and now_us - self._ends[window] > self._threshold_us:
+            self._flow.set_behind(is_behind=True)
+        indices = np.array([entry.index for entry in entries])
+        ledger.count_many(indices, "accepted")
+        self._engine.grew(ledger.append(window, entries, prices))
+        self._flow.on_data()
+        if is_news and now_us - self._ends[window] <= self._threshold_us:
+            self._flow.set_behind(is_behind=False)
+
+    def _change(self, others: dict[Entry, list[tuple[Held, bool]]]) -> None:
+        """Bars that come late, again, or differ."""
+        changes: dict[Entry, Rows] = {}
+        for entry, bars in others.items():
+            merge = Merge(self.ledger, entry)
+            for bar, is_late in bars:
+                is_old = is_late or bar.window < self.ledger.newest[entry.index]
+                merge.arrived([bar], late_fate="late" if is_old else "accepted")
+            if len(rows := merge.rows()):
+                changes[entry] = rows
+        next_ones = {
+            entry: rows
+            for entry, rows in changes.items()
+            if int(rows.window[0]) > self.ledger.newest[entry.index] and not any(late for _, late in others[entry])
+        }
+        self._put(next_ones, as_backlog=True)
+        self._put({entry: rows for entry, rows in changes.items() if entry not in next_ones}, as_backlog=False)
+
+    def _put(self, changes: dict[Entry, Rows], *, as_backlog: bool) -> None:
+        if changes:
+            update, data = self.ledger.put(changes, as_backlog=as_backlog)
+            self._engine.replaced(data)
+            self._engine.grew(update)
+
+    # The end of windows, and of the session
+
+    def end_windows(self) -> None:
+        """End the windows that nothing more is waited for; ask for the bars that are missing in them."""
+        ledger = self.ledger
+        if not self.splices.is_open or self.splices.is_fetching or not self._flow.connected:
+            self._wait_for_next(None)
+            self._look_if_settled()
+            return
+        now_us = self._clock.now_us()
+        while ledger.ended < len(self._ends) and self._ends[ledger.ended] <= now_us:
+            window = ledger.ended
+            if now_us < self._ends[window] + self._grace_us and not self._is_whole(window):
+                break
+            self._engine.grew(ledger.end_window(window))
+            self._engine.is_whole(self._ends[window])
+            for entry in ledger.joined():
+                self.checks.want(entry, (window,))
+        ended = ledger.ended
+        self._wait_for_next(self._ends[ended] + self._grace_us if ended < len(self._ends) else None)
+        self._look_if_settled()
+
+    def _is_whole(self, window: int) -> bool:
+        entries = self.ledger.joined()
+        indices = np.array([entry.index for entry in entries if not entry.is_halted], dtype=np.int64)
+        return bool(entries) and bool((self.ledger.marks[indices, window] != Mark.UNKNOWN).all())
+
+    def _wait_for_next(self, at_us: int | None) -> None:
+        if at_us is not None and at_us != self._next_end_us:
+            self._timers.at(at_us, self.end_windows)
+        self._next_end_us = at_us
+
+    def finish(self, until_us: int) -> None:
+        """The session ends then."""
+        self._until_us = until_us
+        self._timers.at(until_us + self._grace_us, self._look_if_settled)
+        self._look_if_settled()
+
+    def _look_if_settled(self) -> None:
+        if self._until_us is None:
+            return
+        last = int(self.ledger.windows.end.searchsorted(self._until_us, side="right"))
+        if self.ledger.ended >= last or self._clock.now_us() >= self._until_us + self._grace_us:
+            self._until_us = None
+            self._engine.settled()
