@@ -8,7 +8,7 @@ from datetime import datetime
 from mismartera.bars import Bar
 from mismartera.session.ports import Field
 
-_WAITING = "waiting"
+_STATES = {"session_opened": "open", "session_activated": "active", "session_closed": "closed"}
 
 
 class SessionWatch:
@@ -22,7 +22,7 @@ class SessionWatch:
     wants_gaps = False
 
     def __init__(self) -> None:
-        self.state = _WAITING
+        self.state = "waiting"
         self.loaded: dict[str, None] = {}
         self.bars = 0
         self.lag_seconds = 0.0
@@ -34,10 +34,8 @@ class SessionWatch:
             self.loaded[symbol] = None
         elif name in {"symbol_removed", "symbol_failed"}:
             self.loaded.pop(symbol, None)
-        elif name in {"session_opened", "session_closed"}:
-            self.state = name.removeprefix("session_")
-        elif name == "session_activated":
-            self.state = "active"
+        elif name in _STATES:
+            self.state = _STATES[name]
         elif name == "session_deactivated":
             self.state = str(fields["reason"])
         elif name == "session_state":
