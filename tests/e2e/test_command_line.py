@@ -222,7 +222,8 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(folder: Path) -> None:
 
 def test_help_does_not_import_what_commands_need(folder: Path) -> None:
     code = (
-        "import sys\nfrom mismartera.cli.main import main\nassert main(['run', '--help']) == 0\n"
+        "import sys\nfrom mismartera.cli.main import main\n"
+        "assert [main([name, '--help']) for name in ('run', 'live')] == [0, 0]\n"
         "heavy = 'polars deltalake numpy pydantic rich loguru talib pandas exchange_calendars'.split()\n"
         "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
     )

@@ -19,6 +19,7 @@ import click
 from mismartera import __version__
 from mismartera.cli.config_commands import schema, validate
 from mismartera.cli.data_commands import data
+from mismartera.cli.live_command import live
 from mismartera.cli.run_command import run
 from mismartera.cli.status import (
     BAD_INPUT,
@@ -36,13 +37,14 @@ from mismartera.errors import ConfigError, MismarteraError, RunFailedError
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mismartera")
 def cli() -> None:
-    """Stream stored market data to trading strategies that never act on stale bars.
+    """Stream market data, stored or live, to trading strategies that never act on stale bars.
 
     Exit status: 0 done, 1 the run failed, 2 bad usage or input, 130 interrupted.
     """
 
 
 cli.add_command(run)
+cli.add_command(live)
 cli.add_command(data)
 cli.add_command(validate)
 cli.add_command(schema)

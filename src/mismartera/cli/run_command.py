@@ -6,30 +6,18 @@ from pathlib import Path
 
 import click
 
-from mismartera.cli.status import Settings, data_option, json_option, log_level_option
+from mismartera.cli.status import Settings, data_option, json_option, log_level_option, output_options
 
 
 @click.command()
 @click.argument("config", metavar="CONFIG")
 @data_option
-@click.option(
-    "--events", type=click.Path(path_type=Path), metavar="FILE", help="Write all events there, as JSON lines."
-)
-@click.option(
-    "--dump", type=click.Path(path_type=Path), metavar="DIR", help="Write each session's bars there, as Parquet."
-)
+@output_options
 @click.option(
     "--speed", type=float, metavar="X", help="0: as fast as possible; 1: real time; 60: sixty times as fast."
 )
-@click.option("--quiet", is_flag=True, help="No progress, no table.")
 @json_option
 @log_level_option
-@click.option(
-    "--log-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Append the log to FILE, from INFO on (or the --log-level, if that is DEBUG).",
-)
 @click.option("--store-version", type=click.IntRange(min=0), metavar="N", help="Read this version of the store.")
 @click.pass_obj
 def run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
@@ -64,3 +65,19 @@ def data_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
 def json_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
     """The option ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(command)
+
+
+def output_options(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The options of a session's output: ``--events``, ``--dump``, ``--quiet``, ``--log-file``."""
+    path = click.Path(path_type=Path)
+    for add in (
+        click.option(
+            "--log-file", type=path, metavar="FILE",
+            help="Append the log to FILE, from INFO on (or the --log-level, if that is DEBUG).",
+        ),
+        click.option("--quiet", is_flag=True, help="No progress, no table."),
+        click.option("--dump", type=path, metavar="DIR", help="Write each session's bars there, as Parquet."),
+        click.option("--events", type=path, metavar="FILE", help="Write all events there, as JSON lines."),
+    ):  # fmt: skip
+        command = add(command)  # the last one is shown first
+    return command

@@ -68,7 +68,7 @@ def _problems(fault: Mapping[str, Any], instant_of: Callable[[str], int]) -> Ite
     seconds, symbols = fault.get("seconds", 0), fault.get("symbols", ())
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 86_400:
         yield f"seconds: found {seconds!r}; allowed: a number from 0 to a day"
-    if isinstance(symbols, str) or not all(isinstance(symbol, str) for symbol in symbols):
+    if not isinstance(symbols, list | tuple) or not all(isinstance(symbol, str) for symbol in symbols):
         yield f"symbols: found {symbols!r}; allowed: a list of symbols"
     times: dict[str, int] = {}
     for key in ("at", "until"):

@@ -239,10 +239,12 @@ def test_everything_that_is_wrong_with_a_script_is_told_at_once() -> None:
         {"kind": "drop"},
         {"kind": "drop", "at": "x", "until": "y"},
         {"kind": "mute", "at": "10:00", "until": "09:00", "seconds": -1, "symbols": "A", "n": 1},
+        {"kind": "mute", "at": "10:00", "symbols": 5},
     ]
     with pytest.raises(ConfigError) as raised:
         read_faults(script, instant_of)
     assert [problem.split(": ")[0] for problem in raised.value.problems] == [
         "feed.faults[0].kind", "feed.faults[1].at", "feed.faults[2].at", "feed.faults[2].until",
         "feed.faults[3].n", "feed.faults[3].seconds", "feed.faults[3].symbols", "feed.faults[3].until",
+        "feed.faults[4].symbols",
     ]  # fmt: skip

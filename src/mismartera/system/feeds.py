@@ -1,0 +1,103 @@
+"""Feeds of a live session: what a configuration's ``feed`` section asks for, made. Nothing is started here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from types import MappingProxyType
+from typing import Final
+
+from mismartera.catalog import DataManager
+from mismartera.config import FeedConfig
+from mismartera.errors import ConfigError
+from mismartera.feeds import Feed, Keys, ReplayFeed, Secret, read_faults
+from mismartera.system.rehearsal import PRE_OPEN_US, moment_on
+from mismartera.system.replaying import find_recording
+from mismartera.timing import TimeManager, WallClock
+
+KEY_ID: Final = "APCA_API_KEY_ID"
+SECRET_KEY: Final = "APCA_API_SECRET_KEY"  # noqa: S105  # the variable's name
+
+
+@dataclass(frozen=True, slots=True)
+class FeedParts:
+    """What feeds are made of: the run's clock, store, exchange time and environment; ``rng`` jitters back-off."""
+
+    clock: WallClock
+    data: DataManager
+    time: TimeManager
+    environ: Mapping[str, str]
+    rng: Random
+
+
+FeedMaker = Callable[[FeedConfig, FeedParts], Feed]
+
+
+def make_feed(
+    config: FeedConfig, *, clock: WallClock, data: DataManager, time: TimeManager, environ: Mapping[str, str],
+    rng: Random | None = None, makers: Mapping[str, FeedMaker] | None = None,
+) -> Feed:  # fmt: skip
+    """The feed that ``config`` describes, not yet started.
+
+    ``data``: the run's store. ``time`` reads exchange time and knows the sessions. ``makers``: one per type of
+    feed, by default :data:`MAKERS`. ConfigError for what keeps a feed from being made: missing keys, a day
+    without recording, faults that are none.
+    """
+    jitter = rng or Random()  # noqa: S311  # spreads reconnects, no secret
+    maker = (MAKERS if makers is None else makers)[config.type]
+    return maker(config, FeedParts(clock, data, time, environ, jitter))
+
+
+def _make_alpaca(config: FeedConfig, parts: FeedParts) -> Feed:
+    from mismartera.feeds.alpaca import AlpacaFeed  # heavy: its network libraries
+
+    assert config.stream_url is not None and config.data_url is not None, "a feed of type alpaca has its URLs"
+    return AlpacaFeed(config.stream_url, config.data_url, _keys(parts.environ), parts.clock, parts.rng)
+
+
+def _keys(environ: Mapping[str, str]) -> Keys:
+    found = {name: environ.get(name, "") for name in (KEY_ID, SECRET_KEY)}
+    problems = [
+        # A header cannot hold it, and the HTTP library would say so with the key in its message.
+        f"feed: the environment's {name} holds spaces or other characters that no key has; allowed: the key alone"
+        if value
+        else f"feed: the environment has no {name}; allowed: your key in {KEY_ID} and its secret in {SECRET_KEY}"
+        for name, value in found.items()
+        if not (value.isascii() and value.isprintable() and value and " " not in value)
+    ]
+    if problems:
+        raise ConfigError(problems, source="feed")
+    return Keys(Secret(found[KEY_ID]), Secret(found[SECRET_KEY]))
+
+
+def _make_ccxt(config: FeedConfig, parts: FeedParts) -> Feed:
+    assert config.exchange is not None, "a feed of type ccxt has an exchange"
+    try:
+        from mismartera.feeds.ccxt import CcxtFeed  # type: ignore[import-not-found]  # until the feed is merged
+    except ImportError as error:
+        text = "feed.type: 'ccxt' needs the package ccxt; allowed: install mismartera[crypto], or another type"
+        raise ConfigError([text], source="feed") from error
+    feed: Feed = CcxtFeed(config.exchange, parts.clock, parts.rng)
+    return feed
+
+
+def _make_replay(config: FeedConfig, parts: FeedParts) -> Feed:
+    recording = find_recording(config, parts.data, parts.time)
+    session = recording.session
+    faults = read_faults(config.faults, partial(moment_on, day=session.date, time=parts.time))
+    outside = [
+        f"feed.faults[{k}]: it would never be played; allowed: a time in the replayed session, from "
+        f"{session.open:%Y-%m-%dT%H:%M} to {session.close:%Y-%m-%dT%H:%M} ({session.zone})"
+        for k, fault in enumerate(faults)
+        if fault.end_us <= session.open_us - PRE_OPEN_US or fault.start_us > session.close_us
+    ]
+    if outside:
+        raise ConfigError(outside, source="feed")
+    return ReplayFeed(recording.source, parts.clock, session.open_us, session.close_us, faults)
+
+
+MAKERS: Final[Mapping[str, FeedMaker]] = MappingProxyType(
+    {"alpaca": _make_alpaca, "ccxt": _make_ccxt, "replay": _make_replay}
+)
