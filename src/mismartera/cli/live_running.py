@@ -159,7 +159,7 @@ def _build(plan: LivePlan, folder: Path, options: LiveOptions) -> Run:
     """Everything that can be found wrong before the run begins is found here, files are touched last."""
     listeners, watch = Listeners(options, plan.time.zone), SessionWatch()
     try:
-        system = SystemManager(  # type: ignore[call-arg]  # until the live side is merged
+        system = SystemManager(
             plan.config, data_manager=plan.data, folder=folder, warn=logger.warning,
             sinks=[*listeners.sinks, *([watch] if options.has_progress else [])], recorders=listeners.recorders,
             feed=plan.feed, wall=plan.wall, until=plan.until,

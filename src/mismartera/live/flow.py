@@ -28,8 +28,10 @@ class FlowSettings:
 
 
 class Flow:
-    """``epoch`` counts connections. ``is_fetching`` is asked whether what was missed is still being fetched,
-    ``may_be_silent`` whether nobody expects data: all symbols halted or quiet since an instant.
+    """Begins held: whoever makes it has told the engine so. ``epoch`` counts connections.
+
+    ``is_fetching`` is asked whether what was missed is still being fetched, ``may_be_silent`` whether nobody
+    expects data: all symbols halted or quiet since an instant.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Flow:
         self._is_fetching = is_fetching
         self._may_be_silent = may_be_silent
         self._session: TradingSession | None = None
-        self._is_held = self._is_behind = False
+        self._is_held, self._is_behind = True, False
         self._needs_data = self._has_data = False
         self._silent_since_us = 0
         self._watch = 0

@@ -63,13 +63,13 @@ class IntakeSettings:
 class Intake:
     """One feed, one session at a time. Only :meth:`do` may be called from other threads.
 
-    ``keep`` takes the bars of the minute that are to be stored.
+    ``keep`` takes the bars of the minute that are to be stored, ``kept`` returns when they are.
     """
 
     def __init__(
         self, settings: IntakeSettings, feed: Feed, past: PastSource, requests: Requests, clock: WallClock,
-        engine: EngineEnd, quality: LiveQuality, keep: Callable[[str, BarBlock], None],
-        on_work: Callable[[], None],
+        engine: EngineEnd, quality: LiveQuality, keep: Callable[[str, BarBlock], object],
+        on_work: Callable[[], None], kept: Callable[[], object],
     ) -> None:  # fmt: skip
         self._settings = settings
         self._feed = feed
@@ -80,6 +80,7 @@ class Intake:
         self._quality = quality
         self._keep = keep
         self._on_work = on_work
+        self._kept = kept
         self._timers = Timers()
         self._commands: deque[Callable[[], None]] = deque()
         self._today: Today | None = None
@@ -180,12 +181,7 @@ class Intake:
         entries = [
             ledger.enter(
                 member,
-                Entry(
-                    member,
-                    member.streams or self._settings.streams,
-                    SeriesInfo(member.generation, session.zone),
-                    -1,
-                ),
+                Entry(member, member.streams or streams, SeriesInfo(member.generation, session.zone), -1),
             )
             for member in members
             if member.symbol not in ledger.entries
@@ -234,6 +230,7 @@ class Intake:
         if self._is_running:
             self._feed.stop()
         self._requests.stop()
+        self._kept()
 
     def _leave_day(self) -> None:
         if self._today is not None:

@@ -9,12 +9,9 @@ from datetime import date
 from mismartera.bars import BarBlock
 from mismartera.errors import CalendarError, FeedRefusedError
 from mismartera.feeds.port import Feed
-from mismartera.live.splices import Past
+from mismartera.live.splices import RECENT_SESSIONS, Past
 from mismartera.session.history import HistoryLoader
 from mismartera.timing import TimeManager, TradingSession
-
-RECENT_SESSIONS = 10
-"""A symbol without any bar in so many sessions is not one that can be traded."""
 
 
 class VendorPast:

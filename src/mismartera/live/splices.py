@@ -5,7 +5,7 @@ While a symbol is being spliced, its live bars are held, and nothing of it is sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +26,8 @@ from mismartera.session.history import SymbolHistory
 from mismartera.session.state import SymbolData
 from mismartera.timing import TradingSession, WallClock
 
+RECENT_SESSIONS = 10
+"""A symbol without any bar in so many sessions is not one that can be traded."""
 _RETRY_SECONDS = (2, 5, 10, 20, 30)
 _FAILED_RETRY_US = 60 * SECOND_US
 
@@ -78,6 +80,8 @@ class Splices:
         self._confirmed: set[Entry] = set()
         self._asked: set[Entry] = set()
         self._failures = 0
+        self._unproven: set[Entry] = set()
+        self._proof_us = int(ledger.windows.end[0]) + grace_us
         self.is_open = False
         self.prepared: dict[Entry, SymbolData] = {}
 
@@ -89,7 +93,7 @@ class Splices:
     def start(self, entries: Sequence[Entry]) -> None:
         """Bring these symbols in."""
         self._feed.subscribe([entry.symbol for entry in entries])
-        deadline_us = self._clock.now_us() + self._load_timeout_us
+        deadline_us = max(self._clock.now_us(), self._proof_us) + self._load_timeout_us
         for entry in entries:
             entry.attempts += 1
             attempt = entry.attempts
@@ -118,16 +122,24 @@ class Splices:
             if self.is_open and entry.held is None:
                 entry.held = []
 
+    def heard(self, entries: Iterable[Entry]) -> None:
+        """Bars of these are held, or their time is over: whether they trade at all can be known now."""
+        known = self._unproven.intersection(entries)
+        if known:
+            self._unproven -= known
+            self._ask()
+
     def left(self, entry: Entry) -> None:
         """The symbol is the session's no more."""
         self._confirmed.discard(entry)
         self._asked.discard(entry)
+        self._unproven.discard(entry)
         self.prepared.pop(entry, None)
 
     def _ask(self) -> None:
         """Fetch what is missing of all symbols that wait and are confirmed."""
         waiting = [e for e in self._ledger.entries.values() if e.held is not None and e in self._confirmed]
-        waiting = [entry for entry in waiting if entry not in self._asked]
+        waiting = [entry for entry in waiting if entry not in self._asked and entry not in self._unproven]
         for is_back in (True, False):
             entries = [entry for entry in waiting if entry.has_joined is is_back]
             if entries:
@@ -191,7 +203,7 @@ class Splices:
             reason = self._refusal(entry, answer)
             if reason is not None:
                 self.refused(entry, reason)
-        entries = [entry for entry in entries if ledger.entries.get(entry.symbol) is entry]
+        entries = [e for e in entries if ledger.entries.get(e.symbol) is e and e not in self._unproven]
         joining = frozenset(entry for entry in entries if not entry.has_joined)
         changes: dict[Entry, Rows] = {}
         merges: dict[Entry, Merge] = {}
@@ -227,9 +239,13 @@ class Splices:
     def _refusal(self, entry: Entry, answer: Answer) -> str | None:
         if entry.symbol in answer.refused:
             return answer.refused[entry.symbol]
-        if answer.past is not None and entry.symbol in answer.past.unknown and not entry.held:
-            return f"{entry.symbol} has no bar in the last 10 sessions"
-        return None
+        if answer.past is None or entry.symbol not in answer.past.unknown or entry.held:
+            return None
+        if answer.asked_us < self._proof_us:  # it may begin to trade today: the first minute will tell
+            self._unproven.add(entry)
+            self._timers.at(self._proof_us, lambda: self.heard([entry]))
+            return None
+        return f"{entry.symbol} has no bar in the last {RECENT_SESSIONS} sessions"
 
     def _merge_block(self, merge: Merge, entry: Entry, result: BackfillResult) -> None:
         for rejected in result.rejected:

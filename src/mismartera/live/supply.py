@@ -28,8 +28,12 @@ from mismartera.timing import TradingSession
 class Driver(Protocol):
     """What lets the intake work: a thread, or a simulation."""
 
-    def start(self, intake: Intake) -> None:
-        """Let it work from now on."""
+    def wake(self) -> None:
+        """There is work for it."""
+        ...
+
+    def start(self, intake: Intake, on_error: Callable[[BaseException], None]) -> None:
+        """Let it work from now on; ``on_error`` is told of a fault of ours."""
         ...
 
     def stop(self) -> None:
@@ -41,7 +45,7 @@ class LiveSupply:
     """The :class:`~mismartera.session.supply.Supply` of a feed, and the intake's :class:`EngineEnd`."""
 
     def __init__(self, driver: Driver) -> None:
-        self._driver = driver
+        self.driver = driver
         self._parts: SessionParts | None = None
         self._intake: Intake | None = None
         self._fail: Callable[[Sequence[tuple[Member, str]]], None] = lambda _: None
@@ -54,7 +58,7 @@ class LiveSupply:
         self._tape = ArrivingTape()
         self._gone: dict[str, int] = {}
         self._is_open = self._asked_to_settle = self._asked_to_complete = False
-        self._is_settled = self._is_complete = False
+        self._is_settled = self._is_complete = self._has_begun = False
 
     def bind(
         self, parts: SessionParts, intake: Intake, fail: Callable[[Sequence[tuple[Member, str]]], None],
@@ -66,7 +70,7 @@ class LiveSupply:
     # Supply: the engine asks
 
     def expect(self, session: TradingSession) -> None:
-        """Let the intake prepare the symbols of the next session; those that failed for a while are tried again."""
+        """Let the intake prepare the next session's symbols; those that failed for a while are tried again."""
         registry = self._engine.registry
         members = registry.members(SymbolState.LOADING, SymbolState.LOADED)
         for member in registry.members(SymbolState.FAILED):
@@ -77,17 +81,15 @@ class LiveSupply:
         self._is_settled = self._is_complete = False
         with self._lock:
             self._prepared, self._refused, self._versions = [], [], {}
-        self._driver.start(self._in)
+        if not self._has_begun:
+            self._has_begun = True
+            self._engine.streamer.hold(GateState.STALE, "stale")  # the intake will say when the feed is good
+        self.driver.start(self._in, self.broke)
         self._in.do(lambda: self._in.expect(session, members))
 
-    def begin(
-        self,
-        members: Sequence[Member],
-        session: TradingSession,
-        *,
-        is_late: bool,  # noqa: ARG002  # see Supply
-    ) -> tuple[Tape, Loading]:
+    def begin(self, members: Sequence[Member], session: TradingSession, *, is_late: bool) -> tuple[Tape, Loading]:
         """The symbols that are prepared are there at the open; the others join."""
+        del session, is_late  # the intake knows
         state = self._engine.state
         with self._lock:
             self._is_open = True
@@ -138,7 +140,7 @@ class LiveSupply:
 
     def end(self) -> None:
         """The run is over: the feed is left, and what was accepted is kept."""
-        self._driver.stop()
+        self.driver.stop()
 
     # EngineEnd: the intake tells
 

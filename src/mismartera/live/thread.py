@@ -11,11 +11,10 @@ from mismartera.timing import WallClock
 
 
 class IntakeThread:
-    """Sleeps until something comes or is due. ``on_error`` is told of a fault of ours, which ends the thread."""
+    """Sleeps until something comes or is due."""
 
-    def __init__(self, clock: WallClock, on_error: Callable[[BaseException], None]) -> None:
+    def __init__(self, clock: WallClock) -> None:
         self._clock = clock
-        self._on_error = on_error
         self._work = threading.Event()
         self._is_stopping = False
         self._thread: threading.Thread | None = None
@@ -24,11 +23,11 @@ class IntakeThread:
         """There is something to do. From any thread."""
         self._work.set()
 
-    def start(self, intake: Intake) -> None:
-        """Begin; nothing happens if it has begun."""
+    def start(self, intake: Intake, on_error: Callable[[BaseException], None]) -> None:
+        """Begin, unless it has begun. ``on_error`` is told of a fault of ours, which ends the thread."""
         if self._thread is None:
             self._thread = threading.Thread(
-                target=self._run, args=(intake,), name="mismartera-intake", daemon=True
+                target=self._run, args=(intake, on_error), name="mismartera-intake", daemon=True
             )
             self._thread.start()
 
@@ -39,7 +38,7 @@ class IntakeThread:
         if self._thread is not None:
             self._thread.join()
 
-    def _run(self, intake: Intake) -> None:
+    def _run(self, intake: Intake, on_error: Callable[[BaseException], None]) -> None:
         try:
             try:
                 while not self._is_stopping:
@@ -50,7 +49,7 @@ class IntakeThread:
             finally:
                 intake.stop()
         except BaseException as error:  # noqa: BLE001  # the thread's last line of defence: the run ends with it
-            self._on_error(error)
+            on_error(error)
 
     def _seconds(self, due_us: int | None) -> float | None:
         if due_us is None:

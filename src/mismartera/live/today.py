@@ -140,6 +140,7 @@ class Today:
             rows = list(in_order[window].values())
             self._append(window, list(in_order[window]), prices[:, rows], now_us)
         self._change(others)
+        self.splices.heard(entry for entry in found if entry is not None and entry.held)
         if newest_seen != NOWHERE:
             self._flow.on_data()
         return strangers

@@ -51,6 +51,27 @@ class _BarLine(msgspec.Struct, gc=False):
     volume: float
 
 
+class _LiveBarLine(msgspec.Struct, gc=False):
+    """A ``bar`` event, its keys in order."""
+
+    bar_count: int
+    close: float
+    end: str
+    event: str
+    generation: int
+    high: float
+    interval: str
+    lag_seconds: float
+    low: float
+    open: float
+    seq: int
+    source: str
+    start: str
+    symbol: str
+    time: str
+    volume: float
+
+
 class EventLog:
     """A sink that writes the events to a file.
 
@@ -94,11 +115,20 @@ class EventLog:
         if bar.end_us != self._end_us or bar.lag_seconds != self._lag_seconds:
             self._stamp(bar)
         self._seq = seq = self._seq + 1
+        if bar.source:
+            self._write(_encode_lines((self._live_line(bar, seq),)))
+            return
         line = _BarLine(
             bar.bar_count, bar.close, self._end, "bar", bar.generation, bar.high, bar.interval,
             bar.lag_seconds, bar.low, bar.open, seq, _iso(bar.start_us), bar.symbol, self._time, bar.volume,
         )  # fmt: skip
         self._write(_encode_lines((line,)))
+
+    def _live_line(self, bar: Bar, seq: int) -> _LiveBarLine:
+        return _LiveBarLine(
+            bar.bar_count, bar.close, self._end, "bar", bar.generation, bar.high, bar.interval, bar.lag_seconds,
+            bar.low, bar.open, seq, bar.source, _iso(bar.start_us), bar.symbol, self._time, bar.volume,
+        )  # fmt: skip
 
     def flush(self) -> None:
         """Let readers of the file see what was written so far."""
@@ -150,6 +180,7 @@ def bar_fields(bar: Bar) -> dict[str, Field]:
         "symbol": bar.symbol, "interval": bar.interval, "start": to_iso(bar.start_us), "end": to_iso(bar.end_us),
         "open": bar.open, "high": bar.high, "low": bar.low, "close": bar.close, "volume": bar.volume,
         "bar_count": bar.bar_count, "lag_seconds": bar.lag_seconds, "generation": bar.generation,
+        **({"source": bar.source} if bar.source else {}),
     }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ class SessionWatch:
         elif name == "session_state":
             self.state = str(fields["to"])
         if name in {"session_activated", "session_deactivated"}:
-            self.lag_seconds = float(fields["lag_seconds"] or 0.0)
+            self.lag_seconds = float(str(fields["lag_seconds"]))
 
     def bar(self, bar: Bar) -> None:
         """Count a bar that is delivered."""

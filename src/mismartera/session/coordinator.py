@@ -313,6 +313,18 @@ class SessionCoordinator(SymbolCommands):
         if self._is_open:
             self._parts.streamer.join(loading.lane, loading.members)
 
+    def announce(self, member: Member, reason: str) -> None:
+        """``member`` is on its way again. On the engine's thread."""
+        if self._is_open:
+            self._announce(member, reason)
+
+    def fail(self, failed: Sequence[tuple[Member, str]]) -> None:
+        """Symbols that were on their way cannot be had. On the engine's thread. RunFailedError if none is left."""
+        self._fail(failed)
+        is_any_left = self._parts.registry.desired() or len(self.agenda) or self._arriving
+        if not is_any_left and not self.publisher.counts["symbol_loaded"]:
+            raise self._all_failed()
+
     def _fail(self, failed: Sequence[tuple[Member, str]]) -> None:
         for member, reason in failed:
             if self._parts.registry.advance(member, SymbolState.FAILED, reason):

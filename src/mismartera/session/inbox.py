@@ -46,7 +46,7 @@ class Inbox:
             self._wake()
 
     def urge(self, command: Command) -> None:
-        """:meth:`post` for the engine's own parts, which are never refused: their number is bounded by the data."""
+        """:meth:`post` for the engine's own parts, which are never refused: the data bound their number."""
         with self._changed:
             self._commands.append(command)
             self._wake()

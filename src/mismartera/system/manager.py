@@ -8,19 +8,23 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from mismartera.bars.instants import to_us
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
-from mismartera.errors import ConfigError, RunFailedError, UsageError
+from mismartera.errors import RunFailedError, UsageError
+from mismartera.feeds.port import Feed
 from mismartera.session.analysis import StrategyRun
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.moments import moment_us
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.session.session_data import SessionData
 from mismartera.session.strategy import Strategy
+from mismartera.system.keeping import NoKeeper, StoreKeeper
+from mismartera.system.live import LiveSource
 from mismartera.system.strategies import load_strategies
 from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
-from mismartera.timing import Clock, TimeManager
+from mismartera.timing import Clock, LiveClock, TimeManager, WallClock
 
 
 class Outcome(StrEnum):
@@ -40,7 +44,8 @@ class SystemManager:
     ``data_manager``: the bar store (default: the folder ``data``). ``strategies``: instances, notified after
     those that the configuration names. ``sinks`` listen to the events, ``recorders`` get each finished session.
     ``folder``: where strategy modules are looked up first, besides the current directory. ``clock``: in place of
-    the one that the configuration's speed asks for. Raises ConfigError for what cannot be run.
+    the one that the configuration's speed asks for. A live session needs its ``feed`` and ``wall``, the clock that
+    they share; it ends at ``until``, or when it is stopped. Raises ConfigError for what cannot be run.
     """
 
     def __init__(
@@ -48,11 +53,15 @@ class SystemManager:
         strategies: Sequence[Strategy] = (), sinks: Sequence[EventSink] = (),
         recorders: Sequence[SessionRecorder] = (), folder: Path | None = None,
         warn: Callable[[str], None] | None = None, clock: Clock | None = None,
+        feed: Feed | None = None, wall: WallClock | None = None, until: datetime | None = None,
     ) -> None:  # fmt: skip
-        if config.mode != "backtest":
-            raise ConfigError([f"mode: {config.mode!r} cannot be run by this system; allowed: 'backtest'"])
+        is_live = config.mode == "live"
+        if is_live and (feed is None or wall is None):
+            raise UsageError("a live session needs a feed and its clock: SystemManager(..., feed=..., wall=...)")
+        if not is_live and (feed is not None or wall is not None or until is not None):
+            raise UsageError("feed, wall and until are for live sessions: the configuration is a backtest")
         self._data = data_manager or DataManager("data")
-        self._time = make_time(config, clock)
+        self._time = make_time(config, clock if wall is None else LiveClock(wall))
         self.warnings: list[str] = []
         self._warn = warn or self.warnings.append
         folders = [*([folder] if folder else []), Path.cwd()]
@@ -61,8 +70,9 @@ class SystemManager:
             raise UsageError("a strategy is given twice: make one instance for each place")
         self._stop_on_error = config.analysis.on_strategy_error == "stop"
         self.coordinator: SessionCoordinator = make_coordinator(
-            config, self._time, self._data, self.strategies, sinks, recorders, self._warn, self._strategy_failed
-        )
+            config, self._time, self._data, self.strategies, sinks, recorders, self._warn, self._strategy_failed,
+            None if feed is None or wall is None else self._live(config, feed, wall, until),
+        )  # fmt: skip
         self._thread: threading.Thread | None = None
         self._outcome = Outcome.NOT_STARTED
         self._error: BaseException | None = None
@@ -70,6 +80,11 @@ class SystemManager:
         self._timeout_seconds = config.session_data_config.streaming.command_timeout_seconds
         self._lock = threading.Lock()
         self._ended = threading.Event()  # waited for instead of the thread: Ctrl-C breaks Thread.join for good
+
+    def _live(self, config: SessionConfig, feed: Feed, wall: WallClock, until: datetime | None) -> LiveSource:
+        assert config.feed is not None, "a live configuration has a feed"
+        keeper = NoKeeper() if config.feed.type == "replay" else StoreKeeper(self._data, self._warn)
+        return LiveSource(feed, wall, keeper, None if until is None else to_us(until))
 
     @property
     def config(self) -> SessionConfig:
@@ -178,7 +193,9 @@ class SystemManager:
     def summary(self) -> Summary:
         """The figures of the run so far; see the documentation of the command line for its keys."""
         ended = self._ended_seconds if self._outcome is not Outcome.RUNNING else self._time.monotonic()
-        return summarize(self.coordinator, self._data.version, ended - self._started_seconds)
+        return summarize(
+            self.coordinator, self._data.version if self._data.exists() else None, ended - self._started_seconds
+        )
 
     def _start(self) -> bool:
         """Begin the run; False if it was begun before."""

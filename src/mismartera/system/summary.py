@@ -39,12 +39,12 @@ class Summary(TypedDict):
     counts: dict[str, dict[str, int]]
     quality: dict[str, dict[str, dict[str, QualityFigures]]]
     strategy_errors: list[StrategyErrorEntry]
-    store_version: int
+    store_version: int | None
     wall_seconds: float
     bars_per_second: float
 
 
-def summarize(coordinator: SessionCoordinator, store_version: int, wall_seconds: float) -> Summary:
+def summarize(coordinator: SessionCoordinator, store_version: int | None, wall_seconds: float) -> Summary:
     """The figures of ``coordinator``'s run so far."""
     tally, events = coordinator.tally, coordinator.publisher.counts
     progress = coordinator.progress()

@@ -12,6 +12,9 @@ from mismartera.bars.instants import DAY_US, SECOND_US
 from mismartera.config import HoursConfig, SessionConfig
 from mismartera.errors import CalendarError, ConfigError
 from mismartera.indicators import IndicatorSpec, resolve_indicator
+from mismartera.live.quality import LiveQuality
+from mismartera.live.supply import LiveSupply
+from mismartera.live.thread import IntakeThread
 from mismartera.session.agenda import Agenda
 from mismartera.session.ahead import ReadAhead
 from mismartera.session.analysis import AnalysisEngine, StrategyRun
@@ -26,27 +29,28 @@ from mismartera.session.parts import SessionParts
 from mismartera.session.ports import BarSource, EventSink, SessionRecorder
 from mismartera.session.processor import DataProcessor
 from mismartera.session.publisher import Publisher
-from mismartera.session.quality import DataQualityManager
+from mismartera.session.quality import DataQualityManager, Measures
 from mismartera.session.reader import DayReader
 from mismartera.session.session_data import SessionData
 from mismartera.session.state import SessionState
 from mismartera.session.strategy import Strategy
 from mismartera.session.streamer import Streamer
-from mismartera.session.supply import StoredSupply
+from mismartera.session.supply import StoredSupply, Supply
 from mismartera.session.symbols import SymbolRegistry
 from mismartera.session.tally import Tally
+from mismartera.system.live import LiveSource, bind_live, check_live, live_dates
 from mismartera.timing import Clock, TimeManager, make_clock, user_cache_dir
 
 
 def make_time(config: SessionConfig, clock: Clock | None = None) -> TimeManager:
     """The time of a run: its exchange's calendar, hours and clock."""
-    assert config.backtest_config is not None, "the configuration of a backtest has a backtest_config"
+    speed = config.backtest_config.speed_multiplier if config.backtest_config is not None else 0
     hours = config.session_data_config.hours
     try:
         return TimeManager(
             config.calendar_code,
             hours=(hours.open, hours.close) if isinstance(hours, HoursConfig) else None,
-            clock=clock or make_clock(config.backtest_config.speed_multiplier),
+            clock=clock or make_clock(speed),
             cache_dir=user_cache_dir(os.environ),
         )
     except CalendarError as error:
@@ -57,38 +61,64 @@ def make_coordinator(
     config: SessionConfig, time: TimeManager, source: BarSource, strategies: Sequence[Strategy],
     sinks: Sequence[EventSink], recorders: Sequence[SessionRecorder],
     warn: Callable[[str], None], on_strategy_error: Callable[[StrategyRun, BaseException], None],
+    live: LiveSource | None = None,
 ) -> SessionCoordinator:  # fmt: skip
-    """A coordinator that is ready to run."""
-    assert config.backtest_config is not None, "the configuration of a backtest has a backtest_config"
-    dates = time.trading_dates(*_span(config))
-    if not dates:
-        span = f"{config.backtest_config.start_date} to {config.backtest_config.end_date}"
-        raise ConfigError([f"backtest_config: {config.calendar_code} has no trading session from {span}"])
-    parts = _make_parts(config, time, source, strategies, sinks, recorders, warn, on_strategy_error)
-    coordinator = SessionCoordinator(config, parts, dates)
+    """A coordinator that is ready to run. ``live``: its bars come from a feed, not from ``source``."""
+    specs = [
+        resolve_indicator(i.name, i.interval, i.params, i.input) for i in config.session_data_config.indicators
+    ]
+    reader = DayReader(source, time, source if live else _ahead(config, source, time))
+    history = _make_history(config, specs, reader, time)
+    parts = _make_parts(
+        config, time, specs, reader, history, strategies, sinks, recorders, warn, on_strategy_error, live
+    )
+    coordinator = SessionCoordinator(config, parts, _dates(config, time, live), live.until_us if live else None)
+    if live is not None:
+        assert isinstance(parts.supply, LiveSupply), "a live session has a live supply"
+        bind_live(config, parts, coordinator, live, specs, history, parts.supply)
     _fill_agenda(config, coordinator)
     for run in parts.analysis.runs:
         run.strategy.session = StrategyContext(coordinator, run, parts.analysis)
     return coordinator
 
 
+def _dates(config: SessionConfig, time: TimeManager, live: LiveSource | None) -> tuple[date, ...]:
+    if live is not None:
+        check_live(config)
+        return live_dates(time, live.wall.now_us(), live.until_us)
+    dates = time.trading_dates(*_span(config))
+    if not dates:
+        first, last = _span(config)
+        raise ConfigError(
+            [f"backtest_config: {config.calendar_code} has no trading session from {first} to {last}"]
+        )
+    return dates
+
+
 def _make_parts(
-    config: SessionConfig, time: TimeManager, source: BarSource, strategies: Sequence[Strategy],
-    sinks: Sequence[EventSink], recorders: Sequence[SessionRecorder],
-    warn: Callable[[str], None], on_strategy_error: Callable[[StrategyRun, BaseException], None],
+    config: SessionConfig, time: TimeManager, specs: Sequence[IndicatorSpec], reader: DayReader,
+    history: HistoryLoader | None, strategies: Sequence[Strategy],
+    sinks: Sequence[EventSink], recorders: Sequence[SessionRecorder], warn: Callable[[str], None],
+    on_strategy_error: Callable[[StrategyRun, BaseException], None], live: LiveSource | None,
 ) -> SessionParts:  # fmt: skip
     data_config = config.session_data_config
     streaming = data_config.streaming
-    specs = [resolve_indicator(i.name, i.interval, i.params, i.input) for i in data_config.indicators]
     complete_only = data_config.derived_bars == "complete"
     streams = tuple(parse_interval(label) for label in data_config.streams)
     registry, state, inbox, delivery = SymbolRegistry(), SessionState(), Inbox(), Delivery()
     state.intervals = streams
-    quality, publisher = (
-        DataQualityManager(enabled=data_config.gap_filler.enable_session_quality),
-        Publisher(sinks, time),
-    )
-    reader = DayReader(source, time, _ahead(config, source, time))
+    publisher = Publisher(sinks, time)
+    measures = data_config.gap_filler.enable_session_quality
+    quality: Measures
+    supply: Supply
+    if live is not None:
+        quality, supply = LiveQuality(enabled=measures), LiveSupply(IntakeThread(live.wall))
+    else:
+        quality = stored = DataQualityManager(enabled=measures)
+        processor = DataProcessor(specs, complete_only=complete_only)
+        supply = StoredSupply(
+            SymbolLoader(reader, processor, history, stored, state, registry, streams, time.clock)
+        )
     analysis = AnalysisEngine(strategies, delivery, on_strategy_error)
     for sink in sinks:
         if sink.wants_bars:
@@ -96,10 +126,7 @@ def _make_parts(
     gate = Gate(round(streaming.catchup_threshold_seconds * SECOND_US), streaming.catchup_check_interval)
     return SessionParts(
         time=time, registry=registry, state=state, session_data=SessionData(state),
-        supply=StoredSupply(SymbolLoader(
-            reader, DataProcessor(specs, complete_only=complete_only), _make_history(config, specs, reader, time),
-            quality, state, registry, streams, time.clock,
-        )),
+        supply=supply,
         streamer=Streamer(
             gate, state, analysis, delivery, publisher, registry, inbox, time, scope=streaming.catchup_scope
         ),

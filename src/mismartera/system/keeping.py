@@ -1,0 +1,44 @@
+"""Keepers: what becomes of the bars that a live session has accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mismartera.bars import BarBlock
+from mismartera.catalog import DataManager
+
+
+class StoreKeeper:
+    """Writes them to the store, on a thread of its own."""
+
+    def __init__(self, data: DataManager, warn: Callable[[str], None]) -> None:
+        self._data = data
+        from mismartera.catalog.flush import BarFlusher
+
+        self._flusher = BarFlusher(data, warn)
+
+    def put(self, interval: str, block: BarBlock) -> bool:
+        """Keep ``block`` soon."""
+        return self._flusher.put(interval, block)
+
+    def write(self, interval: str, block: BarBlock) -> None:
+        """Keep ``block`` now."""
+        if len(block):
+            self._data.write_block(interval, block)
+
+    def stop(self) -> bool:
+        """Return when all that was put is in the store."""
+        return self._flusher.stop()
+
+
+class NoKeeper:
+    """Keeps nothing: a replay comes from a store that has it all."""
+
+    def put(self, interval: str, block: BarBlock) -> None:
+        """Nothing."""
+
+    def write(self, interval: str, block: BarBlock) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""

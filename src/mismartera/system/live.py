@@ -1,0 +1,116 @@
+"""The live side of a run: a feed in place of the store, and the thread that takes what it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Protocol
+
+from mismartera.bars import BarBlock, parse_interval
+from mismartera.bars.instants import MINUTE_US, SECOND_US
+from mismartera.config import SessionConfig
+from mismartera.errors import CalendarError, ConfigError
+from mismartera.feeds.port import Feed
+from mismartera.indicators import IndicatorSpec
+from mismartera.live.checks import CheckSettings
+from mismartera.live.flow import FlowSettings
+from mismartera.live.intake import Intake, IntakeSettings
+from mismartera.live.past import VendorPast
+from mismartera.live.quality import LiveQuality
+from mismartera.live.requests import PooledRequests
+from mismartera.live.supply import LiveSupply
+from mismartera.session.coordinator import SessionCoordinator
+from mismartera.session.history import HistoryLoader
+from mismartera.session.parts import SessionParts
+from mismartera.session.slice_desk import SliceDesk
+from mismartera.timing import TimeManager, WallClock
+
+_DAYS_AHEAD = 370
+
+
+class Keeper(Protocol):
+    """Where accepted bars are kept."""
+
+    def put(self, interval: str, block: BarBlock) -> object:
+        """Keep ``block`` soon; returns at once."""
+        ...
+
+    def write(self, interval: str, block: BarBlock) -> None:
+        """Keep ``block`` now; blocks."""
+        ...
+
+    def stop(self) -> object:
+        """Return when all that was put is kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveSource:
+    """A feed, its clock, and where its bars are kept. ``until_us``: when the run ends."""
+
+    feed: Feed
+    wall: WallClock
+    keeper: Keeper
+    until_us: int | None
+
+
+def check_live(config: SessionConfig) -> None:
+    """ConfigError for what a feed of minute bars cannot give."""
+    minute = parse_interval("1m")
+    labels = config.session_data_config.streams
+    bad = [label for label in labels if not parse_interval(label).derives_from(minute)]
+    if bad:
+        raise ConfigError(
+            [f"session_data_config.streams: {', '.join(bad)}: a feed sends 1m bars; allowed: 1m or longer"]
+        )
+
+
+def live_dates(time: TimeManager, now_us: int, until_us: int | None) -> tuple[date, ...]:
+    """The sessions from the present or next one on, as far as the calendar or the run's end."""
+    first = time.session_of(now_us)
+    last = time.session_of(until_us) if until_us is not None else first + timedelta(days=_DAYS_AHEAD)
+    dates: tuple[date, ...] = ()
+    for days in (0, 30, 90, 200, 300):  # the calendar may end before
+        try:
+            dates = time.trading_dates(first, max(first, last - timedelta(days=days)))
+            break
+        except CalendarError:
+            continue
+    return tuple(day for day in dates if time.get_trading_session(day).close_us > now_us)
+
+
+def live_settings(config: SessionConfig, specs: Sequence[IndicatorSpec]) -> IntakeSettings:
+    """What ``config`` says of a live session."""
+    data, feed = config.session_data_config, config.feed
+    assert feed is not None, "a live session has a feed"
+    streaming, gaps = data.streaming, data.gap_filler
+    threshold_us = round(streaming.catchup_threshold_seconds * SECOND_US)
+    grace_us = min(round(streaming.bar_grace_seconds * SECOND_US), threshold_us)
+    return IntakeSettings(
+        flow=FlowSettings(threshold_us, round(feed.stall_timeout_seconds * SECOND_US)),
+        checks=CheckSettings(
+            gaps.max_retries, round(gaps.retry_interval_seconds * SECOND_US),
+            round(feed.reconcile_minutes * MINUTE_US), grace_us,
+        ),
+        streams=tuple(parse_interval(label) for label in data.streams), specs=specs,
+        complete_only=data.derived_bars == "complete",
+        load_timeout_us=round(streaming.load_timeout_seconds * SECOND_US),
+    )  # fmt: skip
+
+
+def bind_live(
+    config: SessionConfig, parts: SessionParts, coordinator: SessionCoordinator, source: LiveSource,
+    specs: Sequence[IndicatorSpec], history: HistoryLoader | None, supply: LiveSupply,
+) -> None:  # fmt: skip
+    """Put an intake together with the parts of a run that wait for it."""
+    assert isinstance(parts.quality, LiveQuality), "a live session measures live"
+    parts.streamer.handover.slices = SliceDesk()
+    trailing = max((w.trailing_days for w in config.session_data_config.historical.data), default=0)
+    past = VendorPast(source.feed, parts.time, history, trailing, source.keeper.write)
+    requests = PooledRequests(lambda call: intake.do(call), supply.broke)  # noqa: PLW0108  # made below
+    intake = Intake(
+        live_settings(config, specs), source.feed, past, requests, source.wall, supply, parts.quality,
+        source.keeper.put, supply.driver.wake, source.keeper.stop,
+    )  # fmt: skip
+    supply.bind(parts, intake, coordinator.fail, coordinator.announce)
