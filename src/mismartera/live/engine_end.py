@@ -67,6 +67,10 @@ class EngineEnd(Protocol):
         """All that can be known of this session is known."""
         ...
 
+    def look_after(self) -> None:
+        """Is a callback keeping the engine from what is stale by now?"""
+        ...
+
     def warn(self, text: str) -> None:
         """Something that a person should know."""
         ...

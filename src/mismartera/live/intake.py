@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mismartera.bars import BarBlock, Interval, SeriesInfo, parse_interval
-from mismartera.bars.instants import MINUTE_US
+from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.feeds.port import (
     BarsArrived,
     Connected,
@@ -43,6 +43,7 @@ from mismartera.session.symbols import Member
 from mismartera.timing import TradingSession, WallClock
 
 _FLUSH_US = MINUTE_US
+_LOOK_US = SECOND_US
 _PRE_OPEN_US = 5 * MINUTE_US
 _RECONCILE_MAX_US = 5 * MINUTE_US
 _LATER_MAX = 1000
@@ -172,6 +173,11 @@ class Intake:
         assert self._today is not None, "a session that opens was expected"
         self._today.open(taken)
         self._timers.at(self._clock.now_us() + _FLUSH_US, self._flush_in_turn)
+        self._look_after()
+
+    def _look_after(self) -> None:
+        self._engine.look_after()
+        self._timers.at(self._clock.now_us() + _LOOK_US, self._look_after)
 
     def add(self, members: Sequence[Member]) -> None:
         """Symbols join."""

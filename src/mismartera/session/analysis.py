@@ -38,6 +38,19 @@ class StrategyRun:
         )
 
 
+class Calling:
+    """One call of a listener's callback."""
+
+    __slots__ = ("_callback",)
+
+    def __init__(self, callback: Callable[..., object]) -> None:
+        self._callback = callback
+
+    def is_of(self, strategy: Strategy) -> bool:
+        """True if it is a method of ``strategy``."""
+        return getattr(self._callback, "__self__", None) is strategy
+
+
 class AnalysisEngine:
     """Notifies the strategies in configured order. A strategy that raises is recorded and called no more.
 
@@ -57,6 +70,8 @@ class AnalysisEngine:
         self._on_error = on_error
         self._recorders: list[OnBar] = []
         self.bars_not_begun = 0
+        self.calling: Calling | None = None
+        """The listener whose callback runs, while bars arrive; a new object at each call."""
         self._reroute()
 
     def record_bars(self, recorder: OnBar) -> None:
@@ -122,10 +137,17 @@ class AnalysisEngine:
         for callback in self._route(bar):
             if not is_fresh():
                 return
+            self.calling = Calling(callback)
             try:
                 self._delivery.play_calls([(callback, bar)], [])
             except CallbackError as raised:
                 self.failed(raised, 0)
+            finally:
+                self.calling = None
+
+    def name_of(self, calling: Calling) -> str | None:
+        """The strategy that ``calling`` is about; None if it is no strategy."""
+        return next((run.name for run in self.runs if calling.is_of(run.strategy)), None)
 
     def revise(self, bar: Bar) -> None:
         """Notify of a bar that has changed, or was filled in late."""
@@ -158,12 +180,15 @@ class AnalysisEngine:
 
     def call(self, run: StrategyRun, fn: Callable[..., object], *args: object) -> None:
         """Run a piece of a strategy's code, isolated."""
+        self.calling = Calling(fn)
         try:
             fn(*args)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001  # a strategy may raise anything: it is named and reported
             self._end(run, error)
+        finally:
+            self.calling = None
 
     def _wanted_parts(self, run: StrategyRun, parts: list[Part]) -> list[Part]:
         fenced = self._delivery.has_fences

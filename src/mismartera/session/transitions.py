@@ -28,7 +28,8 @@ class Transitions:
     def activate(self, reason: str, lag_us: int, symbol: str | None) -> None:
         """Strategies are notified and may read."""
         self._gate.move(GateState.ACTIVE)
-        self._state.active = self._state.readable = self._state.history_readable = True
+        with self._state.lock:  # whoever watches the engine may be shutting the reads just now
+            self._state.active = self._state.readable = self._state.history_readable = True
         self._publisher.publish("session_activated", reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol)
         self._analysis.notify("on_session_active", True, reason)  # noqa: FBT003  # the callback's own signature
 

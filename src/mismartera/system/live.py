@@ -14,12 +14,14 @@ from mismartera.errors import CalendarError, ConfigError
 from mismartera.feeds.port import Feed
 from mismartera.indicators import IndicatorSpec
 from mismartera.live.checks import CheckSettings
+from mismartera.live.desk import EngineDesk
 from mismartera.live.flow import FlowSettings
 from mismartera.live.intake import Intake, IntakeSettings
 from mismartera.live.past import VendorPast
 from mismartera.live.quality import LiveQuality
 from mismartera.live.requests import PooledRequests
 from mismartera.live.supply import LiveSupply
+from mismartera.live.watchdog import Watchdog
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.history import HistoryLoader
 from mismartera.session.parts import SessionParts
@@ -105,12 +107,17 @@ def bind_live(
 ) -> None:  # fmt: skip
     """Put an intake together with the parts of a run that wait for it."""
     assert isinstance(parts.quality, LiveQuality), "a live session measures live"
-    parts.streamer.handover.slices = SliceDesk()
+    slices = parts.streamer.handover.slices = SliceDesk()
+    settings = live_settings(config, specs)
+    watchdog = Watchdog(
+        parts.analysis, parts.state, parts.streamer, parts.time.clock, settings.flow.threshold_us, parts.warn
+    )
+    desk = EngineDesk(parts, coordinator, slices, watchdog)
     trailing = max((w.trailing_days for w in config.session_data_config.historical.data), default=0)
     past = VendorPast(source.feed, parts.time, history, trailing, source.keeper.write)
-    requests = PooledRequests(lambda call: intake.do(call), supply.broke)  # noqa: PLW0108  # made below
+    requests = PooledRequests(lambda call: intake.do(call), desk.broke)  # noqa: PLW0108  # made below
     intake = Intake(
-        live_settings(config, specs), source.feed, past, requests, source.wall, supply, parts.quality,
+        settings, source.feed, past, requests, source.wall, desk, parts.quality,
         source.keeper.put, supply.driver.wake, source.keeper.stop,
     )  # fmt: skip
-    supply.bind(parts, intake, coordinator.fail, coordinator.announce)
+    supply.bind(parts, intake, desk)
