@@ -72,3 +72,12 @@ def data_file(root: Path, row: Mapping[str, Any]) -> DataFile:
         first_us=None if first is None else to_us(first), last_us=None if last is None else to_us(last),
         first_symbol=row.get("min.symbol"), last_symbol=row.get("max.symbol"),
     )  # fmt: skip
+
+
+def is_whole(log: Path) -> bool:
+    """True if a commit's file of the log can be read, and is one JSON object a line."""
+    try:
+        lines = log.read_text("utf-8").splitlines()
+        return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines)
+    except (OSError, ValueError):
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +15,15 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from mismartera.catalog.actions import COLUMN_TYPES, add_action, data_file, partition_values, table_schema
-from mismartera.catalog.durable import sync
+from mismartera.catalog.actions import (
+    COLUMN_TYPES,
+    add_action,
+    data_file,
+    is_whole,
+    partition_values,
+    table_schema,
+)
+from mismartera.catalog.durable import rewrite, sync
 from mismartera.catalog.layout import (
     FILE_COLUMNS,
     FORMAT,
@@ -37,7 +43,7 @@ class Snapshot:
 
     version: int
     files: tuple[DataFile, ...]
-    """By interval, day and name."""
+    """By interval, day, first bar and name: files that follow each other in time are read in that order."""
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -55,6 +61,12 @@ class Snapshot:
         for file in self.files:
             parts.setdefault(file.interval, []).append(file)
         return {interval: tuple(files) for interval, files in parts.items()}
+
+    def replaced(self, added: Sequence[DataFile], removed: Sequence[DataFile]) -> Snapshot:
+        """The next version, after a commit that adds and removes files."""
+        gone = {file.relative for file in removed}
+        files = [*(file for file in self.files if file.relative not in gone), *added]
+        return Snapshot(self.version + 1, tuple(sorted(files, key=_place)), self.metadata)
 
     @property
     def is_ours(self) -> bool:
@@ -80,6 +92,8 @@ class DeltaStore:
         self._table: DeltaTable | None = None
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
+        self._unsettled: list[Path] = []
+        """Logs of commits that readers see, but that a power loss may undo. Under the store's write lock."""
 
     def snapshot(self) -> Snapshot:
         """The version in use; StoreError if there is no store or it cannot be read."""
@@ -124,7 +138,7 @@ class DeltaStore:
         stamp_ms = max((int((self.path / file.relative).stat().st_mtime * 1000) for file in added), default=0)
         actions: list[AddAction | RemoveAction] = [add_action(file, stamp_ms) for file in added]
         actions += [_removal(file, stamp_ms) for file in removed]
-        with self._lock, self._translated():
+        with self._lock, self._translated(committing=True):
             assert self._table is not None, "commit on a table that was never opened"
             try:
                 self._table.create_write_transaction(
@@ -133,9 +147,36 @@ class DeltaStore:
                 )  # fmt: skip
             except CommitFailedError as error:
                 raise ConflictError(str(error)) from error
-        snapshot = self.refresh()
-        sync(self._log_file(snapshot.version))
+            snapshot = self._moved_on(added, removed)
+        log = self._log_file(snapshot.version)
+        try:
+            sync(log)
+        except OSError as error:
+            self._unsettled.append(log)
+            raise StoreError(f"the store's commit {log} may not survive a power loss: {error}") from error
         return snapshot
+
+    def _moved_on(self, added: Sequence[DataFile], removed: Sequence[DataFile]) -> Snapshot:
+        """Use the version that our commit made, without reading the log if nobody else has written meanwhile."""
+        assert self._table is not None and self._snapshot is not None
+        self._table.update_incremental()
+        if self._table.version() == self._snapshot.version + 1:
+            self._snapshot = self._snapshot.replaced(added, removed)
+        else:
+            self._snapshot = self._read(self._table)
+        return self._snapshot
+
+    def settle(self) -> None:
+        """Make durable what was committed but could not be made so; StoreError while it still cannot."""
+        while self._unsettled:
+            log = self._unsettled[0]
+            try:
+                if not is_whole(log):
+                    raise self._damaged(ValueError("it was lost before it was on the disk"))
+                rewrite(log)
+            except OSError as error:
+                raise StoreError(f"the store's commit {log} may not survive a power loss: {error}") from error
+            self._unsettled.pop(0)
 
     def mark_generated(self, symbols: Sequence[str]) -> None:
         """Record in the table that the bars of ``symbols`` are made up, not observed."""
@@ -183,10 +224,7 @@ class DeltaStore:
         self._check_log(table.version())
         metadata = self._check_shape(table)
         rows = pl.DataFrame(table.get_add_actions(flatten=True))
-        files = sorted(
-            (data_file(self.path, row) for row in rows.iter_rows(named=True)),
-            key=lambda file: (file.interval, file.day, file.relative),
-        )
+        files = sorted((data_file(self.path, row) for row in rows.iter_rows(named=True)), key=_place)
         return Snapshot(table.version(), tuple(files), metadata)
 
     def _check_log(self, latest: int) -> None:
@@ -232,7 +270,7 @@ class DeltaStore:
             )
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, *, committing: bool = False) -> Iterator[None]:
         try:
             yield
         except (StoreError, ConflictError):
@@ -241,23 +279,28 @@ class DeltaStore:
             # a panic in the library's own language is no Exception; what is neither is not ours to catch
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise self._damaged(error) from error
+            raise (self._uncommitted(error) if committing else self._damaged(error)) from error
+
+    def _uncommitted(self, error: BaseException) -> StoreError:
+        return StoreError(f"a commit to the store {self.path} failed: {_detail(error)}")
 
     def _damaged(self, error: BaseException) -> StoreError:
         culprit = self._broken_log()
         where = f"its log file {culprit} is damaged" if culprit else "its log cannot be used"
-        detail = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-        return StoreError(f"the store {self.path} cannot be used: {where} ({detail})")
+        return StoreError(f"the store {self.path} cannot be used: {where} ({_detail(error)})")
 
     def _broken_log(self) -> Path | None:
-        for log in sorted((self.path / "_delta_log").glob("[0-9]*.json")):
-            try:
-                text = log.read_text("utf-8")
-                if not all(isinstance(json.loads(line), dict) for line in text.splitlines()) or not text:
-                    return log
-            except (OSError, ValueError):
-                return log
-        return None
+        logs = sorted((self.path / "_delta_log").glob("[0-9]*.json"))
+        return next((log for log in logs if not is_whole(log)), None)
+
+
+def _detail(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:300] if text else type(error).__name__
+
+
+def _place(file: DataFile) -> tuple[str, int, int, str]:
+    return file.interval, file.day, file.first_us or 0, file.relative
 
 
 def _removal(file: DataFile, stamp_ms: int) -> RemoveAction:

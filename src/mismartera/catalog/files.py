@@ -23,22 +23,34 @@ from mismartera.errors import StoreError
 
 
 def read_files(
-    files: Sequence[DataFile], columns: Sequence[str] = FILE_COLUMNS, symbols: Sequence[str] = ()
+    files: Sequence[DataFile],
+    columns: Sequence[str] = FILE_COLUMNS,
+    symbols: Sequence[str] = (),
+    span_us: tuple[int, int] | None = None,
 ) -> pl.DataFrame:
-    """The rows of ``files`` one after the other; with ``symbols`` only theirs, by the row groups' statistics."""
+    """The rows of ``files`` one after the other; with ``symbols`` only theirs, by the row groups' statistics; with
+    ``span_us`` only those that start in ``[from, to)``.
+    """
     paths = [file.path for file in files]
     if not paths:
         return pl.DataFrame(schema={name: FILE_SCHEMA[name] for name in columns})
     with _naming_the_broken(files):
-        if not symbols:
+        if not symbols and span_us is None:
             frame = pl.read_parquet(paths, columns=list(columns), hive_partitioning=False, use_statistics=False)
         else:
-            column = pl.col("symbol")
-            wanted = column == symbols[0] if len(symbols) == 1 else column.is_in(list(symbols))
             scan = pl.scan_parquet(paths, hive_partitioning=False)
-            frame = scan.filter(wanted).select(columns).collect()
+            frame = scan.filter(*_wanted(symbols, span_us)).select(columns).collect()
         _check(frame, columns)
     return frame
+
+
+def _wanted(symbols: Sequence[str], span_us: tuple[int, int] | None) -> Iterator[pl.Expr]:
+    column = pl.col("symbol")
+    if symbols:
+        yield column == symbols[0] if len(symbols) == 1 else column.is_in(list(symbols))
+    if span_us is not None:
+        first, last = (pl.lit(us).cast(FILE_SCHEMA["timestamp"]) for us in span_us)
+        yield pl.col("timestamp").is_between(first, last, closed="left")
 
 
 def write_file(root: Path, interval: str, day: int, rows: pl.DataFrame) -> DataFile:
@@ -62,6 +74,7 @@ def write_file(root: Path, interval: str, day: int, rows: pl.DataFrame) -> DataF
     except (OSError, PolarsError) as error:
         with suppress(OSError):  # what hindered the writing may hinder this too
             draft.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         raise StoreError(f"the store's file {path} cannot be written: {_first_line(error)}") from error
     times = rows["timestamp"].to_physical()
     first, last = times.min(), times.max()

@@ -2,6 +2,7 @@
 
 One Delta table, partitioned by ``interval`` and ``date``. A partition is one file, sorted by symbol and timestamp,
 so that the day of an exchange is read at once and the day of one symbol by the statistics of its row groups.
+(While a live session adds to it, it is a few such files, and no key is in two of them: see ``append.py``.)
 Measured with 500 symbols of 390 bars on two cores: all 9 ms, one symbol 1.5 ms, 3.6 MB (zstd: 17 ms, 1.9 MB;
 uncompressed: 4 ms, 8 MB, but slow from a cold disk; larger row groups make the single symbol dear, smaller ones
 the day).
@@ -55,6 +56,12 @@ class DataFile:
         if self.first_symbol is None or self.last_symbol is None:
             return True
         return self.first_symbol <= symbol <= self.last_symbol
+
+    def may_hold_between(self, first: str, last: str) -> bool:
+        """False if the statistics rule out every symbol from ``first`` to ``last``, inclusive."""
+        if self.first_symbol is None or self.last_symbol is None:
+            return True
+        return self.first_symbol <= last and self.last_symbol >= first
 
     def may_overlap(self, start_us: int, end_us: int) -> bool:
         """False if the statistics rule out a bar that starts in ``[start_us, end_us)``."""

@@ -14,11 +14,12 @@ from mismartera.bars import BarBlock, Bars, SeriesInfo, check_symbol, parse_inte
 from mismartera.bars.instants import to_us
 from mismartera.bars.view import SeriesColumns
 from mismartera.catalog import inventory, writer
+from mismartera.catalog.append import append
 from mismartera.catalog.delta import DeltaStore
 from mismartera.catalog.listing import ListingRow, list_store
 from mismartera.catalog.reader import BlockReader
 from mismartera.catalog.report import Rejections, WriteReport
-from mismartera.catalog.rows import BarsInput, as_file_rows, to_rows
+from mismartera.catalog.rows import BarsInput, as_file_rows, block_rows, to_rows
 from mismartera.catalog.upsert import valid_rows
 from mismartera.errors import StoreError
 
@@ -107,14 +108,29 @@ class DataManager:
             pieces.setdefault(interval, []).append(valid_rows(interval, frame, rejections))
         return writer.upsert(self._store, pieces, offered, rejections, note)
 
+    def write_block(self, interval: str, block: BarBlock, *, note: str = "live") -> WriteReport:
+        """Upsert the bars of many symbols in one atomic commit, for writing a little again and again.
+
+        Like :meth:`write_bars` in what is judged and counted, but new bars become a small file of their partition
+        instead of a new partition, and only files with revised bars are rewritten. Readers see the same either
+        way; :meth:`compact`, once a day, makes the next reads as fast as they can be. ValueError for a bad symbol
+        or interval.
+        """
+        label = parse_interval(interval).canonical
+        for symbol in block.symbols:
+            check_symbol(symbol)
+        rejections = Rejections()
+        good = valid_rows(label, block_rows(block), rejections)
+        return writer.upsert(self._store, {label: [good]}, len(block), rejections, note, append)
+
     def generated_symbols(self) -> tuple[str, ...]:
         """The symbols whose bars are made up, sorted."""
         return self._store.snapshot().generated
 
     def compact(self) -> int:
-        """Rewrite partitions that other tools have split into several files; returns how many.
+        """Make one file of each partition that :meth:`write_block` or another tool has split; returns how many.
 
-        Never needed after writes of this package. Earlier versions stay readable.
+        Reads are faster for it, and give the same. Earlier versions stay readable.
         """
         return writer.compact(self._store)
 

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
-from mismartera.bars import Bar, Bars
+from mismartera.bars import Bar, BarBlock, Bars
 from mismartera.bars.instants import to_us
 from mismartera.bars.interval import parse_interval
 from mismartera.catalog.layout import FILE_SCHEMA, PRICES
@@ -154,3 +154,16 @@ def as_file_rows(symbol: str, rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("timestamp").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
         *PRICES,
     ).cast({"symbol": FILE_SCHEMA["symbol"]})
+
+
+def block_rows(block: BarBlock) -> pl.DataFrame:
+    """The rows of a block with the columns of a store file."""
+    owners = block.row_symbols()
+    return pl.DataFrame(
+        {
+            "symbol": pl.Series(block.symbols, dtype=pl.String).gather(owners),
+            "timestamp": pl.Series(block.start).cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+            **dict(zip(PRICES, block.columns, strict=True)),
+        },
+        schema=FILE_SCHEMA,
+    )

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 
 from mismartera.catalog.delta import ConflictError, DeltaStore, Snapshot
 from mismartera.catalog.files import read_files, write_file
-from mismartera.catalog.layout import DataFile
 from mismartera.catalog.lock import write_lock
 from mismartera.catalog.report import Rejections, WriteReport
+from mismartera.catalog.staging import Stage, Staged, discard, rewrite
 from mismartera.catalog.upsert import Merged, by_partition, merge
 from mismartera.errors import StoreError
 
@@ -23,21 +23,13 @@ _WORKERS = min(4, os.cpu_count() or 1)
 """Partitions in work at once; bounded, because each holds a partition in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Staged:
-    """A partition that is ready to be committed; ``added`` is None if it stays as it is."""
-
-    merged: Merged
-    removed: tuple[DataFile, ...]
-    added: DataFile | None
-
-
 def upsert(
     store: DeltaStore,
     pieces: Mapping[str, Sequence[pl.DataFrame]],
     offered: int,
     rejections: Rejections,
     note: str,
+    stage: Stage = rewrite,
 ) -> WriteReport:
     """Write valid rows (``pieces``: frames with the columns of a store file, per interval) in one commit.
 
@@ -56,12 +48,16 @@ def upsert(
         for _ in range(_ATTEMPTS):
             snapshot = store.refresh()
             _require_ours(store.path, snapshot)
-            staged = _stage_all(store.path, snapshot, pieces)
+            store.settle()
+            staged = _stage_all(store.path, snapshot, pieces, stage)
             try:
                 version = _commit(store, snapshot, staged, note)
             except ConflictError:  # a writer of another kind, that knows no lock
-                _discard(staged)
+                discard(staged)
                 continue
+            except StoreError:
+                _discard_if_lost(store, staged)
+                raise
             return _report(offered, [part.merged for part in staged], rejections, version)
     raise StoreError(
         f"the store {store.path} is rewritten by another program at the same time: nothing was written"
@@ -69,18 +65,18 @@ def upsert(
 
 
 def compact(store: DeltaStore) -> int:
-    """Make one sorted file of every partition that has several (other tools append); how many there were.
+    """Make one sorted file of every partition that has several; how many there were.
 
     Earlier versions keep their files and stay readable. Rows with the same key become one, the last.
     """
     with write_lock(store.path):
         snapshot = store.refresh()
         _require_ours(store.path, snapshot)
-        staged: list[_Staged] = []
+        staged: list[Staged] = []
         for (interval, day), files in snapshot.partitions.items():
             if len(files) > 1:
                 merged = merge(None, read_files(files))
-                staged.append(_Staged(merged, files, write_file(store.path, interval, day, merged.rows)))
+                staged.append(Staged(merged, files, (write_file(store.path, interval, day, merged.rows),)))
         _commit(store, snapshot, staged, "compact")
         return len(staged)
 
@@ -102,11 +98,13 @@ def _require_ours(path: Path, snapshot: Snapshot) -> None:
         )
 
 
-def _stage_all(root: Path, snapshot: Snapshot, pieces: Mapping[str, Sequence[pl.DataFrame]]) -> list[_Staged]:
-    staged: list[_Staged] = []
+def _stage_all(
+    root: Path, snapshot: Snapshot, pieces: Mapping[str, Sequence[pl.DataFrame]], stage: Stage
+) -> list[Staged]:
+    staged: list[Staged] = []
     with ThreadPoolExecutor(_WORKERS) as pool:
         futures = [
-            pool.submit(_stage, root, snapshot, interval, day, rows)
+            pool.submit(stage, root, snapshot, interval, day, rows)
             for interval, frames in pieces.items()
             for day, rows in by_partition(interval, frames)
         ]
@@ -116,33 +114,28 @@ def _stage_all(root: Path, snapshot: Snapshot, pieces: Mapping[str, Sequence[pl.
             for future in futures:
                 future.cancel()
             pool.shutdown(wait=True)
-            _discard([future.result() for future in futures if _succeeded(future)])
+            discard([future.result() for future in futures if _succeeded(future)])
             raise
     return staged
 
 
-def _succeeded(future: Future[_Staged]) -> bool:
+def _succeeded(future: Future[Staged]) -> bool:
     return future.done() and not future.cancelled() and future.exception() is None
 
 
-def _stage(root: Path, snapshot: Snapshot, interval: str, day: int, rows: pl.DataFrame) -> _Staged:
-    files = snapshot.partitions.get((interval, day), ())
-    merged = merge(read_files(files) if files else None, rows)
-    added = write_file(root, interval, day, merged.rows) if merged.changed else None
-    return _Staged(merged, files if merged.changed else (), added)
-
-
-def _commit(store: DeltaStore, snapshot: Snapshot, staged: Sequence[_Staged], note: str) -> int:
-    added = [part.added for part in staged if part.added is not None]
+def _commit(store: DeltaStore, snapshot: Snapshot, staged: Sequence[Staged], note: str) -> int:
+    added = [file for part in staged for file in part.added]
     if not added:
         return snapshot.version
     return store.commit(added, [file for part in staged for file in part.removed], note).version
 
 
-def _discard(staged: Sequence[_Staged]) -> None:
-    for part in staged:
-        if part.added is not None:
-            Path(part.added.path).unlink(missing_ok=True)
+def _discard_if_lost(store: DeltaStore, staged: Sequence[Staged]) -> None:
+    """Delete the files of a commit that failed, unless it may have happened all the same."""
+    with suppress(StoreError):
+        known = {file.path for file in store.refresh().files}
+        if not any(file.path in known for part in staged for file in part.added):
+            discard(staged)
 
 
 def _report(offered: int, merged: Sequence[Merged], rejections: Rejections, version: int | None) -> WriteReport:
