@@ -40,11 +40,14 @@ class CheckSettings:
 
 
 class Checks:
-    """The open questions of one session. ``attempts`` of a minute count from its first answerless request."""
+    """The open questions of one session. ``attempts`` of a minute count from its first answerless request.
+
+    ``can_fill``: False while the stream is away: what is missing then is its backlog, and only silence is noted.
+    """
 
     def __init__(
         self, settings: CheckSettings, ledger: DayLedger, feed: Feed, requests: Requests, timers: Timers,
-        clock: WallClock, engine: EngineEnd,
+        clock: WallClock, engine: EngineEnd, can_fill: Callable[[], bool],
     ) -> None:  # fmt: skip
         self._settings = settings
         self._ledger = ledger
@@ -54,6 +57,7 @@ class Checks:
         self._timers = timers
         self._clock = clock
         self._engine = engine
+        self._can_fill = can_fill
         self._wanted: dict[Entry, dict[int, int]] = {}
         self._is_asking = False
         self._reconciled_us = self._session.open_us
@@ -192,6 +196,7 @@ class Checks:
         """
         ledger = self._ledger
         changes: dict[Entry, Rows] = {}
+        can_fill = only is None or self._can_fill()
         first = int(ledger.windows.start.searchsorted(first_us))
         due = int(ledger.windows.end.searchsorted(asked_us - self._settings.grace_us, side="right"))
         entries = [e for e in entries if ledger.entries.get(e.symbol) is e and e.has_joined and e.held is None]
@@ -202,14 +207,15 @@ class Checks:
             start, prices = rows_of(result.block, entry.symbol)
             windows = windows_of(self._session, ledger.windows, start)
             inside = (windows != NOWHERE) & (windows < due)
-            merge = Merge(ledger, entry)
-            merge.backfilled(windows[inside], prices[:, inside], counts_duplicates=False)
-            if len(rows := merge.rows()):
-                changes[entry] = rows
-            if merge.filled:
-                self.tell_backfilled(entry, merge.filled)
+            if can_fill:
+                merge = Merge(ledger, entry)
+                merge.backfilled(windows[inside], prices[:, inside], counts_duplicates=False)
+                if len(rows := merge.rows()):
+                    changes[entry] = rows
+                if merge.filled:
+                    self.tell_backfilled(entry, merge.filled)
             if not bad:  # else one of its minutes has a bar that cannot be had
-                filled = frozenset(merge.filled)
+                filled = frozenset(windows[inside].tolist())
                 asked = only[entry] if only is not None else range(first, due)
                 self.confirm_quiet(entry, [w for w in asked if w not in filled and w < due])
         if changes:

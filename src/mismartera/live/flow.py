@@ -30,13 +30,13 @@ class FlowSettings:
 class Flow:
     """Begins held: whoever makes it has told the engine so. ``epoch`` counts connections.
 
-    ``is_fetching`` is asked whether what was missed is still being fetched, ``may_be_silent`` whether nobody
-    expects data: all symbols halted or quiet since an instant.
+    ``is_fetching`` is asked whether what was missed is still being fetched, ``silent_until_us`` until when the
+    silence since an instant is explained: all symbols halted or quiet; None if it is not.
     """
 
     def __init__(
         self, settings: FlowSettings, feed: Feed, clock: WallClock, timers: Timers, engine: EngineEnd,
-        is_fetching: Callable[[], bool], may_be_silent: Callable[[int], bool],
+        is_fetching: Callable[[], bool], silent_until_us: Callable[[int], int | None],
     ) -> None:  # fmt: skip
         self._settings = settings
         self._feed = feed
@@ -44,7 +44,7 @@ class Flow:
         self._timers = timers
         self._engine = engine
         self._is_fetching = is_fetching
-        self._may_be_silent = may_be_silent
+        self._silent_until_us = silent_until_us
         self._session: TradingSession | None = None
         self._is_held, self._is_behind = True, False
         self._needs_data = self._has_data = False
@@ -140,9 +140,11 @@ class Flow:
             return
         if now_us < self._last_us() + self._settings.stall_us:
             self.watch()
-        elif self._may_be_silent(self._last_us()):
-            self._silent_since_us = now_us
-            self.watch()
+        elif (until_us := self._silent_until_us(self._last_us())) is not None:
+            self._silent_since_us = max(self._last_us(), until_us)
+            self._look_at(
+                max(self._silent_since_us + self._settings.stall_us, now_us + _RECHECK_US), is_sure=False
+            )
         elif not is_sure:  # what waits to be read, after a laptop's sleep for example, is read first
             self._look_at(now_us + _RECHECK_US, is_sure=True)
         else:

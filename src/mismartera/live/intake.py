@@ -92,7 +92,7 @@ class Intake:
         self.flow = Flow(
             settings.flow, feed, clock, self._timers, engine,
             lambda: self._today is not None and self._today.splices.is_fetching,
-            lambda since_us: self._today is None or self._today.may_be_silent(since_us),
+            lambda since_us: None if self._today is None else self._today.silent_until_us(since_us),
         )  # fmt: skip
 
     def do(self, command: Callable[[], None]) -> None:
@@ -129,8 +129,9 @@ class Intake:
             Processing(session, parse_interval("1m"), self._settings.specs, self._settings.complete_only)
         )
         checks = Checks(
-            self._settings.checks, ledger, self._feed, self._requests, self._timers, self._clock, self._engine
-        )
+            self._settings.checks, ledger, self._feed, self._requests, self._timers, self._clock, self._engine,
+            lambda: self.flow.is_good,
+        )  # fmt: skip
         splices = Splices(
             ledger, self._feed, self._past, self.flow, checks, self._requests, self._timers, self._clock,
             self._engine, grace_us=self._settings.checks.grace_us, load_timeout_us=self._settings.load_timeout_us,
@@ -168,10 +169,10 @@ class Intake:
         for message in later:
             self._take(message)
 
-    def open(self, taken: frozenset[str]) -> None:
-        """The session has opened with the symbols ``taken``, which were prepared."""
+    def open(self, taken: frozenset[str], *, is_late: bool) -> None:
+        """The session has opened, with the symbols ``taken``, which were prepared."""
         assert self._today is not None, "a session that opens was expected"
-        self._today.open(taken)
+        self._today.open(taken, is_late=is_late)
         self._timers.at(self._clock.now_us() + _FLUSH_US, self._flush_in_turn)
         self._look_after()
 

@@ -81,14 +81,15 @@ class Splices:
         self._asked: set[Entry] = set()
         self._failures = 0
         self._unproven: set[Entry] = set()
+        self._starting: set[Entry] = set()
         self._proof_us = int(ledger.windows.end[0]) + grace_us
         self.is_open = False
         self.prepared: dict[Entry, SymbolData] = {}
 
     @property
     def is_fetching(self) -> bool:
-        """True while bars of symbols that had joined are held."""
-        return any(entry.held is not None for entry in self._ledger.joined())
+        """True while what was missed is being fetched, or the session has not begun with all of its symbols."""
+        return bool(self._starting) or any(entry.held is not None for entry in self._ledger.joined())
 
     def start(self, entries: Sequence[Entry]) -> None:
         """Bring these symbols in."""
@@ -99,9 +100,14 @@ class Splices:
             attempt = entry.attempts
             self._timers.at(deadline_us, lambda e=entry, a=attempt: self._timed_out(e, a))  # type: ignore[misc]
 
-    def open(self, taken: frozenset[str]) -> None:
-        """The session has opened; the engine has taken these symbols, which were prepared, and none besides."""
+    def open(self, taken: frozenset[str], *, is_late: bool) -> None:
+        """The session has opened; the engine has taken these symbols, which were prepared, and none besides.
+
+        ``is_late``: it begins with a backlog, which all others belong to.
+        """
         self.is_open = True
+        if is_late:
+            self._starting = {entry for symbol, entry in self._ledger.entries.items() if symbol not in taken}
         late = {entry: self._ledger.data(entry) for entry in self.prepared if entry.symbol not in taken}
         self.prepared = {}
         if late:
@@ -115,12 +121,16 @@ class Splices:
         self._ask()
 
     def disconnected(self) -> None:
-        """What comes from now on must wait for what was missed."""
+        """What was asked for is asked for again once data flow; symbols must be confirmed anew."""
         self._confirmed.clear()
         self._asked.clear()
+
+    def recover(self, window: int) -> None:
+        """Data flow again, the newest of ``window``: hold them where something before it is not known."""
         for entry in self._ledger.joined():
-            if self.is_open and entry.held is None:
+            if entry.held is None and (self._ledger.marks[entry.index, :window] == Mark.UNKNOWN).any():
                 entry.held = []
+        self._ask()
 
     def heard(self, entries: Iterable[Entry]) -> None:
         """Bars of these are held, or their time is over: whether they trade at all can be known now."""
@@ -134,11 +144,13 @@ class Splices:
         self._confirmed.discard(entry)
         self._asked.discard(entry)
         self._unproven.discard(entry)
+        self._starting.discard(entry)
         self.prepared.pop(entry, None)
 
     def _ask(self) -> None:
-        """Fetch what is missing of all symbols that wait and are confirmed."""
-        waiting = [e for e in self._ledger.entries.values() if e.held is not None and e in self._confirmed]
+        """Fetch what is missing of the symbols that wait; those that join are confirmed first."""
+        waiting = [entry for entry in self._ledger.entries.values() if entry.held is not None]
+        waiting = [entry for entry in waiting if entry.has_joined or entry in self._confirmed]
         waiting = [entry for entry in waiting if entry not in self._asked and entry not in self._unproven]
         for is_back in (True, False):
             entries = [entry for entry in waiting if entry.has_joined is is_back]
@@ -213,6 +225,7 @@ class Splices:
                 self._merge_block(merge, entry, answer.result)
             merge.arrived(entry.held or ())
             entry.held = None
+            self._starting.discard(entry)
             if answer.past is not None:
                 entry.history = answer.past.histories.get(entry.symbol, entry.history)
             rows = merge.rows()
@@ -243,6 +256,7 @@ class Splices:
             return None
         if answer.asked_us < self._proof_us:  # it may begin to trade today: the first minute will tell
             self._unproven.add(entry)
+            self._starting.discard(entry)
             self._timers.at(self._proof_us, lambda: self.heard([entry]))
             return None
         return f"{entry.symbol} has no bar in the last {RECENT_SESSIONS} sessions"
@@ -290,6 +304,7 @@ class Splices:
         else:
             self._timers.at(retry_us, lambda: self._retry(entry))
         self._engine.failed([entry], reason, retry_us)
+        self._flow.reflect()
 
     def _retry(self, entry: Entry) -> None:
         if self._ledger.entries.get(entry.symbol) is entry:

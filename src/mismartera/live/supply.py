@@ -63,14 +63,14 @@ class LiveSupply:
 
     def begin(self, members: Sequence[Member], session: TradingSession, *, is_late: bool) -> tuple[Tape, Loading]:
         """The symbols that are prepared are there at the open; the others join."""
-        del session, is_late  # the intake knows
+        del session  # the intake knows it
         intake = self._intake
         ready, failed = self._desk.open(members)
         taken = frozenset(member.symbol for member in ready)
         refused = [member for member, _ in failed]
         new = [member for member in members if member not in refused]
-        intake.do(lambda: intake.open(taken))
         intake.do(lambda: intake.add(new))  # those that nobody had told it of
+        intake.do(lambda: intake.open(taken, is_late=is_late))
         return self._desk.tape, Loading(None, tuple(ready), tuple(failed))
 
     def join(self, members: Sequence[Member], session: TradingSession) -> Loading:

@@ -46,10 +46,11 @@ class Today:
         self._next_end_us: int | None = None
         self._ends: list[int] = ledger.windows.end.tolist()
 
-    def open(self, taken: frozenset[str]) -> None:
+    def open(self, taken: frozenset[str], *, is_late: bool) -> None:
         """The session has opened."""
         self.checks.begin()
-        self.splices.open(taken)
+        self.splices.open(taken, is_late=is_late)
+        self._flow.reflect()
         self._flow.watch()
         self.end_windows()
 
@@ -73,17 +74,18 @@ class Today:
         entry.is_halted = message.halted
         self._engine.event("halted" if message.halted else "resumed", symbol=message.symbol, reason=message.reason)
 
-    def may_be_silent(self, since_us: int) -> bool:
-        """True if every symbol was halted, or had no trades, in all minutes that have ended since an instant."""
-        now_us = self._clock.now_us()
-        first = int(self.ledger.windows.start.searchsorted(since_us))
-        last = int(self.ledger.windows.end.searchsorted(now_us - self._grace_us, side="right"))
-        entries = self.ledger.joined()
-        return all(
-            entry.is_halted
-            or (last > first and bool((self.ledger.marks[entry.index, first:last] == Mark.QUIET).all()))
-            for entry in entries
-        )
+    def silent_until_us(self, since_us: int) -> int | None:
+        """Until when the silence since an instant is explained: every symbol was halted, or had no trades.
+
+        None if a minute has ended since then in which a symbol may have traded.
+        """
+        first = int(self.ledger.windows.end.searchsorted(since_us, side="right"))
+        last = int(self.ledger.windows.end.searchsorted(self._clock.now_us(), side="right"))
+        if first >= last:
+            return self._clock.now_us()
+        indices = [entry.index for entry in self.ledger.joined() if not entry.is_halted]
+        is_quiet = bool((self.ledger.marks[indices, first:last] == Mark.QUIET).all())
+        return self._ends[last - 1] if is_quiet else None
 
     def take(self, message: BarsArrived) -> int:
         """Bars of the stream; returns how many are of symbols that nobody asked for."""
@@ -92,11 +94,21 @@ class Today:
         windows = windows_of(self._session, self.ledger.windows, message.start_us)
         prices = np.stack(message.prices)
         now_us = self._clock.now_us()
+        self._recover(found, windows, now_us)
         if self._are_next(found, windows, message, now_us):
             known = [entry for entry in found if entry is not None]
             self._append(int(windows[0]), known, prices, now_us)
             return 0
         return self._take_each(found, windows, prices, message, now_us)
+
+    def _recover(self, found: Sequence[Entry | None], windows: Ints, now_us: int) -> None:
+        """If these are the first data after the stream was away: fetch what was missed before they are shown."""
+        if self._flow.is_good or not self.splices.is_open:
+            return
+        ours = [window for entry, window in zip(found, windows.tolist(), strict=True) if entry is not None]
+        newest = max(ours, default=NOWHERE)
+        if newest != NOWHERE and now_us - self._ends[newest] <= self._threshold_us:
+            self.splices.recover(newest)
 
     def _are_next(self, found: Sequence[Entry | None], windows: Ints, message: BarsArrived, now_us: int) -> bool:
         """True for bars of one minute, on time, each of which is its symbol's next."""
@@ -141,9 +153,13 @@ class Today:
             self._append(window, list(in_order[window]), prices[:, rows], now_us)
         self._change(others)
         self.splices.heard(entry for entry in found if entry is not None and entry.held)
-        if newest_seen != NOWHERE:
-            self._flow.on_data()
+        self._saw(newest_seen, now_us)
         return strangers
+
+    def _saw(self, window: int, now_us: int) -> None:
+        """Data flow if the newest that comes is not stale."""
+        if window != NOWHERE and now_us - self._ends[window] <= self._threshold_us:
+            self._flow.on_data()
 
     def _append(self, window: int, entries: Sequence[Entry], prices: NDArray[np.float64], now_us: int) -> None:
         ledger = self.ledger
@@ -153,7 +169,7 @@ class Today:
         indices = np.array([entry.index for entry in entries])
         ledger.count_many(indices, "accepted")
         self._engine.grew(ledger.append(window, entries, prices))
-        self._flow.on_data()
+        self._saw(window, now_us)
         if is_news and now_us - self._ends[window] <= self._threshold_us:
             self._flow.set_behind(is_behind=False)
 
@@ -186,8 +202,8 @@ class Today:
     def end_windows(self) -> None:
         """End the windows that nothing more is waited for; ask for the bars that are missing in them."""
         ledger = self.ledger
-        if not self.splices.is_open or self.splices.is_fetching or not self._flow.connected:
-            self._wait_for_next(None)
+        if not self.splices.is_open or self.splices.is_fetching or not self._flow.is_good:
+            self._ask_for_silence()
             self._look_if_settled()
             return
         now_us = self._clock.now_us()
@@ -202,6 +218,14 @@ class Today:
         ended = ledger.ended
         self._wait_for_next(self._ends[ended] + self._grace_us if ended < len(self._ends) else None)
         self._look_if_settled()
+
+    def _ask_for_silence(self) -> None:
+        """The stream is away: windows stay open, and what was missed comes in one piece. But were there trades?"""
+        last = int(self.ledger.windows.end.searchsorted(self._clock.now_us() - self._grace_us, side="right"))
+        if self.splices.is_open and self._flow.connected:
+            for entry in self.ledger.joined():
+                self.checks.want(entry, range(self.ledger.ended, last))
+        self._wait_for_next(self._ends[last] + self._grace_us if last < len(self._ends) else None)
 
     def _is_whole(self, window: int) -> bool:
         entries = self.ledger.joined()
