@@ -17,6 +17,7 @@ from mismartera.session.gate import GateState
 from mismartera.timing import TradingSession, WallClock
 
 _RECHECK_US = SECOND_US
+_ATTEMPTS_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Flow:
         self._needs_data = self._has_data = False
         self._silent_since_us = 0
         self._watch = 0
+        self._failures = 0
+        self._made_us = clock.now_us()
         self.connected = False
         self.epoch = 0
 
@@ -90,6 +93,10 @@ class Flow:
         self.epoch += 1
         self._watch += 1
         self._engine.event("feed_disconnected", reason=reason)
+        self._failures += 1
+        if self._failures >= _ATTEMPTS_MAX and self._clock.now_us() == self._made_us:
+            # A rehearsal's clock stands until the vendor is reached: nobody would ever end this.
+            self._engine.feed_failed(f"it could not be reached in {self._failures} attempts: {reason}")
         self.reflect()
 
     def on_data(self) -> None:

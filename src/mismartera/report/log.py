@@ -18,9 +18,13 @@ from mismartera.session.ports import Field
 if TYPE_CHECKING:
     from loguru import Message
 
+_LISTED_MAX = 10
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
-_LEVEL_OF = {"gap": "DEBUG", "symbol_failed": "WARNING", "strategy_error": "ERROR"}
+_LEVEL_OF = {
+    "gap": "DEBUG", "quiet": "DEBUG", "symbol_failed": "WARNING", "feed_disconnected": "WARNING",
+    "feed_failed": "ERROR", "strategy_error": "ERROR",
+}  # fmt: skip
 _TEXTS = {
     "session_opened": "session {date} opened",
     "session_closed": "session {date} closed",
@@ -35,13 +39,23 @@ _TEXTS = {
     "symbol_removed": "{symbol} removed",
     "gap": "{symbol} lacks {missing} {interval} bars from {from} to {to}",
     "strategy_error": "strategy {strategy} raised {error}; it is called no more",
+    "feed_connected": "the feed is connected",
+    "feed_disconnected": "the feed is disconnected: {reason}",
+    "feed_failed": "the feed has failed: {reason}",
+    "feed_subscribed": "the feed has confirmed {listed}",
+    "backfilled": "{symbol}: {bars} {interval} bars from {from} to {to} were fetched",
+    "revision": "{symbol}: the {interval} bar of {start} was revised",
+    "quiet": "{symbol} had no trades in the minute of {start}",
+    "halted": "{symbol} is halted ({reason})",
+    "resumed": "{symbol} trades again ({reason})",
     "signal": "signal {name} = {value} of {strategy}",
 }
 
 
 class LogSink:
     """A sink that logs every event but bars: transitions and signals at INFO, each gap at DEBUG and per symbol and
-    session at INFO, failed symbols at WARNING, strategies that raise at ERROR.
+    session at INFO, failed symbols and a lost feed at WARNING, strategies that raise and a feed that has failed for
+    good at ERROR; minutes that are confirmed without trades at DEBUG.
 
     ``zone``: the exchange's. ``gaps``: False where nothing below WARNING is written anyway. Configure loguru
     first (:func:`log_to`).
@@ -125,5 +139,9 @@ def _text(name: str, fields: Mapping[str, Field]) -> str:
     template = _TEXTS.get(name)
     if template is None:
         return f"{name} " + ", ".join(f"{key} {value}" for key, value in fields.items())
-    symbol = fields.get("symbol")
-    return template.format_map({**fields, "of_symbol": f" of {symbol}" if symbol else ""})
+    symbol, symbols = fields.get("symbol"), fields.get("symbols")
+    more = {"of_symbol": f" of {symbol}" if symbol else "", "listed": ""}
+    if isinstance(symbols, tuple):
+        rest = f" and {len(symbols) - _LISTED_MAX} more" if len(symbols) > _LISTED_MAX else ""
+        more["listed"] = ", ".join(symbols[:_LISTED_MAX]) + rest
+    return template.format_map({**fields, **more})
