@@ -53,10 +53,10 @@ class BarFlusher:
         self._puts = self._settled = 0
         self._begun = self._failed = 0
         self._committed = self._refused = 0
-        self._urgent = self._stopping = False
+        self._urgent = self._stopping = self._ended = False
         # Of the putting thread, and of the flusher's:
         self._known: set[str] = set()
-        self._kept: dict[str, BarBlock] = {}
+        self._kept: Blocks = {}
         self._told: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="bar-flusher", daemon=True)
         self._thread.start()
@@ -103,7 +103,7 @@ class BarFlusher:
             if self._settled < last:
                 self._urgent = True
                 self._changed.notify_all()
-            self._changed.wait_for(lambda: self._settled >= last or self._failed > attempt, timeout)
+            self._changed.wait_for(lambda: self._settled >= last or self._failed > attempt or self._ended, timeout)
             return self._settled >= last
 
     def stop(self, timeout: float = 60.0) -> bool:
@@ -135,6 +135,7 @@ class BarFlusher:
             self._changed.wait_for(lambda: self._waiting or self._urgent or self._stopping)
             self._changed.wait_for(lambda: self._urgent or self._stopping, self._gather_seconds)
             if self._stopping and not self._waiting:
+                self._ended = True
                 return None
             self._urgent = False
             self._begun += 1
@@ -146,8 +147,10 @@ class BarFlusher:
         try:
             self._keep(blocks)
             for interval in sorted(self._kept):
-                report = self._data.write_block(interval, self._kept[interval])
-                self._settle(len(self._kept.pop(interval)), report)
+                (block,) = self._kept[interval]
+                report = self._data.write_block(interval, block)
+                del self._kept[interval]
+                self._settle(len(block), report)
         except Exception as error:  # noqa: BLE001  # the thread's one place: the rows are kept, the owner is told
             text = str(error) or type(error).__name__
             self._tell(
@@ -159,11 +162,11 @@ class BarFlusher:
 
     def _keep(self, blocks: Blocks) -> None:
         for interval, fresh in blocks.items():
-            kept = [self._kept[interval]] if interval in self._kept else []
-            self._kept[interval] = coalesced([*kept, *fresh])
+            self._kept.setdefault(interval, []).extend(fresh)
+        for interval, parts in self._kept.items():
+            self._kept[interval] = [coalesced(parts)]
         with self._changed:
-            waiting = sum(len(block) for parts in self._waiting.values() for block in parts)
-            self._rows = waiting + sum(len(block) for block in self._kept.values())
+            self._rows = _rows(self._kept) + _rows(self._waiting)
             refused, self._refused = self._refused, 0
         if refused:
             self._tell("full", f"more than {self._rows_max} bars wait to be stored: further ones are lost")
@@ -180,6 +183,10 @@ class BarFlusher:
         if cause not in self._told:
             self._told.add(cause)
             self._on_error(text)
+
+
+def _rows(blocks: Blocks) -> int:
+    return sum(len(block) for parts in blocks.values() for block in parts)
 
 
 def coalesced(blocks: Sequence[BarBlock]) -> BarBlock:
