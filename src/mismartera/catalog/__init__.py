@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mismartera.catalog.check import CheckRow, StoreCheck, check_store
+    from mismartera.catalog.flush import BarFlusher
     from mismartera.catalog.importer import ImportReport, import_files
     from mismartera.catalog.listing import ListingRow
     from mismartera.catalog.manager import DataManager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mismartera.catalog.sample import SAMPLE_CALENDAR, SAMPLE_END, SAMPLE_START, sample_symbols, write_sample
 
 _HOMES = {
+    "BarFlusher": "flush",
     "CheckRow": "check",
     "DataManager": "manager",
     "ImportReport": "importer",
@@ -35,8 +37,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "SAMPLE_CALENDAR", "SAMPLE_END", "SAMPLE_START", "CheckRow", "DataManager", "ImportReport", "ListingRow",
-    "StoreCheck", "WriteReport", "check_store", "import_files", "sample_symbols", "write_sample",
+    "SAMPLE_CALENDAR", "SAMPLE_END", "SAMPLE_START", "BarFlusher", "CheckRow", "DataManager", "ImportReport",
+    "ListingRow", "StoreCheck", "WriteReport", "check_store", "import_files", "sample_symbols", "write_sample",
 ]  # fmt: skip
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,51 +30,10 @@ from mismartera.catalog.layout import (
     PARTITION_BY,
     DataFile,
 )
+from mismartera.catalog.snapshot import Snapshot, place
 from mismartera.errors import StoreError
 
 _READER_FEATURES = {"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint"}
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One version of the table: which files hold its bars."""
-
-    version: int
-    files: tuple[DataFile, ...]
-    """By interval, day, first bar and name: files that follow each other in time are read in that order."""
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def partitions(self) -> dict[tuple[str, int], tuple[DataFile, ...]]:
-        """The files of each (interval, day), in order."""
-        parts: dict[tuple[str, int], list[DataFile]] = {}
-        for file in self.files:
-            parts.setdefault((file.interval, file.day), []).append(file)
-        return {key: tuple(files) for key, files in parts.items()}
-
-    @cached_property
-    def by_interval(self) -> dict[str, tuple[DataFile, ...]]:
-        """The files of each interval, by day."""
-        parts: dict[str, list[DataFile]] = {}
-        for file in self.files:
-            parts.setdefault(file.interval, []).append(file)
-        return {interval: tuple(files) for interval, files in parts.items()}
-
-    def replaced(self, added: Sequence[DataFile], removed: Sequence[DataFile]) -> Snapshot:
-        """The next version, after a commit that adds and removes files."""
-        gone = {file.relative for file in removed}
-        files = [*(file for file in self.files if file.relative not in gone), *added]
-        return Snapshot(self.version + 1, tuple(sorted(files, key=_place)), self.metadata)
-
-    @property
-    def is_ours(self) -> bool:
-        """True if the table was made by this package (only such a one is written to)."""
-        return FORMAT_KEY in self.metadata
-
-    @property
-    def generated(self) -> tuple[str, ...]:
-        """The symbols whose bars were made up."""
-        return tuple(name for name in str(self.metadata.get(GENERATED_KEY, "")).split(",") if name)
 
 
 class ConflictError(Exception):
@@ -224,7 +181,7 @@ class DeltaStore:
         self._check_log(table.version())
         metadata = self._check_shape(table)
         rows = pl.DataFrame(table.get_add_actions(flatten=True))
-        files = sorted((data_file(self.path, row) for row in rows.iter_rows(named=True)), key=_place)
+        files = sorted((data_file(self.path, row) for row in rows.iter_rows(named=True)), key=place)
         return Snapshot(table.version(), tuple(files), metadata)
 
     def _check_log(self, latest: int) -> None:
@@ -297,10 +254,6 @@ class DeltaStore:
 def _detail(error: BaseException) -> str:
     text = str(error).strip()
     return text.splitlines()[0][:300] if text else type(error).__name__
-
-
-def _place(file: DataFile) -> tuple[str, int, int, str]:
-    return file.interval, file.day, file.first_us or 0, file.relative
 
 
 def _removal(file: DataFile, stamp_ms: int) -> RemoveAction:

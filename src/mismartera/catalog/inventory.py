@@ -9,9 +9,9 @@ import numpy as np
 
 from mismartera.bars.instants import DAY_US
 from mismartera.bars.interval import parse_interval
-from mismartera.catalog.delta import Snapshot
 from mismartera.catalog.files import read_files
 from mismartera.catalog.layout import DataFile, day_label
+from mismartera.catalog.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,21 @@ class Span:
         return Span(min(self.first_us, other.first_us), max(self.last_us, other.last_us), self.bars + other.bars)
 
 
+GONE_FILES_MAX = 64
+"""So many files that are no longer part of the store are remembered: a live session replaces some each minute."""
+
+
 class Inventory:
     """Summaries of files, kept by the file's name: a file never changes, so they outlive versions."""
 
     def __init__(self) -> None:
         self._spans: dict[str, dict[str, Span]] = {}
 
-    def spans(self, file: DataFile) -> dict[str, Span]:
-        """The span of each symbol in ``file``."""
+    def spans(self, snapshot: Snapshot, file: DataFile) -> dict[str, Span]:
+        """The span of each symbol in ``file``, one of the files of ``snapshot``."""
+        if len(self._spans) > len(snapshot.files) + GONE_FILES_MAX:
+            held = self._spans
+            self._spans = {one.path: held[one.path] for one in snapshot.files if one.path in held}
         known = self._spans.get(file.path)
         if known is None:
             known = self._spans[file.path] = _summary(file)
@@ -42,13 +49,13 @@ class Inventory:
 
     def symbols(self, snapshot: Snapshot) -> tuple[str, ...]:
         """All symbols, sorted."""
-        return tuple(sorted({symbol for file in snapshot.files for symbol in self.spans(file)}))
+        return tuple(sorted({symbol for file in snapshot.files for symbol in self.spans(snapshot, file)}))
 
     def availability(self, snapshot: Snapshot, symbol: str) -> dict[str, Span]:
         """The span of ``symbol`` per interval, shortest interval first."""
         found: dict[str, Span] = {}
         for file in _holding(snapshot.files, symbol):
-            span = self.spans(file).get(symbol)
+            span = self.spans(snapshot, file).get(symbol)
             if span is not None:
                 found[file.interval] = span.joined(found[file.interval]) if file.interval in found else span
         return {interval: found[interval] for interval in sorted(found, key=_length)}
@@ -57,7 +64,7 @@ class Inventory:
         """For each (symbol, interval), by name and length, the spans of its files in order."""
         found: dict[tuple[str, str], list[tuple[DataFile, Span]]] = {}
         for file in snapshot.files:
-            for symbol, span in self.spans(file).items():
+            for symbol, span in self.spans(snapshot, file).items():
                 found.setdefault((symbol, file.interval), []).append((file, span))
         return {key: found[key] for key in sorted(found, key=lambda key: (key[0], _length(key[1])))}
 
@@ -71,7 +78,7 @@ class Inventory:
                 if not missing:
                     break
                 if any(file.may_hold(symbol) for symbol in missing):
-                    here = self.spans(file)
+                    here = self.spans(snapshot, file)
                     for symbol in missing:
                         if symbol in here:
                             found.setdefault(symbol, set()).add(interval)

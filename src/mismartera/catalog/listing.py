@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mismartera.catalog.delta import Snapshot
 from mismartera.catalog.inventory import Inventory
+from mismartera.catalog.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from mismartera.bars.block import BarBlock
 from mismartera.bars.instants import DAY_US
 from mismartera.bars.interval import parse_interval
-from mismartera.catalog.delta import Snapshot
 from mismartera.catalog.files import read_files
 from mismartera.catalog.layout import PRICES, DataFile, first_partition_day
+from mismartera.catalog.snapshot import Snapshot
 
 Ints = NDArray[np.int64]
 

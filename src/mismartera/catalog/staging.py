@@ -8,9 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-from mismartera.catalog.delta import Snapshot
 from mismartera.catalog.files import read_files, write_file
 from mismartera.catalog.layout import DataFile
+from mismartera.catalog.snapshot import Snapshot
 from mismartera.catalog.upsert import Merged, merge
 
 

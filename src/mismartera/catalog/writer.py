@@ -10,10 +10,11 @@ from pathlib import Path
 
 import polars as pl
 
-from mismartera.catalog.delta import ConflictError, DeltaStore, Snapshot
+from mismartera.catalog.delta import ConflictError, DeltaStore
 from mismartera.catalog.files import read_files, write_file
 from mismartera.catalog.lock import write_lock
 from mismartera.catalog.report import Rejections, WriteReport
+from mismartera.catalog.snapshot import Snapshot
 from mismartera.catalog.staging import Stage, Staged, discard, rewrite
 from mismartera.catalog.upsert import Merged, by_partition, merge
 from mismartera.errors import StoreError

@@ -27,7 +27,7 @@ def validate(config: str) -> None:
     parsed = SessionConfig.from_file(config)
     lines = _run_lines(parsed, Path(config).parent) if parsed.mode == "backtest" else []
     if parsed.mode == "live":
-        _check_strategies(parsed, Path(config).parent)
+        _check_live(parsed, Path(config).parent)
     click.echo(f"OK: {config}")
     for name, text in [("session", f"{parsed.session_name} ({parsed.mode})"), *lines, *_data_lines(parsed)]:
         click.echo(f"  {name:<11}{text}")
@@ -58,9 +58,11 @@ def _run_lines(config: SessionConfig, folder: Path) -> list[tuple[str, str]]:
     ]
 
 
-def _check_strategies(config: SessionConfig, folder: Path) -> None:
+def _check_live(config: SessionConfig, folder: Path) -> None:
+    from mismartera.system.live import check_live  # heavy, as above
     from mismartera.system.strategies import load_strategies
 
+    check_live(config)
     load_strategies(config.analysis.strategies, [folder, Path.cwd()])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from mismartera.bars import BarBlock
 from mismartera.catalog import DataManager
+from mismartera.catalog.flush import BarFlusher
 
 
 class StoreKeeper:
@@ -13,8 +14,6 @@ class StoreKeeper:
 
     def __init__(self, data: DataManager, warn: Callable[[str], None]) -> None:
         self._data = data
-        from mismartera.catalog.flush import BarFlusher
-
         self._flusher = BarFlusher(data, warn)
 
     def put(self, interval: str, block: BarBlock) -> bool:

@@ -64,6 +64,7 @@ def make_coordinator(
     live: LiveSource | None = None,
 ) -> SessionCoordinator:  # fmt: skip
     """A coordinator that is ready to run. ``live``: its bars come from a feed, not from ``source``."""
+    dates = _dates(config, time, live)
     specs = [
         resolve_indicator(i.name, i.interval, i.params, i.input) for i in config.session_data_config.indicators
     ]
@@ -72,7 +73,7 @@ def make_coordinator(
     parts = _make_parts(
         config, time, specs, reader, history, strategies, sinks, recorders, warn, on_strategy_error, live
     )
-    coordinator = SessionCoordinator(config, parts, _dates(config, time, live), live.until_us if live else None)
+    coordinator = SessionCoordinator(config, parts, dates, live.until_us if live else None)
     if live is not None:
         assert isinstance(parts.supply, LiveSupply), "a live session has a live supply"
         bind_live(config, parts, coordinator, live, specs, history, parts.supply)

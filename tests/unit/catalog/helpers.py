@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -41,6 +41,28 @@ def frame(minutes: Sequence[int], price: float = 10.0) -> pl.DataFrame:
         close=pl.lit(price + 0.5),
         volume=pl.lit(100.0),
     )
+
+
+def block(minutes: Mapping[str, Sequence[int]], price: float = 10.0) -> BarBlock:
+    """The same bars of several symbols, each with its minutes in order."""
+    counts = [len(own) for own in minutes.values()]
+    start = OPEN_US + np.array([minute for own in minutes.values() for minute in own], dtype=np.int64) * MINUTE_US
+    size = len(start)
+    opens = np.full(size, price)
+    return BarBlock(
+        tuple(minutes), np.concatenate(([0], np.cumsum(counts, dtype=np.int64))), start,
+        opens, opens + 1.0, opens - 1.0, opens + 0.5, np.full(size, 100.0),
+    )  # fmt: skip
+
+
+def held(found: BarBlock) -> dict[tuple[str, int], float]:
+    """The opens of a block by symbol and minute; every key is there once, by symbol and time."""
+    keys = [
+        (owner, int((start - OPEN_US) // MINUTE_US))
+        for owner, start in zip(found.row_symbols().tolist(), found.start.tolist(), strict=True)
+    ]
+    assert keys == sorted(set(keys))
+    return {(found.symbols[owner], minute): price for (owner, minute), price in zip(keys, found.open, strict=True)}
 
 
 def starts(block: BarBlock, symbol: str) -> list[int]:
