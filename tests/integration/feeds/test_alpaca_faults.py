@@ -179,7 +179,7 @@ def test_a_server_that_asks_for_patience_gets_it() -> None:
     assert "HTTP 429" in t.listener.of(Disconnected)[0].reason
 
 
-@pytest.mark.parametrize(("status", "is_fatal"), [(401, True), (403, True), (503, False)])
+@pytest.mark.parametrize(("status", "is_fatal"), [(401, True), (403, True), (404, False), (503, False)])
 def test_an_http_status_instead_of_a_socket(status: int, is_fatal: bool) -> None:
     with talk(minutes(["A"], ALL_DAY), speed=600) as t:
         t.server.faults.handshake_status, t.server.faults.errors_left = status, 1
