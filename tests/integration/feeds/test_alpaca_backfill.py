@@ -216,10 +216,12 @@ def test_an_unreachable_service_is_unavailable() -> None:
             backfill(t, "A")
 
 
-def test_stop_ends_a_backfill_that_waits() -> None:
-    """S11."""
+@pytest.mark.parametrize("fault", [{"rest_status": 500}, {"rest_hang": 1}], ids=["back-off", "answer"])
+def test_stop_ends_a_backfill_that_waits(fault: dict[str, int]) -> None:
+    """S11: for its next attempt, or for an answer."""
     with talk(minutes(["A"], HOUR), start_us=OPEN_US, speed=1.0) as t:
-        t.server.faults.rest_status = 500
+        for name, value in fault.items():
+            setattr(t.server.faults, name, value)
         raised: list[str] = []
 
         def load() -> None:
@@ -232,7 +234,7 @@ def test_stop_ends_a_backfill_that_waits() -> None:
         loader.start()
         assert t.server.wait_until(lambda: len(t.server.rest_requests) == 1)
         t.feed.stop()
-        loader.join(10)
+        loader.join(5)
         assert raised == ["the feed was stopped"]
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from random import Random
-from typing import Final
+from typing import Any, Final
+from weakref import WeakSet
 
 import httpx
 
@@ -66,13 +69,20 @@ class AlpacaRest:
         self._rng = rng
         self._stopping = stopping
         self._not_before_us = 0
+        self._lock = threading.Lock()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         reply_wall_seconds = max(socket_seconds(clock, _REPLY_SECONDS), _REPLY_WALL_SECONDS_MIN)
         self._answer_wall_seconds = _ANSWER_REPLIES * reply_wall_seconds
         # The environment's proxies and .netrc are not ours to read.
         self._client = httpx.Client(timeout=reply_wall_seconds, trust_env=False, auth=_KeyHeaders(keys))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; who waits for an answer on one waits no more."""
+        with self._lock:
+            open_sockets = list(self._sockets)
+        for one in open_sockets:
+            with suppress(OSError):  # it was closed already
+                one.shutdown(socket.SHUT_RDWR)
         self._client.close()
 
     def backfill(self, symbols: Sequence[str], interval: str, start_us: int, end_us: int) -> BackfillResult:
@@ -153,7 +163,9 @@ class AlpacaRest:
         """The body of an answer 200. Or _RetryError, _RequestRefusedError; FeedRefusedError for refused keys."""
         asked = self._clock.monotonic()
         try:
-            with self._client.stream("GET", self._address.bars_url, params=params) as response:
+            with self._client.stream(
+                "GET", self._address.bars_url, params=params, extensions={"trace": self._trace}
+            ) as response:
                 self._clock.begin(asked)
                 body = self._body(response, asked + self._answer_wall_seconds)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -174,6 +186,12 @@ class AlpacaRest:
         if status in {400, 422}:
             raise _RequestRefusedError(text, said)
         raise FeedRefusedError(f"{text} (is data_url right?)")
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Remember each socket: closing a client wakes nobody who waits for its answer."""
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            with self._lock:
+                self._sockets.add(info["return_value"].get_extra_info("socket"))
 
     def _body(self, response: httpx.Response, until: float) -> bytes:
         """The body, if it is all here by ``until``: time-outs of the socket begin again with every byte."""

@@ -76,7 +76,8 @@ def trouble_of(error: Exception, exchange_name: str, headers: object = None) -> 
     names = [one.__name__ for one in type(error).__mro__]
     trouble = next((_BY_NAME[name] for name in names if name in _BY_NAME), Trouble.REQUEST)
     advice = next((_ADVICE[name] for name in names if name in _ADVICE), "")
-    reason = one_line(f"{exchange_name}: {names[0]}: {error}") + advice
+    cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
+    reason = one_line(f"{exchange_name}: {names[0]}: {error}{cause}") + advice
     return TroubleError(reason, trouble, _retry_after(headers) if trouble is Trouble.CROWDED else None)
 
 

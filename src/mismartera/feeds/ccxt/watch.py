@@ -48,11 +48,13 @@ class Watch:
         self._newest: tuple[int, bytes] | None = None
 
     def range_from(self, now_us: int) -> tuple[int, int]:
-        """From when on to ask for candles, and how many there can be, with the one that is forming."""
+        """From when on to ask for candles, and how many there can be: with the one that is forming, and the next,
+        in which the answer may come.
+        """
         minute_us = now_us - now_us % MINUTE_US
         since_us = min(self._sent_us, minute_us - _LOOK_BACK_US)
         since_us = max(since_us, minute_us - _LOOK_BACK_MAX_US)
-        return since_us, (minute_us - since_us) // MINUTE_US + 1
+        return since_us, (minute_us - since_us) // MINUTE_US + 2
 
     def take(self, candles: Candles, asked_us: int, wanted: Collection[str]) -> News:
         """The news of an answer to a request that was made at ``asked_us``; and when to ask again."""
