@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
@@ -96,6 +96,12 @@ class Connection:
 async def open_connection(url: str, keys: Keys, clock: WallClock) -> Connection:
     """Connect and authenticate; the clock begins once the vendor is reached. Or ConnectionEndedError."""
     asked = clock.monotonic()
+
+    def reached(*args: Any, **kwargs: Any) -> ClientConnection:
+        """Called once the socket is there, whatever becomes of the handshake."""
+        clock.begin(asked)
+        return ClientConnection(*args, **kwargs)
+
     try:
         socket = await connect(
             url, additional_headers={"Content-Type": "application/msgpack"}, max_size=FRAME_BYTES_MAX,
@@ -103,15 +109,12 @@ async def open_connection(url: str, keys: Keys, clock: WallClock) -> Connection:
             ping_interval=socket_seconds(clock, _PING_SECONDS),
             ping_timeout=max(socket_seconds(clock, _PONG_SECONDS), _PONG_WALL_SECONDS_MIN),
             proxy=None, logger=_quiet(),
+            create_connection=reached,  # type: ignore[arg-type]  # anything that makes one will do
         )  # fmt: skip
     except InvalidHandshake as error:
-        clock.begin(asked)
         raise _refused(error, keys) from None
     except (OSError, WebSocketException, TimeoutError, EOFError, ValueError) as error:
-        if isinstance(error, ConnectionResetError):  # somebody was there
-            clock.begin(asked)
         raise ConnectionEndedError(f"cannot be reached: {keys.scrub(_words(error))}") from None
-    clock.begin(asked)
     connection = Connection(socket, keys)
     try:
         async with asyncio.timeout(socket_seconds(clock, _HANDSHAKE_SECONDS)):

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any, Final
 from weakref import WeakSet
@@ -164,14 +165,12 @@ class AlpacaRest:
         asked = self._clock.monotonic()
         try:
             with self._client.stream(
-                "GET", self._address.bars_url, params=params, extensions={"trace": self._trace}
+                "GET", self._address.bars_url, params=params, extensions={"trace": partial(self._trace, asked)}
             ) as response:
-                self._clock.begin(asked)
                 body = self._body(response, asked + self._answer_wall_seconds)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _RetryError(f"cannot be reached: {self._keys.scrub(str(error))}") from None
         except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: the client was closed meanwhile
-            self._clock.begin(asked)
             raise _RetryError(f"no answer: {self._keys.scrub(str(error) or type(error).__name__)}") from None
         status = response.status_code
         if status == 200:
@@ -187,8 +186,10 @@ class AlpacaRest:
             raise _RequestRefusedError(text, said)
         raise FeedRefusedError(f"{text} (is data_url right?)")
 
-    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Remember each socket: closing a client wakes nobody who waits for its answer."""
+    def _trace(self, asked: float, event: str, info: Mapping[str, Any]) -> None:
+        """The service is reached, for the clock. Remember the socket: closing a client wakes nobody who waits."""
+        if event == "connection.connect_tcp.complete":
+            self._clock.begin(asked)
         if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
             with self._lock:
                 self._sockets.add(info["return_value"].get_extra_info("socket"))
