@@ -107,6 +107,19 @@ def test_a_candle_that_begins_long_after_now_is_told_and_one_that_forms_is_not()
     assert [(rejected.reason, rejected.count) for rejected in news.rejected] == [("from_the_future", 1)]
 
 
+def test_what_is_wrong_in_each_answer_is_told_once() -> None:
+    watch = Watch(BTC, OPEN_US + MINUTE_US)
+    told = []
+    for minute in range(1, 10):
+        answer = read_candles(
+            BTC, [*(row(k) for k in range(minute + 1)), row(0, h=1), row(9), [5, 5], row(3, t=1)]
+        )
+        asked_us = OPEN_US + minute * MINUTE_US + 2 * SECOND_US
+        news = watch.take(answer, asked_us, {BTC})
+        told += [rejected.reason for rejected in news.rejected]
+    assert sorted(told) == ["from_the_future", "high_low_order", "implausible_time", "malformed"]
+
+
 def test_turns_are_taken_in_the_order_in_which_they_were_asked_for() -> None:
     turns, taken, waiting = Turns(), list[int](), list[threading.Thread]()
 

@@ -44,6 +44,8 @@ class Watch:
         # The candle that has just ended is sent too: a backfill at the same time may come too early for it.
         self._first_us = now_us - now_us % MINUTE_US - MINUTE_US
         self._known: dict[int, bytes] = {}
+        self._ahead: dict[int, bytes] = {}
+        self._told: frozenset[str] = frozenset()
         self._sent_us = self._first_us
         self._newest: tuple[int, bytes] | None = None
 
@@ -58,14 +60,15 @@ class Watch:
 
     def take(self, candles: Candles, asked_us: int, wanted: Collection[str]) -> News:
         """The news of an answer to a request that was made at ``asked_us``; and when to ask again."""
-        news = News(rejected=list(candles.rejected))
+        news = News(rejected=[one for one in candles.rejected if one.detail not in self._told])
+        self._told = frozenset(one.detail for one in candles.rejected)
         self._note_newest(candles, news)
         finished_by_us = candles.finished_by_us(asked_us, MINUTE)
         fresh = {
             start: values
             for start, values in candles.rows.items()
             if start >= self._first_us
-            and not self._is_known(start, values)
+            and not self._is_known(start, values, asked_us)
             and not is_forming(start, MINUTE, asked_us, finished_by_us)
         }
         raw = raw_bars(self.symbol, fresh)
@@ -77,6 +80,7 @@ class Watch:
             self.has_delivered = True
         # What was judged once, and comes again as it was, is no news.
         self._known |= {start: _packed(values) for start, values in fresh.items() if start <= asked_us}
+        self._ahead = {start: _packed(values) for start, values in candles.rows.items() if start > asked_us}
         self._forget_before(asked_us - _LOOK_BACK_MAX_US - MINUTE_US)
         self.next_us = self._next_us(asked_us)
         return news
@@ -87,8 +91,10 @@ class Watch:
             newest = newest_us, _packed(candles.rows[newest_us])
             news.is_alive, self._newest = newest != self._newest, newest
 
-    def _is_known(self, start_us: int, values: Values) -> bool:
-        return self._known.get(start_us) == _packed(values)
+    def _is_known(self, start_us: int, values: Values, asked_us: int) -> bool:
+        """It was judged before. One that is too early is told once, and judged anew when its time has come."""
+        known = self._ahead if start_us > asked_us else self._known
+        return known.get(start_us) == _packed(values)
 
     def _next_us(self, asked_us: int) -> int:
         """Soon again if the candle of the last minute is not there yet, else after the end of the present one."""
