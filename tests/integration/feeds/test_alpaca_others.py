@@ -31,7 +31,7 @@ Answer = Callable[[ServerConnection, Request], Response]
 
 def json_page(body: object) -> Response:
     data = json.dumps(body).encode()
-    return Response(200, "OK", Headers([("Content-Length", str(len(data)))]), data)
+    return Response(200, "OK", Headers([("Content-Length", str(len(data))), ("Connection", "close")]), data)
 
 
 @contextmanager
@@ -175,7 +175,7 @@ def test_a_body_that_comes_byte_by_byte_for_ever_is_no_answer() -> None:
 def test_a_page_token_that_the_service_does_not_know_any_more_refuses_no_symbol() -> None:
     def answer(_: ServerConnection, request: Request) -> Response:
         if "page_token" in request.path:
-            return Response(400, "Bad Request", Headers([("Content-Length", "2")]), b"{}")
+            return Response(400, "Bad Request", Headers([("Content-Length", "2"), ("Connection", "close")]), b"{}")
         return json_page({"bars": {}, "next_page_token": "x"})
 
     with facing(answer=answer) as (feed, _), pytest.raises(FeedUnavailableError, match="HTTP 400"):
