@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.integration.feeds.talks import market_bar
 from tests.listening import OPEN_US
 
 from mismartera.bars.instants import MINUTE_US, SECOND_US
@@ -191,6 +192,19 @@ def test_an_exchange_without_minute_candles_is_refused(change: dict[str, Any]) -
         setattr(exchange, name, value)
     with pytest.raises(ConfigError, match="fake gives no candles of one minute"):
         CcxtFeed(exchange, clock(), Random(1))
+
+
+def test_an_exchange_of_the_other_form_is_refused_and_one_that_does_not_say_its_intervals_is_tried() -> None:
+    class Coroutines(FakeExchange):
+        async def fetch_ohlcv(self, *_: Any) -> Any:
+            return []
+
+    with pytest.raises(ConfigError, match="allowed: its blocking form"):
+        CcxtFeed(Coroutines(AlpacaMarket(), clock()), clock(), Random(1))
+    silent = FakeExchange(AlpacaMarket([market_bar(BTC, 0)]), RehearsalClock(OPEN_US + 5 * MINUTE_US))
+    silent.timeframes = {}
+    result = CcxtFeed(silent, silent._clock, Random(1)).backfill([BTC], "1m", OPEN_US, OPEN_US + MINUTE_US)
+    assert len(result.block) == 1
 
 
 def test_the_real_library_has_what_is_needed_of_it() -> None:

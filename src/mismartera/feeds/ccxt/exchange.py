@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
+from inspect import iscoroutinefunction
 from typing import Any, Final, Protocol, TypeVar
 
 from mismartera.bars import Interval, parse_interval
@@ -86,6 +88,11 @@ class Exchange:
         self._turns = Turns()
         self._asked: float | None = None
         self._markets: Mapping[str, Any] | None = None
+        if iscoroutinefunction(exchange.fetch_ohlcv):
+            text = (
+                f"feed.exchange: {self.name} answers with coroutines; allowed: its blocking form, ccxt.{self.name}"
+            )
+            raise ConfigError([text], source="feed")
         if exchange.has.get("fetchOHLCV") is not True or self._label(MINUTE_US) is None:
             text = f"feed.exchange: {self.name} gives no candles of one minute; choose another exchange"
             raise ConfigError([text], source="feed")
@@ -94,7 +101,8 @@ class Exchange:
         """Learn what is traded, unless that is known already."""
         with self._turns:
             if self._markets is None or again:
-                self._markets = self._ask(lambda: self._exchange.load_markets(again))
+                again_only = (True,) if again else ()
+                self._markets = self._ask(partial(self._exchange.load_markets, *again_only))
 
     def why_not(self, symbol: str) -> str | None:
         """Why ``symbol`` cannot be had; None if it can. The markets are loaded."""
@@ -108,7 +116,7 @@ class Exchange:
     def check_interval(self, interval: Interval) -> None:
         """FeedRefusedError unless there are candles of ``interval``."""
         if self._label(interval.length_us) is None:
-            allowed = ", ".join(self._exchange.timeframes or ())
+            allowed = ", ".join(self._exchange.timeframes)
             raise FeedRefusedError(f"{self.name} has no candles of {interval}: it has {allowed}")
 
     def page_length(self, symbol: str) -> int | None:
@@ -128,8 +136,10 @@ class Exchange:
             )
 
     def _label(self, length_us: int) -> str | None:
-        """The exchange's name of the interval of this length."""
-        for label in self._exchange.timeframes or ():
+        """The exchange's name of the interval of this length; ours, if it does not say what it has."""
+        if not self._exchange.timeframes:
+            return Interval(length_us, "").canonical
+        for label in self._exchange.timeframes:
             try:
                 if parse_interval(label).length_us == length_us:
                     return str(label)
