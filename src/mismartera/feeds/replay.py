@@ -52,6 +52,7 @@ class ReplayFeed:
         self._desired = Desired()
         self._tables: dict[str, ReplayTable] = {}
         self._sent_us: dict[str, int] = {}
+        self._begun_us: int | None = None
         self._away_until_us: int | None = None
         self._leave: str | None = None
         self._sink: FeedSink | None = None
@@ -65,6 +66,7 @@ class ReplayFeed:
         assert self._thread is None, "the feed runs already"
         self._stopping.clear()
         self._sink = sink
+        self._begun_us = self._clock.now_us()
         self._clock.begin(self._clock.monotonic())
         self._thread = threading.Thread(target=self._run, name="mismartera-replay", daemon=True)
         self._thread.start()
@@ -162,6 +164,8 @@ class ReplayFeed:
         self._put(Disconnected(reason, was_connected=True, retry_in_seconds=(until_us - now_us) / SECOND_US))
 
     def _follow_desired(self, now_us: int) -> None:
+        if self._begun_us is not None:  # what was wanted at the start misses nothing, however late this thread is
+            now_us, self._begun_us = self._begun_us, None
         wanted = self._desired.symbols
         for symbol in [symbol for symbol in self._tables if symbol not in wanted]:
             del self._tables[symbol], self._sent_us[symbol]

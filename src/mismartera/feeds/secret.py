@@ -49,6 +49,10 @@ class Keys:
 
     def scrub(self, text: str, length_max: int = 200) -> str:
         """A vendor's words without our keys, as one short line."""
-        clean = self.secret_key.scrub(self.key_id.scrub(text))
-        line = " ".join("".join(letter if letter.isprintable() else " " for letter in clean).split())
-        return line if len(line) <= length_max else line[: length_max - 3] + "..."
+        return one_line(self.secret_key.scrub(self.key_id.scrub(text)), length_max)
+
+
+def one_line(text: str, length_max: int = 200) -> str:
+    """``text`` as one short line that can be printed anywhere."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return line if len(line) <= length_max else line[: length_max - 3] + "..."

@@ -53,9 +53,9 @@ _TEXTS = {
 
 
 class LogSink:
-    """A sink that logs every event but bars: transitions and signals at INFO, each gap at DEBUG and per symbol and
-    session at INFO, failed symbols and a lost feed at WARNING, strategies that raise and a feed that has failed for
-    good at ERROR; minutes that are confirmed without trades at DEBUG.
+    """A sink that logs every event but bars: transitions and signals at INFO, gaps per symbol and session at INFO,
+    each one, and each minute without trades, at DEBUG, failed symbols and a lost feed at WARNING, strategies that
+    raise and a feed that has failed for good at ERROR.
 
     ``zone``: the exchange's. ``gaps``: False where nothing below WARNING is written anyway. Configure loguru
     first (:func:`log_to`).

@@ -149,7 +149,9 @@ class AlpacaFaults:
     rest_delay_seconds: float = 0.0
     """An answer is made when it is asked for, and comes so much later."""
     bad_symbols: frozenset[str] = frozenset()
-    """Symbols for which a whole request is refused with 400."""
+    """Symbols for which a whole request is refused with 400, of the stream and of the REST service."""
+    names_bad_symbols: bool = True
+    """The REST service says which symbol it was."""
     page_size: int = 10_000
     repeat_boundary: bool = False
     """Each page begins with the last bar of the one before."""

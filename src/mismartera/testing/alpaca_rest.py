@@ -52,7 +52,7 @@ def answer(
     symbols = [symbol for symbol in request.query.get("symbols", "").split(",") if symbol]
     bad = [symbol for symbol in symbols if symbol in faults.bad_symbols]
     if bad or not symbols or request.query.get("timeframe") != "1Min":
-        return _message(400, f"invalid symbol: {bad[0]}" if bad else "bad request")
+        return _message(400, f"invalid symbol: {bad[0]}" if bad and faults.names_bad_symbols else "bad request")
     body = msgspec.json.encode(_page(request.query, sorted(symbols), market, faults, now_us))
     return RestAnswer(200, body[: len(body) // 2] if faults.take("rest_garbage") else body)
 

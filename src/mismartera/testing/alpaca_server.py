@@ -169,9 +169,10 @@ class AlpacaServer:
             await self._stop.wait()
         said = answer(asked, self._market, self.faults, self._clock.now_us(), self._keys)
         await pause(self._clock.wall_seconds(self.faults.rest_delay_seconds))
-        headers = Headers(
-            [*said.headers, ("Content-Type", "application/json"), ("Content-Length", str(len(said.body)))]
-        )
+        headers = Headers([
+            *said.headers, ("Content-Type", "application/json"), ("Content-Length", str(len(said.body))),
+            ("Connection", "close"),  # it is, and a client that does not know sends its next request into it
+        ])  # fmt: skip
         return Response(said.status, "scripted", headers, said.body)
 
     async def _talk(self, socket: ServerConnection) -> None:

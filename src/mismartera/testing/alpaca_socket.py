@@ -118,6 +118,8 @@ class AlpacaSocket:
             await self._error(400, "invalid syntax")
         elif faults.take("silent_confirm"):
             return
+        elif action == "subscribe" and faults.bad_symbols.intersection(request.get("bars", [])):
+            await self._error(400, "invalid syntax")
         elif faults.no_channels & request.keys():
             await self._error(410, "invalid subscribe action for this feed")
         elif faults.symbol_limit is not None and len(self._after(action, request, "bars")) > faults.symbol_limit:

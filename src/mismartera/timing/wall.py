@@ -30,7 +30,7 @@ class WallClock(Protocol):
         ...
 
     def begin(self, moment: float) -> None:
-        """The vendor was first reached at ``moment`` (of :meth:`monotonic`). Only the first call counts."""
+        """The vendor was reached at ``moment`` (of :meth:`monotonic`). The earliest of all moments counts."""
         ...
 
 
@@ -89,7 +89,7 @@ class RehearsalClock:
         self._lock = threading.Lock()
         self._start_us = start_us
         self._clock = PacedClock(speed, monotonic, start_us)
-        self._is_begun = False
+        self._begun: float | None = None
 
     @property
     def speed(self) -> float:
@@ -109,9 +109,14 @@ class RehearsalClock:
         return self._monotonic()
 
     def begin(self, moment: float) -> None:
-        """Run, as if from ``moment`` on. Only the first call counts."""
+        """Run, as if from ``moment`` on; a moment before the one that was told first moves the clock forward."""
         with self._lock:
-            if not self._is_begun:
-                self._is_begun = True
-                passed = max(self._monotonic() - moment, 0.0)
-                self._clock.start_at(self._start_us + round(passed * self._clock.speed * SECOND_US))
+            if self._begun is None:
+                self._begun = min(moment, self._monotonic())
+                self._clock.start_at(self._start_us + self._passed_us(self._monotonic() - self._begun))
+            elif moment < self._begun:
+                self._clock.advance_to(self._clock.now_us() + self._passed_us(self._begun - moment))
+                self._begun = moment
+
+    def _passed_us(self, wall_seconds: float) -> int:
+        return round(wall_seconds * self._clock.speed * SECOND_US)

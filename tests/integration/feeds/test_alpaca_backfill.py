@@ -50,8 +50,8 @@ def test_a_range_is_asked_for_with_all_that_the_service_needs() -> None:
         (request,) = t.server.rest_requests
     assert (request.path, request.keys) == ("/v2/stocks/bars", (KEY, SECRET))
     assert request.query == {
-        "symbols": "B,A", "timeframe": "1Min", "start": "2024-07-02T13:31:00.000000Z",
-        "end": "2024-07-02T13:34:59.999999Z", "limit": "10000", "sort": "asc", "adjustment": "raw", "feed": "iex",
+        "symbols": "B,A", "timeframe": "1Min", "start": "2024-07-02T13:31:00Z",
+        "end": "2024-07-02T13:34:59Z", "limit": "10000", "sort": "asc", "adjustment": "raw", "feed": "iex",
     }  # fmt: skip
     assert rows(result) == {"B": [1, 2, 3, 4], "A": [1, 2, 3, 4]}
     assert [column[0] for column in result.block.columns] == [100.0, 101.0, 99.0, 100.5, 11.0]
@@ -120,14 +120,17 @@ def test_the_values_of_a_correction_are_those_of_its_minute() -> None:
         assert backfill(t, "A").block.close.tolist() == [100.25]
 
 
-def test_an_unknown_symbol_has_no_bars_and_a_refused_one_is_named_while_the_others_load() -> None:
-    """Bug 16, S07: one bad symbol of ten does not fail the others."""
+@pytest.mark.parametrize("is_named", [True, False])
+def test_an_unknown_symbol_has_no_bars_and_a_refused_one_is_named_while_the_others_load(is_named: bool) -> None:
+    """Bug 16, S07: two bad symbols do not fail the others; a service that names them is asked less often."""
     names = [f"S{k}" for k in range(9)]
     with later(minutes(names, 3)) as t:
-        t.server.faults.bad_symbols = frozenset({"BAD"})
-        result = backfill(t, *names[:4], "BAD", *names[4:], "UNKNOWN")
+        t.server.faults.bad_symbols = frozenset({"BAD", "S"})
+        t.server.faults.names_bad_symbols = is_named
+        result = backfill(t, *names[:4], "BAD", *names[4:], "S", "UNKNOWN")
+        assert len(t.server.rest_requests) == (3 if is_named else 15)
         assert rows(result) == {**{name: [0, 1, 2] for name in names}, "UNKNOWN": []}
-        assert list(result.refused) == ["BAD"]
+        assert sorted(result.refused) == ["BAD", "S"]
         assert "HTTP 400" in result.refused["BAD"]
         with pytest.raises(FeedRefusedError, match="no bars of BAD"):
             backfill(t, "BAD")
@@ -213,10 +216,12 @@ def test_an_unreachable_service_is_unavailable() -> None:
             backfill(t, "A")
 
 
-def test_stop_ends_a_backfill_that_waits() -> None:
-    """S11."""
+@pytest.mark.parametrize("fault", [{"rest_status": 500}, {"rest_hang": 1}], ids=["back-off", "answer"])
+def test_stop_ends_a_backfill_that_waits(fault: dict[str, int]) -> None:
+    """S11: for its next attempt, or for an answer."""
     with talk(minutes(["A"], HOUR), start_us=OPEN_US, speed=1.0) as t:
-        t.server.faults.rest_status = 500
+        for name, value in fault.items():
+            setattr(t.server.faults, name, value)
         raised: list[str] = []
 
         def load() -> None:
@@ -229,7 +234,7 @@ def test_stop_ends_a_backfill_that_waits() -> None:
         loader.start()
         assert t.server.wait_until(lambda: len(t.server.rest_requests) == 1)
         t.feed.stop()
-        loader.join(10)
+        loader.join(5)
         assert raised == ["the feed was stopped"]
 
 

@@ -179,7 +179,7 @@ def test_a_server_that_asks_for_patience_gets_it() -> None:
     assert "HTTP 429" in t.listener.of(Disconnected)[0].reason
 
 
-@pytest.mark.parametrize(("status", "is_fatal"), [(401, True), (403, True), (503, False)])
+@pytest.mark.parametrize(("status", "is_fatal"), [(401, True), (403, True), (404, False), (503, False)])
 def test_an_http_status_instead_of_a_socket(status: int, is_fatal: bool) -> None:
     with talk(minutes(["A"], ALL_DAY), speed=600) as t:
         t.server.faults.handshake_status, t.server.faults.errors_left = status, 1
@@ -202,6 +202,20 @@ def test_an_unreachable_server_does_not_start_the_clock() -> None:
             t.start("A")
             assert "cannot be reached" in t.listener.wait_for(Disconnected, 2).reason
             assert t.clock.now_us() == OPEN_US
+
+
+def test_a_server_that_takes_the_call_and_says_nothing_has_been_reached() -> None:
+    """A rehearsal's clock runs from there on, as the server's own does: else its bars would be of the future."""
+    with socket.socket() as mute, talk(minutes(["A"], 10), speed=60.0) as t:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()  # the system answers, and nobody else
+        port = mute.getsockname()[1]
+        t.feed._address = t.feed._stream._address = type(t.feed._address).of(
+            f"ws://127.0.0.1:{port}/v2/iex", t.server.data_url
+        )
+        t.start("A")
+        t.listener.wait_until(lambda: t.clock.now_us() > OPEN_US)
+        assert t.listener.of(Disconnected) == []
 
 
 def test_a_frame_above_the_limit_ends_the_connection_and_nothing_else() -> None:

@@ -49,7 +49,7 @@ def test_a_stray_frame_in_the_other_encoding_changes_nothing() -> None:
         t.feed.subscribe(["B"])
         assert t.listener.wait_for(Subscribed, 2).symbols == ("B",)
         t.listener.wait_until(lambda: "B" in {symbol for symbol, _ in t.listener.bars()})
-        assert t.listener.rejected() == {"malformed_frame": 2}
+        assert t.listener.rejected() == {"malformed_frame": 1}
 
 
 def test_one_request_subscribes_bars_updates_and_statuses_of_all_symbols() -> None:
@@ -79,6 +79,29 @@ def test_a_stream_without_statuses_is_used_without_them() -> None:
         assert [sorted(request) for request in t.server.connections[0].requests] == [
             ["action", "bars", "statuses", "updatedBars"], ["action", "bars", "updatedBars"],
         ]  # fmt: skip
+
+
+def test_a_stream_that_has_nothing_but_bars_is_used_all_the_same() -> None:
+    with talk(minutes(["BTC/USD"], 1), path="/v1beta3/crypto/us") as t:
+        t.server.faults.no_channels = frozenset({"updatedBars"})
+        t.start("BTC/USD")
+        t.listener.wait_for(BarsArrived)
+        assert [sorted(request) for request in t.server.connections[0].requests] == [
+            ["action", "bars", "updatedBars"], ["action", "bars"],
+        ]  # fmt: skip
+
+
+def test_one_symbol_that_the_server_does_not_understand_is_refused_and_the_others_subscribed() -> None:
+    """Bug 16, F17: code 400 answers a request as a whole."""
+    names = [f"S{k:02d}" for k in range(20)]
+    with talk() as t:
+        t.server.faults.bad_symbols = frozenset({"S03", "S17"})
+        t.start(*names)
+        t.listener.wait_until(lambda: len(t.listener.of(SymbolRefused)) == 2)
+        t.listener.wait_until(lambda: sum(len(s.symbols) for s in t.listener.of(Subscribed)) == 18)
+        assert len(t.server.connections) == 1
+    assert [refused.symbol for refused in t.listener.of(SymbolRefused)] == ["S03", "S17"]
+    assert "400 'invalid syntax'" in t.listener.of(SymbolRefused)[0].reason
 
 
 def test_a_channel_that_is_not_confirmed_is_told_once_and_bars_flow() -> None:

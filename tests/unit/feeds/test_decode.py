@@ -59,6 +59,16 @@ def test_control_messages_are_no_data(codec: Codec) -> None:
     assert frame.has_data is False
 
 
+@by_codec
+def test_an_empty_list_or_number_may_be_null_or_absent(codec: Codec) -> None:
+    frame = codec.decode(encoded(codec, [{"T": "subscription", "bars": None}, {**BAR, "n": None}]))
+    (subscription,) = frame.controls
+    assert isinstance(subscription, SubscriptionMessage)
+    assert (subscription.bars, subscription.updatedBars, subscription.statuses) == (None, None, None)
+    assert frame.columns(frame.bars).trades.tolist() == [-1.0]
+    assert reasons(codec, frame) == []
+
+
 BAD_MESSAGES: list[tuple[Any, str]] = [
     ({key: value for key, value in BAR.items() if key != "c"}, "malformed"),
     ({**BAR, "o": "10.0"}, "malformed"),

@@ -44,6 +44,17 @@ def taken(one: PageMerger) -> dict[str, list[tuple[int, float]]]:
     return {symbol: pairs[ends[k] : ends[k + 1]] for k, symbol in enumerate(block.symbols)}
 
 
+@pytest.mark.parametrize(
+    ("tail", "token"), [("", None), (',"next_page_token":""', None), (',"next_page_token":7', "7")]
+)
+def test_a_page_may_have_no_token_or_a_number(tail: str, token: str | None) -> None:
+    one = merger("A", "B")
+    body = f'{{"bars":{{"A":{json.dumps([bar(0)])},"B":null}}{tail}}}'
+    assert one.add(body.encode(), LATER_US) == token
+    assert taken(one) == {"A": [(0, 10.0)], "B": []}
+    assert merger("A").add(b'{"bars":null}', LATER_US) is None
+
+
 Row = tuple[str, int, float]
 ROWS = st.lists(
     st.tuples(st.sampled_from("ABC"), st.integers(-3, 12), st.sampled_from([9.5, 10.0, 10.5])), max_size=40

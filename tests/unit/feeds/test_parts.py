@@ -177,6 +177,7 @@ def test_retry_after_is_seconds_or_a_date_on_the_engines_clock(header: str | Non
         ("/v2/iex", "/v2/stocks/bars", "iex", 3),
         ("/v2/sip", "/v2/stocks/bars", "sip", 3),
         ("", "/v2/stocks/bars", "", 3),
+        ("/v2/test", "/v2/stocks/bars", "test", 3),
         ("/v1beta3/crypto/us", "/v1beta3/crypto/us/bars", "us", 2),
         ("/v1beta3/crypto/us-1", "/v1beta3/crypto/us-1/bars", "us-1", 2),
     ],
@@ -187,7 +188,7 @@ def test_the_streams_path_tells_what_to_ask_for(path: str, bars_path: str, sourc
     assert (address.source, len(address.channels)) == (source, channels)
     query = address.params(["A", "B/C"], "1m", "x", "y")
     assert query["symbols"] == "A,B/C"
-    assert query.get("feed") == (source if channels == 3 and source else None)
+    assert query.get("feed") == (source if source in {"iex", "sip"} else None)
 
 
 def test_plain_addresses_are_for_loopback_only() -> None:

@@ -61,6 +61,35 @@ def test_a_confirmation_that_lists_less_than_before_is_mended() -> None:
     assert one.confirm(["A", "B"]) == (["A"], [])
 
 
+def test_a_server_that_lists_what_has_just_changed_is_not_asked_for_ever() -> None:
+    one, desired = book("A")
+    requests = []
+    for symbol in ("B", "C", "D"):
+        while (request := one.next_request()) is not None:
+            requests.append(request.symbols)
+            assert len(requests) < 10
+            assert one.confirm(request.symbols)[1] == []
+        desired.add([symbol])
+    assert requests == [("A",), ("B",), ("A",), ("C",)]
+    desired.discard(["A"])
+    assert one.next_request() == Request("unsubscribe", ("A",))
+    one.confirm([])
+    assert one.next_request() == Request("subscribe", ("D",))
+
+
+def test_a_request_that_is_not_understood_costs_the_symbol_that_is_to_blame() -> None:
+    one, desired = book("A", "B", "BAD", "C")
+    assert one.not_understood() is None
+    refused: list[str] = []
+    granted: list[str] = []
+    while (request := one.next_request()) is not None:
+        if "BAD" in request.symbols:
+            refused += one.not_understood() or []
+        else:
+            granted += one.confirm([*granted, *request.symbols])[0]
+    assert (refused, granted, list(desired.symbols)) == (["BAD"], ["A", "B", "C"], ["A", "B", "C"])
+
+
 def test_a_symbol_that_stays_after_its_unsubscription_is_not_asked_away_for_ever() -> None:
     one, desired = book("A")
     one.next_request()

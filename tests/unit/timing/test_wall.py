@@ -69,9 +69,13 @@ def test_a_rehearsal_stands_until_the_vendor_is_reached_and_then_runs_at_its_spe
     wall.pass_by(0.5)
     clock.begin(asked)
     assert clock.now_us() == START + 30 * SECOND_US
-    clock.begin(clock.monotonic())  # only the first contact counts
+    clock.begin(clock.monotonic())  # a later contact changes nothing
     wall.pass_by(1)
     assert clock.now_us() == START + 90 * SECOND_US
+    clock.begin(asked - 0.25)  # an earlier one, whose answer was slower, does
+    assert clock.now_us() == START + 105 * SECOND_US
+    clock.begin(asked)
+    assert clock.now_us() == START + 105 * SECOND_US
     assert (clock.speed, clock.wall_seconds(90.0)) == (60.0, 1.5)
 
 

@@ -11,6 +11,15 @@ from mismartera.config.fields import check_url
 from mismartera.errors import ConfigError, FeedRefusedError
 
 PAGE_LIMIT = 10_000
+_STORES = {
+    "iex": "iex",
+    "sip": "sip",
+    "delayed_sip": "sip",
+    "boats": "boats",
+    "otc": "otc",
+    "overnight": "overnight",
+}
+"""What the REST service calls the source of a stream of stocks; a stream of another name has its default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +68,8 @@ class Address:
         }  # fmt: skip
         if not self.is_crypto:
             query["adjustment"] = "raw"  # prices are taken as traded, like the stream's
-            if self.source:
-                query["feed"] = self.source
+            if self.source in _STORES:
+                query["feed"] = _STORES[self.source]
         return query
 
 

@@ -17,6 +17,8 @@ class Verdict(Enum):
     """We read too slowly: a warning about this machine, and a new connection."""
     SYMBOLS = auto()
     """The symbols just asked for are too many."""
+    SYNTAX = auto()
+    """The request is not understood: one of its symbols may be to blame. A new connection, if none was made."""
     CHANNEL = auto()
     """A channel just asked for does not exist on this stream."""
     FATAL = auto()
@@ -24,7 +26,7 @@ class Verdict(Enum):
 
 
 _STREAM = {
-    400: Verdict.RETRY,
+    400: Verdict.SYNTAX,
     401: Verdict.FATAL,
     402: Verdict.FATAL,
     403: Verdict.IGNORE,

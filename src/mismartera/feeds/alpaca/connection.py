@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
@@ -24,6 +24,8 @@ _HANDSHAKE_SECONDS: Final = 30.0
 _PING_SECONDS: Final = 20.0
 _PONG_SECONDS: Final = 60.0
 """Longer than a ping: while our reader has no room, pongs wait behind the data."""
+_PONG_WALL_SECONDS_MIN: Final = 5.0
+"""A server at work may be so long over one thing; whether data flow is watched on the engine's clock."""
 _WALL_SECONDS_MIN: Final = 1.0
 """No time-out on a socket is shorter: in a rehearsal at 60x the machine itself is no faster."""
 
@@ -48,12 +50,14 @@ def error_of(message: ErrorMessage, keys: Keys) -> ConnectionEndedError:
 class Connection:
     """An open socket. We ask for msgpack; a server that greets us in JSON is spoken to in JSON.
 
-    ``codec`` is what the first frame was written in; a text frame is JSON in any case.
+    ``codec`` is what the first frame was written in; each frame is read as what it is.
     """
 
     socket: ClientConnection
     keys: Keys
     codec: Codec | None = None
+    msgpack: Codec = field(default_factory=lambda: Codec("msgpack"))
+    json: Codec = field(default_factory=lambda: Codec("json"))
 
     async def receive(self) -> Frame:
         """The next frame, decoded. ConnectionEndedError when the connection is over."""
@@ -61,11 +65,12 @@ class Connection:
             data = await self.socket.recv()
         except ConnectionClosed as error:
             raise ConnectionEndedError(self._closed(error)) from None
-        is_text = isinstance(data, str)
         raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-        if self.codec is None:  # "[" begins a list in JSON, and is a number in msgpack
-            self.codec = Codec("json" if is_text or raw[:1] == b"[" else "msgpack")
-        return (Codec("json") if is_text and self.codec.name != "json" else self.codec).decode(raw)
+        # "[" begins a list in JSON, and is a number in msgpack, as white space is
+        is_json = isinstance(data, str) or raw.lstrip()[:1] == b"["
+        codec = self.json if is_json else self.msgpack
+        self.codec = self.codec or codec
+        return codec.decode(raw)
 
     async def send(self, message: object) -> None:
         """Send a request; a long one in fragments."""
@@ -91,21 +96,25 @@ class Connection:
 async def open_connection(url: str, keys: Keys, clock: WallClock) -> Connection:
     """Connect and authenticate; the clock begins once the vendor is reached. Or ConnectionEndedError."""
     asked = clock.monotonic()
+
+    def reached(*args: Any, **kwargs: Any) -> ClientConnection:
+        """Called once the socket is there, whatever becomes of the handshake."""
+        clock.begin(asked)
+        return ClientConnection(*args, **kwargs)
+
     try:
         socket = await connect(
             url, additional_headers={"Content-Type": "application/msgpack"}, max_size=FRAME_BYTES_MAX,
             open_timeout=socket_seconds(clock, _HANDSHAKE_SECONDS), close_timeout=_WALL_SECONDS_MIN,
-            ping_interval=socket_seconds(clock, _PING_SECONDS), ping_timeout=socket_seconds(clock, _PONG_SECONDS),
+            ping_interval=socket_seconds(clock, _PING_SECONDS),
+            ping_timeout=max(socket_seconds(clock, _PONG_SECONDS), _PONG_WALL_SECONDS_MIN),
             proxy=None, logger=_quiet(),
+            create_connection=reached,  # type: ignore[arg-type]  # anything that makes one will do
         )  # fmt: skip
     except InvalidHandshake as error:
-        clock.begin(asked)
         raise _refused(error, keys) from None
     except (OSError, WebSocketException, TimeoutError, EOFError, ValueError) as error:
-        if isinstance(error, ConnectionResetError):  # somebody was there
-            clock.begin(asked)
         raise ConnectionEndedError(f"cannot be reached: {keys.scrub(_words(error))}") from None
-    clock.begin(asked)
     connection = Connection(socket, keys)
     try:
         async with asyncio.timeout(socket_seconds(clock, _HANDSHAKE_SECONDS)):
@@ -132,20 +141,28 @@ async def _authenticate(connection: Connection) -> None:
 
 
 async def _expect(connection: Connection, word: str) -> None:
-    """Read until the server says ``word``; anything but an error may come before it."""
+    """Read until the server says ``word``; anything but an error may come before it, or with it.
+
+    "already authenticated" is an error by its type, and says what we wait for.
+    """
     while True:
+        is_said = False
         for control in (await connection.receive()).controls:
-            if isinstance(control, ErrorMessage) and verdict_of(control.code) is not Verdict.IGNORE:
-                raise error_of(control, connection.keys)
-            if isinstance(control, SuccessMessage) and control.msg == word:
-                return
+            if isinstance(control, SuccessMessage):
+                is_said |= control.msg == word
+            elif isinstance(control, ErrorMessage):
+                if verdict_of(control.code) is not Verdict.IGNORE:
+                    raise error_of(control, connection.keys)
+                is_said |= word == "authenticated"
+        if is_said:
+            return
 
 
 def _refused(error: InvalidHandshake, keys: Keys) -> ConnectionEndedError:
     if not isinstance(error, InvalidStatus):
         return ConnectionEndedError(f"the handshake failed: {keys.scrub(_words(error))}")
     status = error.response.status_code
-    advice = advice_on(402) if status in {401, 403} else ""
+    advice = advice_on(402) if status in {401, 403} else ": is stream_url right?" if status == 404 else ""
     text = f"the server answers the handshake with HTTP {status}{advice}"
     return ConnectionEndedError(text, verdict_of_http(status), error.response.headers.get("Retry-After"))
 

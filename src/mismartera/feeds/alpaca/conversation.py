@@ -25,6 +25,7 @@ from mismartera.timing import WallClock
 
 _INTERVAL: Final = parse_interval("1m")
 _CONFIRM_SECONDS: Final = 10.0
+_SKEW_WALL_SECONDS: Final = 0.25
 
 
 class Conversation:
@@ -48,7 +49,8 @@ class Conversation:
         self._clock = clock
         self._wake = wake
         self._why_leave = why_leave
-        self._skew_us = round(skew_seconds * SECOND_US)
+        # In a rehearsal a quarter of a second of the wall is much: the vendor's clock cannot be nearer to ours.
+        self._skew_us = round(max(skew_seconds, _SKEW_WALL_SECONDS / clock.wall_seconds(1.0)) * SECOND_US)
         self._warned: set[str] = set()
         self._is_reading = False
         self._on_data: Callable[[int], None] = lambda _: None
@@ -107,7 +109,7 @@ class Conversation:
 
     async def _control(self, message: Control) -> None:
         if isinstance(message, SubscriptionMessage):
-            new, refused = self._book.confirm(message.bars)
+            new, refused = self._book.confirm(message.bars or ())
             if new:
                 await self._outlet.send(Subscribed(tuple(new)))
             await self._refuse(refused, f"the server left it out of {ASKS_MAX} confirmations")
@@ -119,7 +121,7 @@ class Conversation:
     async def _warn_of_missing(self, message: SubscriptionMessage) -> None:
         """Bars without their corrections or statuses are still bars: a person should know, once a connection."""
         for channel in self.channels[1:]:
-            missing = set(message.bars).difference(getattr(message, channel))
+            missing = set(message.bars or ()).difference(getattr(message, channel) or ())
             if missing and channel not in self._warned:
                 self._warned.add(channel)
                 await self._outlet.send(
@@ -134,9 +136,12 @@ class Conversation:
             return
         if verdict is Verdict.SYMBOLS:
             await self._refuse(self._book.limit_reached(), error.reason)
-        elif verdict is Verdict.CHANNEL and "statuses" in self.channels:
-            self.channels = tuple(channel for channel in self.channels if channel != "statuses")
-            await self._outlet.send(FeedWarning(f"no trading statuses on this stream: {error.reason}"))
+        elif verdict is Verdict.SYNTAX and (given_up := self._book.not_understood()) is not None:
+            await self._refuse(given_up, error.reason)
+        elif verdict is Verdict.CHANNEL and len(self.channels) > 1:
+            *kept, lost = self.channels
+            self.channels = tuple(kept)
+            await self._outlet.send(FeedWarning(f"no {lost} on this stream: {error.reason}"))
             self._book.overdue()
         else:
             raise error

@@ -78,8 +78,9 @@ class Codec:
     def columns(self, bars: Sequence[BarMessage]) -> RawBars:
         """The columns of ``bars``."""
         starts, bad_rows = self._starts(bars)
-        values = (np.array([getattr(bar, name) for bar in bars], np.float64) for name in "ohlcvn")
-        opens, highs, lows, closes, volumes, trades = values
+        values = (np.array([getattr(bar, name) for bar in bars], np.float64) for name in "ohlcv")
+        opens, highs, lows, closes, volumes = values
+        trades = np.array([-1.0 if bar.n is None else bar.n for bar in bars], np.float64)
         symbols = [bar.S for bar in bars]
         return RawBars(symbols, starts, opens, highs, lows, closes, volumes, trades, bad_rows)
 

@@ -18,7 +18,7 @@ class BarMessage(Struct, tag_field="T", tag="b", gc=False):
     c: float
     v: float
     t: Raw
-    n: float = -1.0
+    n: float | None = None
 
 
 class UpdatedBarMessage(BarMessage, tag_field="T", tag="u", gc=False):
@@ -35,7 +35,7 @@ class StatusMessage(Struct, tag_field="T", tag="s", gc=False):
     """A change of a symbol's trading status: code and words (``s…``), and the reason's (``r…``)."""
 
     S: str
-    sc: str
+    sc: str = ""
     sm: str = ""
     rc: str = ""
     rm: str = ""
@@ -55,11 +55,11 @@ class ErrorMessage(Struct, tag_field="T", tag="error", gc=False):
 
 
 class SubscriptionMessage(Struct, tag_field="T", tag="subscription", gc=False):
-    """All that is subscribed on this connection, after a change."""
+    """All that is subscribed on this connection, after a change. An empty list may be null, or absent."""
 
-    bars: list[str] = []
-    updatedBars: list[str] = []  # noqa: N815 (the protocol's name)
-    statuses: list[str] = []
+    bars: list[str] | None = None
+    updatedBars: list[str] | None = None  # noqa: N815 (the protocol's name)
+    statuses: list[str] | None = None
 
 
 class MessageHead(Struct, gc=False):

@@ -24,12 +24,12 @@ class RestBar(msgspec.Struct, gc=False):
     c: float
     v: float
     t: msgspec.Raw
-    n: float = -1.0
+    n: float | None = None
 
 
 class _Page(msgspec.Struct, gc=False):
     bars: dict[str, list[msgspec.Raw] | None] | None = None
-    next_page_token: str | None = None
+    next_page_token: str | int | None = None
 
 
 _PAGE = msgspec.json.Decoder(_Page)
@@ -75,7 +75,7 @@ class PageMerger:
                 )
             elif parts:
                 self._take(symbol, parts, finished_by_us)
-        return page.next_page_token or None
+        return None if page.next_page_token in {None, ""} else str(page.next_page_token)
 
     def block(self) -> BarBlock:
         """The bars that were taken: sorted, one per start, a series for each of ``symbols``."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final
+from weakref import WeakSet
 
 import httpx
 
@@ -30,7 +35,12 @@ _PATIENCE_SECONDS: Final = 60.0
 _REPLY_SECONDS: Final = 30.0
 _REPLY_WALL_SECONDS_MIN: Final = 3.0
 """A page of 10,000 bars is work for a server, which is no faster in a rehearsal."""
+_ANSWER_REPLIES: Final = 2
+"""A whole answer may take as long as two silences."""
+_BODY_BYTES_MAX: Final = 64 * 2**20
 _PAGES_MAX: Final = 10_000
+_NAMED: Final = re.compile(r"invalid symbols?\b[:\s\\\"']*([A-Za-z0-9./_-]*[A-Za-z0-9])")
+"""How the service names the symbol for which it refuses a request."""
 
 
 class _KeyHeaders(httpx.Auth):
@@ -60,15 +70,20 @@ class AlpacaRest:
         self._rng = rng
         self._stopping = stopping
         self._not_before_us = 0
+        self._lock = threading.Lock()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        reply_wall_seconds = max(socket_seconds(clock, _REPLY_SECONDS), _REPLY_WALL_SECONDS_MIN)
+        self._answer_wall_seconds = _ANSWER_REPLIES * reply_wall_seconds
         # The environment's proxies and .netrc are not ours to read.
-        self._client = httpx.Client(
-            timeout=max(socket_seconds(clock, _REPLY_SECONDS), _REPLY_WALL_SECONDS_MIN),
-            trust_env=False,
-            auth=_KeyHeaders(keys),
-        )
+        self._client = httpx.Client(timeout=reply_wall_seconds, trust_env=False, auth=_KeyHeaders(keys))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; who waits for an answer on one waits no more."""
+        with self._lock:
+            open_sockets = list(self._sockets)
+        for one in open_sockets:
+            with suppress(OSError):  # it was closed already
+                one.shutdown(socket.SHUT_RDWR)
         self._client.close()
 
     def backfill(self, symbols: Sequence[str], interval: str, start_us: int, end_us: int) -> BackfillResult:
@@ -92,20 +107,30 @@ class AlpacaRest:
         try:
             self._fetch_pages(symbols, interval, merger)
         except _RequestRefusedError as error:
-            if len(symbols) == 1:
-                refused[symbols[0]] = str(error)
-                return
-            middle = len(symbols) // 2
-            self._fetch(symbols[:middle], interval, merger, refused)
-            self._fetch(symbols[middle:], interval, merger, refused)
+            named = _NAMED.search(error.said)
+            if len(symbols) == 1 or (named and named[1] in symbols):
+                bad = named[1] if named and named[1] in symbols else symbols[0]
+                refused[bad] = str(error)
+                rest = [[symbol for symbol in symbols if symbol != bad]]
+            else:
+                rest = [symbols[: len(symbols) // 2], symbols[len(symbols) // 2 :]]
+            for part in rest:
+                if part:
+                    self._fetch(part, interval, merger, refused)
 
     def _fetch_pages(self, symbols: list[str], interval: str, merger: PageMerger) -> None:
-        # The service includes both ends of a range.
-        first, last = format_us(merger.start_us), format_us(merger.end_us - 1)
+        # The service includes both ends of a range. Bars start at whole seconds, and any server reads those.
+        first = format_us(-(-merger.start_us // SECOND_US) * SECOND_US)
+        last = format_us((merger.end_us - 1) // SECOND_US * SECOND_US)
         params = self._address.params(symbols, interval, first, last)
         tokens: set[str] = set()
         while len(tokens) < _PAGES_MAX:
-            token = self._page(params, merger)
+            try:
+                token = self._page(params, merger)
+            except _RequestRefusedError as error:
+                if not tokens:
+                    raise
+                raise FeedUnavailableError(f"a page that the service named itself: {error}", 1.0) from None
             if token is None:
                 return
             if token in tokens:
@@ -139,25 +164,46 @@ class AlpacaRest:
         """The body of an answer 200. Or _RetryError, _RequestRefusedError; FeedRefusedError for refused keys."""
         asked = self._clock.monotonic()
         try:
-            response = self._client.get(self._address.bars_url, params=params)
-        except httpx.ConnectError as error:
+            with self._client.stream(
+                "GET", self._address.bars_url, params=params, extensions={"trace": partial(self._trace, asked)}
+            ) as response:
+                body = self._body(response, asked + self._answer_wall_seconds)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _RetryError(f"cannot be reached: {self._keys.scrub(str(error))}") from None
         except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: the client was closed meanwhile
-            self._clock.begin(asked)
             raise _RetryError(f"no answer: {self._keys.scrub(str(error) or type(error).__name__)}") from None
-        self._clock.begin(asked)
         status = response.status_code
         if status == 200:
-            return response.content
-        text = f"the service answers HTTP {status}: {self._keys.scrub(response.text)}"
+            return body
+        said = self._keys.scrub(body[:1000].decode("utf-8", "replace"))
+        text = f"the service answers HTTP {status}: {said}"
         if status in {401, 403}:
             raise FeedRefusedError(f"{text} (are the keys right, and does the plan include these data?)")
         if status in {408, 425, 429} or status >= 500:
             wait = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now_us())
             raise _RetryError(text, wait)
         if status in {400, 422}:
-            raise _RequestRefusedError(text)
+            raise _RequestRefusedError(text, said)
         raise FeedRefusedError(f"{text} (is data_url right?)")
+
+    def _trace(self, asked: float, event: str, info: Mapping[str, Any]) -> None:
+        """The service is reached, for the clock. Remember the socket: closing a client wakes nobody who waits."""
+        if event == "connection.connect_tcp.complete":
+            self._clock.begin(asked)
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            with self._lock:
+                self._sockets.add(info["return_value"].get_extra_info("socket"))
+
+    def _body(self, response: httpx.Response, until: float) -> bytes:
+        """The body, if it is all here by ``until``: time-outs of the socket begin again with every byte."""
+        body = bytearray()
+        for part in response.iter_bytes():
+            body += part
+            if self._stopping.is_set():
+                raise FeedUnavailableError("the feed was stopped", 0.0)
+            if self._clock.monotonic() > until or len(body) > _BODY_BYTES_MAX:
+                raise _RetryError(f"the answer was not whole after {len(body)} bytes")
+        return bytes(body)
 
     def _wait(self, seconds: float, patience: float, reason: str) -> float:
         """Wait ``seconds`` and say so; FeedUnavailableError if that is too long, or the feed is stopped.
@@ -181,4 +227,11 @@ class _RetryError(Exception):
 
 
 class _RequestRefusedError(Exception):
-    """The service does not take this request: something in it is wrong, such as one of its symbols."""
+    """The service does not take this request: something in it is wrong, such as one of its symbols.
+
+    ``said`` is what the service itself says.
+    """
+
+    def __init__(self, text: str, said: str) -> None:
+        self.said = said
+        super().__init__(text)

@@ -74,9 +74,10 @@ def parse_msgpack(raw: bytes) -> int:
 
 
 def format_us(us: int) -> str:
-    """RFC 3339 in UTC with microseconds, as Alpaca's REST service takes it."""
+    """RFC 3339 in UTC, as Alpaca's REST service takes it; with microseconds where there are any."""
     moment = datetime.fromtimestamp(us // SECOND_US, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{us % SECOND_US:06d}Z"
+    fraction = f".{us % SECOND_US:06d}" if us % SECOND_US else ""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
 def _plausible(seconds: int, microseconds: int) -> int:

@@ -9,6 +9,8 @@ from mismartera.feeds.desired import Desired
 
 ASKS_MAX = 3
 """A symbol that the server leaves out of so many confirmations is refused."""
+_PARTIAL_LISTS_MAX = 2
+"""One such list may come from a server that forgot the other symbols."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,9 @@ class Request:
 class SubscriptionBook:
     """The subscriptions of one connection. One request is under way at a time; the first asks for all symbols.
 
-    A server whose limit is exceeded refuses a request as a whole; then half of it is asked for, and so on, until
-    as many symbols as possible are subscribed.
+    A server whose limit is exceeded, or which does not know one of the symbols, refuses a request as a whole; then
+    half of it is asked for, and so on, until as many symbols as possible are subscribed. A confirmation lists all
+    that is subscribed; a server that lists what has just changed is understood too.
     """
 
     def __init__(self, desired: Desired) -> None:
@@ -37,6 +40,7 @@ class SubscriptionBook:
         self._asks: dict[str, int] = {}
         self._batch_max: int | None = None
         self._stuck: set[str] = set()
+        self._partial_lists = 0
 
     @property
     def pending(self) -> Request | None:
@@ -59,13 +63,11 @@ class SubscriptionBook:
     def confirm(self, listed: Sequence[str]) -> tuple[list[str], list[str]]:
         """The server lists all that it will send. The symbols that are new among them, and those it refused."""
         before, request = self._confirmed, self._pending
-        self._confirmed, self._pending = dict.fromkeys(listed), None
+        self._confirmed, self._pending = self._after(dict.fromkeys(listed)), None
         new = [symbol for symbol in self._confirmed if symbol not in before and symbol in self._desired.symbols]
         if request is None:
             return new, []
-        if (
-            request.action == "unsubscribe"
-        ):  # one that it sends all the same is dropped bar by bar, not asked again
+        if request.action == "unsubscribe":  # one that it sends all the same is dropped bar by bar
             self._stuck.update(symbol for symbol in request.symbols if symbol in self._confirmed)
             return new, []
         return new, self._count_asks([symbol for symbol in request.symbols if symbol not in self._confirmed])
@@ -82,9 +84,36 @@ class SubscriptionBook:
         self._desired.discard(refused)
         return refused
 
+    def not_understood(self) -> list[str] | None:
+        """The server does not take the pending request: the symbol to give up, none while halving can help.
+
+        None if no request for symbols is under way, so that none of them can be to blame.
+        """
+        request = self._pending
+        if request is None or request.action != "subscribe":
+            return None
+        self._pending = None
+        if len(request.symbols) > 1:
+            self._batch_max = len(request.symbols) // 2
+            return []
+        self._batch_max = None
+        self._desired.discard(request.symbols)
+        return list(request.symbols)
+
     def overdue(self) -> None:
         """The pending request was not answered in time: it will be made again."""
         self._pending = None
+
+    def _after(self, listed: dict[str, None]) -> dict[str, None]:
+        """What is subscribed now. Twice only what was just asked for, and nothing of before: it lists changes."""
+        before, request = self._confirmed, self._pending
+        asked = frozenset(request.symbols if request is not None else ())
+        is_subscribe = request is not None and request.action == "subscribe"
+        if is_subscribe and before and listed and asked.issuperset(listed) and not before.keys() & listed.keys():
+            self._partial_lists += 1
+        if self._partial_lists < _PARTIAL_LISTS_MAX or request is None:
+            return listed
+        return before | listed if is_subscribe else {symbol: None for symbol in before if symbol not in asked}
 
     def _count_asks(self, missing: list[str]) -> list[str]:
         refused = []
