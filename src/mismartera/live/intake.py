@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from mismartera.bars import BarBlock, Interval, SeriesInfo, parse_interval
+from mismartera.bars import BarBlock, SeriesInfo, parse_interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.feeds.port import (
     BarsArrived,
@@ -26,17 +25,18 @@ from mismartera.feeds.port import (
     SymbolRefused,
 )
 from mismartera.feeds.queue import FeedQueue
-from mismartera.indicators import IndicatorSpec
+from mismartera.live.answers import PastSource
 from mismartera.live.batch import Processing
-from mismartera.live.checks import Checks, CheckSettings
+from mismartera.live.checks import Checks
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry
-from mismartera.live.flow import Flow, FlowSettings
+from mismartera.live.flow import Flow
 from mismartera.live.keeping import accepted_block
 from mismartera.live.ledger import DayLedger
 from mismartera.live.quality import LiveQuality
 from mismartera.live.requests import Requests
-from mismartera.live.splices import PastSource, Splices
+from mismartera.live.settings import IntakeSettings
+from mismartera.live.splices import Splices
 from mismartera.live.timers import Timers
 from mismartera.live.today import Today
 from mismartera.session.symbols import Member
@@ -47,18 +47,6 @@ _LOOK_US = SECOND_US
 _PRE_OPEN_US = 5 * MINUTE_US
 _RECONCILE_MAX_US = 5 * MINUTE_US
 _LATER_MAX = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class IntakeSettings:
-    """What the configuration says of a live session."""
-
-    flow: FlowSettings
-    checks: CheckSettings
-    streams: tuple[Interval, ...]
-    specs: Sequence[IndicatorSpec]
-    complete_only: bool
-    load_timeout_us: int
 
 
 class Intake:

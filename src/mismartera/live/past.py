@@ -9,7 +9,8 @@ from datetime import date
 from mismartera.bars import BarBlock
 from mismartera.errors import CalendarError, FeedRefusedError
 from mismartera.feeds.port import Feed
-from mismartera.live.splices import RECENT_SESSIONS, Past
+from mismartera.live.answers import Past
+from mismartera.live.splices import RECENT_SESSIONS
 from mismartera.session.history import HistoryLoader
 from mismartera.timing import TimeManager, TradingSession
 

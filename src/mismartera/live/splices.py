@@ -5,15 +5,14 @@ While a symbol is being spliced, its live bars are held, and nothing of it is sh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from mismartera.bars.instants import SECOND_US
 from mismartera.errors import FeedRefusedError, FeedUnavailableError, MismarteraError
 from mismartera.feeds.port import BackfillResult, Feed
+from mismartera.live.answers import Answer, PastSource
 from mismartera.live.checks import Checks
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry, Mark, Rows
@@ -22,40 +21,13 @@ from mismartera.live.ledger import DayLedger, Update
 from mismartera.live.requests import Requests
 from mismartera.live.sifting import NOWHERE, Merge, rows_of, windows_of
 from mismartera.live.timers import Timers
-from mismartera.session.history import SymbolHistory
 from mismartera.session.state import SymbolData
-from mismartera.timing import TradingSession, WallClock
+from mismartera.timing import WallClock
 
 RECENT_SESSIONS = 10
 """A symbol without any bar in so many sessions is not one that can be traded."""
 _RETRY_SECONDS = (2, 5, 10, 20, 30)
 _FAILED_RETRY_US = 60 * SECOND_US
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Past:
-    """What is known of symbols before a session; ``unknown`` have no bar in its last sessions."""
-
-    histories: Mapping[str, SymbolHistory]
-    unknown: frozenset[str]
-
-
-class PastSource(Protocol):
-    """Answers for what lies before the session. Blocks: called in the background."""
-
-    def load(self, symbols: Sequence[str], traded: frozenset[str], session: TradingSession) -> Past:
-        """The history of ``symbols``, of which ``traded`` have bars in this session."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """The bars of a splice, up to the moment of asking; of symbols that join the past, too."""
-
-    asked_us: int
-    result: BackfillResult | None
-    refused: Mapping[str, str]
-    past: Past | None
 
 
 class Splices:

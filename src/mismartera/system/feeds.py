@@ -75,7 +75,7 @@ def _keys(environ: Mapping[str, str]) -> Keys:
 def _make_ccxt(config: FeedConfig, parts: FeedParts) -> Feed:
     assert config.exchange is not None, "a feed of type ccxt has an exchange"
     try:
-        from mismartera.feeds.ccxt import CcxtFeed
+        from mismartera.feeds.ccxt import CcxtFeed  # heavy, and an extra
     except ImportError as error:
         text = "feed.type: 'ccxt' needs the package ccxt; allowed: install mismartera[crypto], or another type"
         raise ConfigError([text], source="feed") from error

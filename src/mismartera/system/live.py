@@ -16,10 +16,11 @@ from mismartera.indicators import IndicatorSpec
 from mismartera.live.checks import CheckSettings
 from mismartera.live.desk import EngineDesk
 from mismartera.live.flow import FlowSettings
-from mismartera.live.intake import Intake, IntakeSettings
+from mismartera.live.intake import Intake
 from mismartera.live.past import VendorPast
 from mismartera.live.quality import LiveQuality
 from mismartera.live.requests import PooledRequests
+from mismartera.live.settings import IntakeSettings
 from mismartera.live.supply import LiveSupply
 from mismartera.live.watchdog import Watchdog
 from mismartera.session.coordinator import SessionCoordinator

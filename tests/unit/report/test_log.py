@@ -86,7 +86,7 @@ def test_a_log_file_has_its_own_level(tmp_path: Path, capsys: pytest.CaptureFixt
     lines = (tmp_path / "run.log").read_text().splitlines()
     assert [line.split(maxsplit=2)[2] for line in lines] == [
         "WARNING  1969-12-31 19:00:00 EST A failed: unknown",
-        "INFO     1969-12-31 19:00:00 EST feed_connected url x",
+        "INFO     1969-12-31 19:00:00 EST the feed is connected",
     ]
 
 

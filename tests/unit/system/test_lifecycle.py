@@ -253,7 +253,7 @@ def test_what_cannot_be_run_is_refused_when_the_system_is_made(
         "mode": "live", "session_data_config": {"symbols": ["AAA"]},
         "feed": {"type": "replay", "date": "2024-07-02"},
     })  # fmt: skip
-    with pytest.raises(ConfigError, match="mode: 'live' cannot be run"):
+    with pytest.raises(UsageError, match="a live session needs a feed and its clock"):
         make_system(live)
     with pytest.raises(ConfigError, match="XNYS has no trading session from 2024-07-04 to 2024-07-04"):
         make_system(config("AAA", dates=("2024-07-04", "2024-07-04")))

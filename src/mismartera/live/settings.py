@@ -1,0 +1,23 @@
+"""IntakeSettings: what a configuration says of a live session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mismartera.bars import Interval
+from mismartera.indicators import IndicatorSpec
+from mismartera.live.checks import CheckSettings
+from mismartera.live.flow import FlowSettings
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeSettings:
+    """What the configuration says of a live session."""
+
+    flow: FlowSettings
+    checks: CheckSettings
+    streams: tuple[Interval, ...]
+    specs: Sequence[IndicatorSpec]
+    complete_only: bool
+    load_timeout_us: int
