@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Callable
 
 from mismartera.bars.instants import SECOND_US
-from mismartera.session.analysis import AnalysisEngine, Calling
+from mismartera.session.analysis import AnalysisEngine
+from mismartera.session.delivery import Calling
+from mismartera.session.desks import Desks
 from mismartera.session.state import SessionState
 from mismartera.session.streamer import Streamer
 from mismartera.timing import Clock
@@ -21,7 +23,7 @@ class Watchdog:
 
     def __init__(
         self, analysis: AnalysisEngine, state: SessionState, streamer: Streamer, clock: Clock, threshold_us: int,
-        warn: Callable[[str], None],
+        warn: Callable[[str], None], desks: Desks | None = None,
     ) -> None:  # fmt: skip
         self._analysis = analysis
         self._state = state
@@ -31,10 +33,18 @@ class Watchdog:
         self._warn = warn
         self._seen: tuple[Calling, int] | None = None
         self._warned: Calling | None = None
+        self._desks = desks
+        self._named: list[str] = []
         self.sent: deque[int] = deque()
 
     def look(self) -> None:
         """Shut the reads if the engine is kept from what is stale by now."""
+        if self._desks is not None:
+            kept = self._desks.kept_waiting()
+            for name in kept:
+                if name not in self._named:
+                    self._warn(f"{name} is slow: it is told of nothing, and reads nothing, until it has caught up")
+            self._named = kept
         calling = self._analysis.calling
         now_us = self._clock.now_us()
         if calling is None:

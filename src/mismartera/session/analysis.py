@@ -9,10 +9,11 @@ from typing import TypeVar
 
 from mismartera.bars import Bar, Interval, check_symbol, parse_interval
 from mismartera.errors import UsageError
-from mismartera.session.delivery import Call, CallbackError, Delivery, OnBar
+from mismartera.session.delivery import Call, CallbackError, Calling, Delivery, OnBar
 from mismartera.session.part import Part
 from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
+from mismartera.session.strategy_desk import StrategyDesk
 
 _T = TypeVar("_T")
 
@@ -26,6 +27,12 @@ class StrategyRun:
     symbols: frozenset[str] | None
     intervals: frozenset[Interval] | None
     error: str | None = None
+    desk: StrategyDesk | None = None
+    """Where it runs, if it has a thread of its own."""
+
+    def listener(self) -> OnBar:
+        """Whoever takes its bars."""
+        return self.strategy.on_bar if self.desk is None else self.desk.on_bar
 
     def overrides(self, callback: str) -> bool:
         """True if the strategy's class has its own ``callback`` and still runs."""
@@ -36,19 +43,6 @@ class StrategyRun:
         return (self.symbols is None or symbol in self.symbols) and (
             self.intervals is None or parse_interval(interval) in self.intervals
         )
-
-
-class Calling:
-    """One call of a listener's callback."""
-
-    __slots__ = ("_callback",)
-
-    def __init__(self, callback: Callable[..., object]) -> None:
-        self._callback = callback
-
-    def is_of(self, strategy: Strategy) -> bool:
-        """True if it is a method of ``strategy``."""
-        return getattr(self._callback, "__self__", None) is strategy
 
 
 class AnalysisEngine:
@@ -72,12 +66,12 @@ class AnalysisEngine:
         self.bars_not_begun = 0
         self.calling: Calling | None = None
         """The listener whose callback runs, while bars arrive; a new object at each call."""
-        self._reroute()
+        self.reroute()
 
     def record_bars(self, recorder: OnBar) -> None:
         """Call ``recorder`` with each bar before any strategy is; its errors end the run."""
         self._recorders.append(recorder)
-        self._reroute()
+        self.reroute()
 
     @property
     def sole_listener(self) -> OnBar | None:
@@ -155,13 +149,19 @@ class AnalysisEngine:
             self._delivery.acknowledge()
             wanted = run.overrides("on_revision") and run.wants(bar.symbol, bar.interval)
             if wanted and not self._delivery.is_fenced(bar.symbol, bar.generation):
-                self.call(run, run.strategy.on_revision, bar)
+                if run.desk is None:
+                    self.call(run, run.strategy.on_revision, bar)
+                else:
+                    run.desk.on_revision(bar)
 
     def deliver_slice(self, parts: list[Part], end_us: int, zone: tzinfo, lag_seconds: float) -> None:
         """Notify of the instant as a whole; what was fenced meanwhile is cut out."""
         for run in self._on_slice:
+            if run.desk is not None:
+                run.desk.on_slice(parts, end_us)
+                continue
             self._delivery.acknowledge()
-            wanted = self._wanted_parts(run, parts)
+            wanted = self.wanted_parts(run, parts)
             if wanted:
                 self.call(run, run.strategy.on_slice, Slice(wanted, end_us, zone, lag_seconds))
 
@@ -180,17 +180,21 @@ class AnalysisEngine:
 
     def call(self, run: StrategyRun, fn: Callable[..., object], *args: object) -> None:
         """Run a piece of a strategy's code, isolated."""
+        if run.desk is not None:
+            run.desk.call(fn, *args)
+            return
         self.calling = Calling(fn)
         try:
             fn(*args)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001  # a strategy may raise anything: it is named and reported
-            self._end(run, error)
+            self.end_run(run, error)
         finally:
             self.calling = None
 
-    def _wanted_parts(self, run: StrategyRun, parts: list[Part]) -> list[Part]:
+    def wanted_parts(self, run: StrategyRun, parts: list[Part]) -> list[Part]:
+        """What ``run`` wants of ``parts``, without what is fenced."""
         fenced = self._delivery.has_fences
         if not fenced and run.symbols is None and run.intervals is None:
             return parts
@@ -214,18 +218,19 @@ class AnalysisEngine:
         key = (bar.symbol, bar.interval)
         route = self._routes.get(key)
         if route is None:
-            listeners = [run.strategy.on_bar for run in self._on_bar if run.wants(*key)]
+            listeners = [run.listener() for run in self._on_bar if run.wants(*key)]
             route = self._routes[key] = (*self._recorders, *listeners)
         return route
 
-    def _reroute(self) -> None:
+    def reroute(self) -> None:
+        """Find out anew who listens to what."""
         self._routes: dict[tuple[str, str], tuple[OnBar, ...]] = {}
         self._on_bar = [run for run in self.runs if run.overrides("on_bar")]
         self._on_slice = [run for run in self.runs if run.overrides("on_slice")]
         self.wants_bars = bool(self._recorders or self._on_bar)
         self.wants_slices = bool(self._on_slice)
         chooses = any(run.symbols is not None or run.intervals is not None for run in self._on_bar)
-        everybody = (*self._recorders, *(run.strategy.on_bar for run in self._on_bar))
+        everybody = (*self._recorders, *(run.listener() for run in self._on_bar))
         self._everybody = None if chooses else everybody
         self._sole = everybody[0] if len(everybody) == 1 and not chooses else None
 
@@ -240,11 +245,12 @@ class AnalysisEngine:
             rest = len(raised.rest) if bars_not_begun is None else bars_not_begun
             self.bars_not_begun = rest + raised.dropped
             raise error
-        self._end(run, error)
+        self.end_run(run, error)
 
-    def _end(self, run: StrategyRun, error: BaseException) -> None:
+    def end_run(self, run: StrategyRun, error: BaseException) -> None:
+        """A strategy has raised: it is called no more."""
         run.error = _said(error)
-        self._reroute()
+        self.reroute()
         self._on_error(run, error)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from mismartera.bars import check_symbol
 from mismartera.config import SessionConfig
@@ -58,9 +58,20 @@ class SymbolCommands:
         timeout = self._base_config.session_data_config.streaming.command_timeout_seconds
         try:
             parts.delivery.fence(symbol, member.generation, timeout)
+            if parts.desks is not None and not parts.desks.fence(timeout):
+                raise TimeoutError(
+                    f"{symbol} is removed, but a callback has been running for more than {timeout} s"
+                )
         finally:
             parts.inbox.look_again()  # the engine may have carried out the command before the fence stood
         return True
+
+    def tell(self, command: Callable[[], None]) -> None:
+        """Carry ``command`` out at once on the engine's thread, and from another one in its turn there."""
+        if self._parts.delivery.on_engine_thread():
+            command()
+        else:
+            self._parts.inbox.urge(command)
 
     def get_loaded_symbols(self) -> frozenset[str]:
         """Symbols that are loaded."""

@@ -16,14 +16,18 @@ from mismartera.session.history import MinuteValues
 from mismartera.session.moments import moment_us
 from mismartera.session.ports import Field
 from mismartera.session.quality import Quality
+from mismartera.session.session_data import SessionData
 
 
 class StrategyContext:
     """See :class:`StrategySession`, the contract that this keeps."""
 
-    def __init__(self, coordinator: SessionCoordinator, run: StrategyRun, analysis: AnalysisEngine) -> None:
+    def __init__(
+        self, coordinator: SessionCoordinator, run: StrategyRun, analysis: AnalysisEngine,
+        data: SessionData | None = None,
+    ) -> None:  # fmt: skip
         self._coordinator = coordinator
-        self._data = coordinator.session_data
+        self._data = coordinator.session_data if data is None else data
         self._run = run
         self._analysis = analysis
 
@@ -89,7 +93,10 @@ class StrategyContext:
 
         TypeError for a value that is no text, number, truth value or None (NumPy's scalars are numbers).
         """
-        self._coordinator.publisher.publish("signal", strategy=self._run.name, name=name, value=_plain(value))
+        plain = _plain(value)
+        self._coordinator.tell(
+            lambda: self._coordinator.publisher.publish("signal", strategy=self._run.name, name=name, value=plain)
+        )
 
     def at(self, time: str | dt.datetime, fn: Callable[[], object]) -> None:
         """Call ``fn`` when the clock stands at ``time``, isolated like a callback."""

@@ -75,6 +75,8 @@ class SessionCoordinator(SymbolCommands):
         """All sessions, one after the other. Raises RunFailedError if it cannot go on."""
         parts = self._parts
         parts.delivery.bind_thread()
+        if parts.desks is not None:
+            parts.desks.start()
         try:
             if all(map(self._run_session, self._sessions())):
                 self._warn_of_late_entries()
@@ -88,9 +90,17 @@ class SessionCoordinator(SymbolCommands):
                     self._notify("on_stop")
             finally:
                 parts.supply.end()
+                self._end_desks()
                 parts.registry.end()
                 parts.inbox.end()
                 parts.delivery.unbind_thread()
+
+    def _end_desks(self) -> None:
+        if self._parts.desks is not None:
+            seconds = self._base_config.session_data_config.streaming.command_timeout_seconds
+            for name in self._parts.desks.stop(seconds):
+                self._parts.warn(f"strategy {name} is left alone: its callback still runs after {seconds:g} s")
+            self._take_commands()
 
     def _sessions(self) -> Iterator[TradingSession]:
         for session in map(self.time.get_trading_session, self.dates):

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mismartera.bars import Bar
+from mismartera.session.part import Part
 
 OnBar = Callable[[Bar], object]
 Call = tuple[OnBar, Bar]
@@ -30,6 +31,19 @@ class CallbackError(Exception):
         self.error = error
         self.rest = rest
         self.dropped = dropped
+
+
+class Calling:
+    """One call of a listener's callback."""
+
+    __slots__ = ("_callback",)
+
+    def __init__(self, callback: Callable[..., object]) -> None:
+        self._callback = callback
+
+    def is_of(self, listener: object) -> bool:
+        """True if it is a method of ``listener``."""
+        return getattr(self._callback, "__self__", None) is listener
 
 
 class Delivery:
@@ -109,6 +123,14 @@ class Delivery:
     def is_fenced(self, symbol: str, generation: int) -> bool:
         """True once this generation of ``symbol`` was removed."""
         return self._fenced.get(symbol, 0) >= generation
+
+    def staying(self, part: Part) -> Part:
+        """``part`` without the symbols that were removed since it was shown."""
+        if not self.fences:
+            return part
+        strip = part.strip
+        symbols = frozenset(s for s, info in strip.infos() if not self.is_fenced(s, info.generation))
+        return Part(strip, part.first, part.last, strip.wanted(symbols, part.first, part.last))
 
     def fence(self, symbol: str, generation: int, timeout: float) -> None:
         """No notification of this generation starts any more. Waits for a callback that is running elsewhere.

@@ -8,7 +8,6 @@ from mismartera.bars.instants import SECOND_US
 from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.delivery import Delivery
 from mismartera.session.gate import Gate
-from mismartera.session.part import Part
 from mismartera.session.shown import Shown
 from mismartera.session.slice_desk import SliceDesk
 from mismartera.session.tape import Tape
@@ -72,17 +71,9 @@ class HandOver:
 
     def _deliver_slice(self, end_us: int) -> None:
         """All that is waited for of the instant was shown: notify of it as a whole, unless it is stale by now."""
-        parts = [self._staying(part) for part in self.slices.take(end_us)] if self.slices is not None else []
+        parts = [*map(self._delivery.staying, self.slices.take(end_us))] if self.slices is not None else []
         parts = [part for part in parts if len(part)]
         lag_us = self._clock.now_us() - end_us
         if parts and self._gate.active and not self._gate.is_stale(lag_us):
             with self._delivery.running():
                 self._analysis.deliver_slice(parts, end_us, self._zone, lag_us / SECOND_US)
-
-    def _staying(self, part: Part) -> Part:
-        """``part`` without the symbols that were removed since it was shown."""
-        if not self._delivery.fences:
-            return part
-        strip = part.strip
-        symbols = frozenset(s for s, info in strip.infos() if not self._delivery.is_fenced(s, info.generation))
-        return Part(strip, part.first, part.last, strip.wanted(symbols, part.first, part.last))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mismartera.session.agenda import Agenda
 from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.delivery import Delivery
+from mismartera.session.desks import Desks
 from mismartera.session.gate import Gate
 from mismartera.session.inbox import Inbox
 from mismartera.session.ports import SessionRecorder
@@ -42,3 +43,5 @@ class SessionParts:
     tally: Tally
     recorders: tuple[SessionRecorder, ...]
     warn: Callable[[str], None]
+    desks: Desks | None = None
+    """Where strategies run on threads of their own."""

@@ -111,7 +111,13 @@ def bind_live(
     slices = parts.streamer.handover.slices = SliceDesk()
     settings = live_settings(config, specs)
     watchdog = Watchdog(
-        parts.analysis, parts.state, parts.streamer, parts.time.clock, settings.flow.threshold_us, parts.warn
+        parts.analysis,
+        parts.state,
+        parts.streamer,
+        parts.time.clock,
+        settings.flow.threshold_us,
+        parts.warn,
+        parts.desks,
     )
     desk = EngineDesk(parts, coordinator, slices, watchdog)
     trailing = max((w.trailing_days for w in config.session_data_config.historical.data), default=0)

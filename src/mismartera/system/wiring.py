@@ -21,11 +21,13 @@ from mismartera.session.analysis import AnalysisEngine, StrategyRun
 from mismartera.session.context import StrategyContext
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.delivery import Delivery
+from mismartera.session.desks import Desks
 from mismartera.session.gate import Gate
 from mismartera.session.history import HistoryLoader
 from mismartera.session.inbox import Inbox
 from mismartera.session.loading import SymbolLoader
 from mismartera.session.parts import SessionParts
+from mismartera.session.pinned import PinnedData
 from mismartera.session.ports import BarSource, EventSink, SessionRecorder
 from mismartera.session.processor import DataProcessor
 from mismartera.session.publisher import Publisher
@@ -79,7 +81,8 @@ def make_coordinator(
         bind_live(config, parts, coordinator, live, specs, history, parts.supply)
     _fill_agenda(config, coordinator)
     for run in parts.analysis.runs:
-        run.strategy.session = StrategyContext(coordinator, run, parts.analysis)
+        data = None if run.desk is None else PinnedData(parts.state, run.desk)
+        run.strategy.session = StrategyContext(coordinator, run, parts.analysis, data)
     return coordinator
 
 
@@ -125,6 +128,9 @@ def _make_parts(
         if sink.wants_bars:
             analysis.record_bars(sink.bar)
     gate = Gate(round(streaming.catchup_threshold_seconds * SECOND_US), streaming.catchup_check_interval)
+    desks = None
+    if streaming.catchup_scope == "strategy":
+        desks = Desks(analysis, delivery, inbox, publisher, time, gate.threshold_us)
     return SessionParts(
         time=time, registry=registry, state=state, session_data=SessionData(state),
         supply=supply,
@@ -132,7 +138,7 @@ def _make_parts(
             gate, state, analysis, delivery, publisher, registry, inbox, time, scope=streaming.catchup_scope
         ),
         gate=gate, quality=quality, analysis=analysis, delivery=delivery, inbox=inbox, agenda=Agenda(),
-        publisher=publisher, tally=Tally(), recorders=tuple(recorders), warn=warn,
+        publisher=publisher, tally=Tally(), recorders=tuple(recorders), warn=warn, desks=desks,
     )  # fmt: skip
 
 
