@@ -89,7 +89,7 @@ class ReplayFeed:
         refused = {name: "the recording does not know it" for name in names if name not in known}
         if refused and len(refused) == len(names):
             raise FeedRefusedError(f"the recording does not know {', '.join(names)[:200]}")
-        first, last = max(start_us, self._range[0]), min(end_us, self._range[1], asked_us - length + 1)
+        first, last = start_us, min(end_us, self._range[1], asked_us - length + 1)  # days before are recorded, too
         kept = [name for name in names if name in known]
         block = (
             self._source.read_block(interval, first, last, kept) if first < last else BarBlock.empty(tuple(kept))
