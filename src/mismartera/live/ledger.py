@@ -61,7 +61,6 @@ class DayLedger:
         self.windows = session_windows(processing.session, processing.base)
         self.entries: dict[str, Entry] = {}
         self.ended = 0
-        self.frontier = -1
         self.unflushed: list[tuple[list[str], Ints, Floats]] = []
         self.batches: list[LiveBatch] = []
         self._owners: list[Entry | None] = []
@@ -117,11 +116,11 @@ class DayLedger:
 
     def append(self, window: int, entries: Sequence[Entry], prices: Floats) -> Update:
         """Live bars of ``window``, one of each of ``entries``, all of which have joined and have none so new."""
+        assert window >= self.ended, "a window that has ended is changed, not filled"
         update = Update()
         indices = np.array([entry.index for entry in entries])
         self.marks[indices, window] = Mark.HAS_BAR + LIVE
         self.newest[indices] = window
-        self.frontier = max(self.frontier, window)
         self.unflushed.append(([entry.symbol for entry in entries], np.full(len(entries), window), prices))
         by_batch: dict[int, list[int]] = {}
         for at, entry in enumerate(entries):
