@@ -130,9 +130,9 @@ class EngineDesk:
         """Nothing more is waited for of the instant ``end_us``."""
         self._do(lambda: self._slices.due.append(end_us))
 
-    def hold(self, cause: GateState, reason: str) -> None:
+    def hold(self, cause: GateState, reason: str, lag_us: int = 0) -> None:
         """See :meth:`Streamer.hold`."""
-        self._do(lambda: self._parts.streamer.hold(cause, reason))
+        self._do(lambda: self._parts.streamer.hold(cause, reason, lag_us))
 
     def lift(self, cause: GateState) -> None:
         """See :meth:`Streamer.lift`."""

@@ -106,7 +106,7 @@ class Today:
         if is_fresh and not self._flow.is_good and self.splices.is_open:
             self.splices.recover(newest)  # the first data after the stream was away
         if is_news and not is_fresh:
-            self._flow.set_behind(is_behind=True)
+            self._flow.set_behind(is_behind=True, lag_us=now_us - self._ends[newest])
         strangers = self._take_known(found, windows, prices, message, now_us)
         on_time = ours & (windows != NOWHERE) & (now_us <= self.ledger.windows.end[windows] + self._grace_us)
         self._on_time = max(self._on_time, int(windows[on_time].max(initial=NOWHERE)))
