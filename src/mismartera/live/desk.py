@@ -89,6 +89,8 @@ class EngineDesk:
     def leave(self, member: Member) -> None:
         """Drop what is on its way of a symbol that was removed."""
         self._gone[member.symbol] = max(member.generation, self._gone.get(member.symbol, 0))
+        with self._lock:
+            self._versions = {entry: data for entry, data in self._versions.items() if entry.member is not member}
 
     # The intake tells
 

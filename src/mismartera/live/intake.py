@@ -153,7 +153,8 @@ class Intake:
             today.splices.confirmed([member.symbol for member in members])
         later, self._later = self._later, []
         for message in later:
-            self._take(message)
+            if int(message.start_us.max()) >= session.open_us:
+                self._take_bars(message)
 
     def open(self, taken: frozenset[str], *, is_late: bool) -> None:
         """The session has opened, with the symbols ``taken``, which were prepared."""
