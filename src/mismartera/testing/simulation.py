@@ -102,6 +102,7 @@ class Simulation:
                 raise_share=rng.choice((0.0, 0.02)),
             ),
         ]  # fmt: skip
+        self._label = config.session_data_config.streams[0]
         self.coordinator = self._build(config, time)
         world.after_step = self._check_step
         faults.plan(max(first_us, start_us), self.symbols)
@@ -178,8 +179,7 @@ class Simulation:
         if state == "closed" and coordinator.date is not None:
             return
         for symbol in coordinator.loaded_in_order():
-            streams = coordinator.config.session_data_config.streams
-            read = data.get_bars(symbol, streams[0])
+            read = data.get_bars(symbol, self._label)
             if read is not None and not data.is_session_active():
                 raise SimulationError(f"{symbol} is read while the session is {state}")
             if read is not None and len(read) and int(read.end_us[-1]) > self.world.now_us():
