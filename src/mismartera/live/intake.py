@@ -165,7 +165,8 @@ class Intake:
 
     def _look_after(self) -> None:
         self._engine.look_after()
-        self._timers.at(self._clock.now_us() + _LOOK_US, self._look_after)
+        tick_us = max(_LOOK_US, self._settings.flow.threshold_us // 10)
+        self._timers.at(self._clock.now_us() + tick_us, self._look_after)
 
     def add(self, members: Sequence[Member]) -> None:
         """Symbols join."""
