@@ -1,0 +1,81 @@
+"""A market for an afternoon's test: a few symbols, some minutes, all numbers drawn from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from random import Random
+
+from tests.runs import us
+
+from mismartera import Bar
+from mismartera.bars.instants import MINUTE_US, SECOND_US, to_datetime
+from mismartera.testing.alpaca_market import AlpacaMarket, MarketBar
+
+DAY = "2024-07-02"
+SYMBOLS = ("AAA", "BBB", "CCC")
+SENT_AFTER_US = SECOND_US // 2
+"""A vendor's bar comes that long after its end."""
+
+
+def minute_us(time: str, day: str = DAY) -> int:
+    """The start of a minute of ``day``."""
+    return us(time, day)
+
+
+def draw(
+    symbols: Iterable[str] = SYMBOLS, first: str = "09:30", last: str = "11:00", *, day: str = DAY, seed: int = 1,
+    skip: Iterable[tuple[str, str]] = (),
+) -> list[MarketBar]:  # fmt: skip
+    """Every minute from ``first`` to before ``last``; ``skip``: (symbol, minute) without trades."""
+    missing = {(symbol, us(time, day)) for symbol, time in skip}
+    bars: list[MarketBar] = []
+    for symbol in symbols:
+        rng = Random(f"{seed}{symbol}{day}")
+        price = rng.uniform(50, 500)
+        for start_us in range(us(first, day), us(last, day), MINUTE_US):
+            open_, close = (round(price * rng.uniform(0.999, 1.001), 2) for _ in range(2))
+            low, high = round(min(open_, close) - rng.random(), 2), round(max(open_, close) + rng.random(), 2)
+            price = close
+            volume = float(rng.randrange(1, 10_000))
+            if (symbol, start_us) not in missing:
+                release_us = start_us + MINUTE_US + SENT_AFTER_US
+                bars.append(MarketBar(symbol, start_us, open_, high, low, close, volume, release_us=release_us))
+    return bars
+
+
+def later(bars: Sequence[MarketBar], symbol: str, time: str, seconds: float) -> list[MarketBar]:
+    """``bars``, of which the one of ``symbol`` at ``time`` comes so long after its end."""
+    start_us = us(time)
+    return [
+        replace(bar, release_us=start_us + MINUTE_US + round(seconds * SECOND_US))
+        if (bar.symbol, bar.start_us) == (symbol, start_us)
+        else bar
+        for bar in bars
+    ]
+
+
+def corrected(bars: Sequence[MarketBar], symbol: str, time: str, seconds: float = 30.0) -> MarketBar:
+    """A correction of a bar of ``bars``, so long after its end."""
+    bar = found(bars, symbol, time)
+    return replace(
+        bar, high=bar.high + 1.0, volume=bar.volume + 7.0, is_update=True,
+        release_us=bar.start_us + MINUTE_US + round(seconds * SECOND_US),
+    )  # fmt: skip
+
+
+def found(bars: Iterable[MarketBar], symbol: str, time: str) -> MarketBar:
+    """The bar of ``symbol`` at ``time``."""
+    return next(bar for bar in bars if (bar.symbol, bar.start_us) == (symbol, us(time)))
+
+
+def known(market: AlpacaMarket, symbols: Iterable[str], first_us: int, until_us: int, at_us: int) -> list[Bar]:
+    """What the REST service knows at ``at_us`` of the minutes that end by ``until_us``, as bars of the store."""
+    return [
+        Bar(
+            bar.symbol, "1m", to_datetime(bar.start_us), open=bar.open, high=bar.high, low=bar.low,
+            close=bar.close, volume=bar.volume,
+        )
+        for symbol in symbols
+        for bar in market.bars(symbol, first_us, until_us - MINUTE_US, at_us)
+    ]  # fmt: skip
