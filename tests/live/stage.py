@@ -217,7 +217,7 @@ class Stage:
         dumps = MemoryDumps()
         config = SessionConfig.from_dict({
             "backtest_config": {"start_date": self.day, "end_date": self.day},
-            "session_data_config": self.data_config | {"symbols": list(symbols)},
+            "session_data_config": self.data_config | {"symbols": list(symbols), "streaming": {}},
         })  # fmt: skip
         SystemManager(config, data_manager=data, recorders=[dumps]).run()
         return dumps
