@@ -64,9 +64,9 @@ class Streamer:
         self.shown.begin(self.tape)
         self._joining = []
 
-    def hold(self, cause: GateState, reason: str) -> None:
+    def hold(self, cause: GateState, reason: str, lag_us: int = 0) -> None:
         """See :meth:`Causes.hold`."""
-        self._causes.hold(cause, reason)
+        self._causes.hold(cause, reason, lag_us)
 
     def lift(self, cause: GateState) -> None:
         """The cause is gone; without any the session catches up and is active."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Protocol
 
-from mismartera.bars import BarBlock, parse_interval
+from mismartera.bars import parse_interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.config import SessionConfig
 from mismartera.errors import CalendarError, ConfigError
@@ -17,6 +16,7 @@ from mismartera.live.checks import CheckSettings
 from mismartera.live.desk import EngineDesk
 from mismartera.live.flow import FlowSettings
 from mismartera.live.intake import Intake
+from mismartera.live.keeping import Keeper
 from mismartera.live.past import VendorPast
 from mismartera.live.quality import LiveQuality
 from mismartera.live.requests import PooledRequests
@@ -30,22 +30,6 @@ from mismartera.session.slice_desk import SliceDesk
 from mismartera.timing import TimeManager, WallClock
 
 _DAYS_AHEAD = 370
-
-
-class Keeper(Protocol):
-    """Where accepted bars are kept."""
-
-    def put(self, interval: str, block: BarBlock) -> object:
-        """Keep ``block`` soon; returns at once."""
-        ...
-
-    def write(self, interval: str, block: BarBlock) -> None:
-        """Keep ``block`` now; blocks."""
-        ...
-
-    def stop(self) -> object:
-        """Return when all that was put is kept."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +109,6 @@ def bind_live(
     requests = PooledRequests(lambda call: intake.do(call), desk.broke)  # noqa: PLW0108  # made below
     intake = Intake(
         settings, source.feed, past, requests, source.wall, desk, parts.quality,
-        source.keeper.put, supply.driver.wake, source.keeper.stop,
+        source.keeper, supply.driver.wake,
     )  # fmt: skip
     supply.bind(parts, intake, desk)
