@@ -64,9 +64,9 @@ def corrected(bars: Sequence[MarketBar], symbol: str, time: str, seconds: float 
     )  # fmt: skip
 
 
-def found(bars: Iterable[MarketBar], symbol: str, time: str) -> MarketBar:
+def found(bars: Iterable[MarketBar], symbol: str, time: str, day: str = DAY) -> MarketBar:
     """The bar of ``symbol`` at ``time``."""
-    return next(bar for bar in bars if (bar.symbol, bar.start_us) == (symbol, us(time)))
+    return next(bar for bar in bars if (bar.symbol, bar.start_us) == (symbol, us(time, day)))
 
 
 def known(market: AlpacaMarket, symbols: Iterable[str], first_us: int, until_us: int, at_us: int) -> list[Bar]:

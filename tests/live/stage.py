@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from random import Random
 from typing import Any, Self
 
 from tests.live import laws
 from tests.live.markets import DAY, SYMBOLS, known
-from tests.runs import clock_time, moment, us
+from tests.runs import NEW_YORK, clock_time, moment, us
 
 from mismartera import Bar, DataManager, SessionConfig, Strategy, SystemManager
-from mismartera.bars.instants import MINUTE_US, SECOND_US
+from mismartera.bars.instants import MINUTE_US, SECOND_US, to_us
 from mismartera.errors import MismarteraError
 from mismartera.feeds import Keys, Secret
 from mismartera.feeds.alpaca import AlpacaFeed
@@ -91,7 +92,8 @@ class Stage:
         on_error: str = "isolate", **data: Any,
     ) -> None:  # fmt: skip
         self.day, self.threshold, self.is_whole = day, threshold, True
-        self.start_us, self.until_us = us(start, day), us(until, day)
+        until_at = datetime.fromisoformat(until).replace(tzinfo=NEW_YORK) if "T" in until else moment(until, day)
+        self.start_us, self.until_us = us(start, day), to_us(until_at)
         self.clock = RehearsalClock(self.start_us, speed)
         self.market = AlpacaMarket(bars, statuses)
         self.server = AlpacaServer(self.market, self.clock, keys=(KEY, SECRET))
@@ -115,7 +117,7 @@ class Stage:
         )
         self.system = SystemManager(
             config, data_manager=self.store, strategies=strategies, sinks=[self.log], recorders=[self.dumps],
-            feed=self.feed, wall=self.clock, until=moment(until, day),
+            feed=self.feed, wall=self.clock, until=until_at,
         )  # fmt: skip
         self._acts: list[tuple[int, Callable[[], object]]] = []
 
@@ -196,9 +198,12 @@ class Stage:
         """The laws, and the backtest."""
         problems = laws.breaches(self.log.lines, threshold_seconds=self.threshold)
         problems += laws.uncounted(self.summary["counts"])
-        session = self.system.get_time_manager().get_trading_session(moment("12:00", self.day).date())
-        until_us = min(session.close_us, self.until_us)
-        problems += laws.unresolved(self.log.lines, self.dumps.tables, session.open_us, until_us)
+        time = self.system.get_time_manager()
+        for day in dict.fromkeys(key[0] for key in self.dumps.tables):
+            session = time.get_trading_session(date.fromisoformat(day))
+            tables = {key: rows for key, rows in self.dumps.tables.items() if key[0] == day}
+            until_us = min(session.close_us, self.until_us)
+            problems += laws.unresolved(self.log.lines, tables, session.open_us, until_us)
         assert not problems, "\n".join(["", *problems])
         if self.is_whole:
             self.check_parity()
