@@ -48,7 +48,7 @@ class Command:
             "session_data_config": {"symbols": list(symbols), "streams": list(streams)}, **config,
         }  # fmt: skip
         (folder / "c.json").write_text(json.dumps(self.config))
-        self._keys = keys
+        self._keys = dict(keys)
         self._arguments = [
             "live", "c.json", "--data", "store", "--events", "events.jsonl", "--dump", "dump", "--json",
             "--clock", f"{moment(start, day).isoformat()}@{speed:g}", "--until", moment(until, day).isoformat(),

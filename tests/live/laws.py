@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,52 +17,63 @@ Line = Mapping[str, Any]
 
 def breaches(lines: Iterable[Line], *, threshold_seconds: float) -> list[str]:
     """What in the events of a live run may not be; ``lines`` as :class:`tests.live.stage.LiveLog` keeps them."""
-    return [f"{problem}: {line}" for problem, line in _walk(lines, threshold_seconds)]
-
-
-def _walk(lines: Iterable[Line], threshold_seconds: float) -> Iterator[tuple[str, Line]]:
-    before_us = 0
-    is_active: bool | None = None  # a session that starts late is deactivated first
-    told: set[tuple[str, str, str, int]] = set()
-    quiet: set[tuple[str, str]] = set()
-    removed: set[str] = set()
+    walk = _Walk(threshold_seconds)
     for line in lines:
-        if line["now_us"] < before_us:
-            yield "time goes back", line
-        before_us = line["now_us"]
+        walk.step(line)
+    walk.line = {}
+    walk.must(not walk.is_active, "the session is active at the end (I2)")
+    return walk.found
+
+
+class _Walk:
+    """The log so far. ``is_active`` is None before the first move: a session that starts late is deactivated."""
+
+    def __init__(self, threshold_seconds: float) -> None:
+        self.found: list[str] = []
+        self.line: Line = {}
+        self.is_active: bool | None = None
+        self._threshold_seconds = threshold_seconds
+        self._now_us = 0
+        self._told: set[tuple[str, str, str, int]] = set()
+        self._quiet: set[tuple[str, str]] = set()
+        self._removed: set[str] = set()
+
+    def must(self, holds: bool, problem: str) -> None:
+        if not holds:
+            self.found.append(f"{problem}: {self.line}")
+
+    def step(self, line: Line) -> None:
+        self.line = line
+        self.must(line["now_us"] >= self._now_us, "time goes back")
+        self._now_us = line["now_us"]
         match line["event"]:
             case "bar":
-                key = line["symbol"], line["interval"], line["start"], line["generation"]
-                if line["lag_seconds"] > threshold_seconds:
-                    yield "a stale bar is delivered (I1)", line
-                if not is_active:
-                    yield "a bar is delivered while the session is not active (I1)", line
-                if key in told:
-                    yield "a bar is delivered twice (I3)", line
-                if line["end_us"] > line["now_us"]:
-                    yield "a bar is delivered before its end (I5)", line
-                if line["symbol"] in removed:
-                    yield "a bar of a symbol that was removed (I7)", line
-                if line["source"] not in {"live", "backfill", "revised"}:
-                    yield "a bar without a source", line
-                told.add(key)
-            case "session_activated" | "session_deactivated":
-                if is_active is (line["event"] == "session_activated"):
-                    yield "two equal moves of the session in a row (I2)", line
-                is_active = line["event"] == "session_activated"
+                self._bar(line)
             case "session_opened":
-                is_active = None
+                self.is_active = None
+            case "session_activated" | "session_deactivated" as event:
+                is_active = event == "session_activated"
+                self.must(self.is_active is not is_active, "two equal moves of the session in a row (I2)")
+                self.is_active = is_active
             case "quiet":
-                if (line["symbol"], line["start"]) in quiet:
-                    yield "a minute is told to be quiet twice", line
-                quiet.add((line["symbol"], line["start"]))
+                key = line["symbol"], line["start"]
+                self.must(key not in self._quiet, "a minute is told to be quiet twice")
+                self._quiet.add(key)
             case "symbol_removed":
-                removed.add(line["symbol"])
+                self._removed.add(line["symbol"])
             case "symbol_pending":
-                removed.discard(line["symbol"])
-                quiet = {key for key in quiet if key[0] != line["symbol"]}
-    if is_active:
-        yield "the session is active at the end (I2)", {}
+                self._removed.discard(line["symbol"])
+                self._quiet = {key for key in self._quiet if key[0] != line["symbol"]}
+
+    def _bar(self, line: Line) -> None:
+        key = line["symbol"], line["interval"], line["start"], line["generation"]
+        self.must(line["lag_seconds"] <= self._threshold_seconds, "a stale bar is delivered (I1)")
+        self.must(self.is_active is True, "a bar is delivered while the session is not active (I1)")
+        self.must(key not in self._told, "a bar is delivered twice (I3)")
+        self.must(line["end_us"] <= line["now_us"], "a bar is delivered before its end (I5)")
+        self.must(line["symbol"] not in self._removed, "a bar of a symbol that was removed (I7)")
+        self.must(line["source"] in {"live", "backfill", "revised"}, "a bar without a source")
+        self._told.add(key)
 
 
 def unresolved(

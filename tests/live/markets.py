@@ -8,19 +8,13 @@ from random import Random
 
 from tests.runs import us
 
-from mismartera import Bar
-from mismartera.bars.instants import MINUTE_US, SECOND_US, to_datetime
-from mismartera.testing.alpaca_market import AlpacaMarket, MarketBar
+from mismartera.bars.instants import MINUTE_US, SECOND_US
+from mismartera.testing.alpaca_market import MarketBar
 
 DAY = "2024-07-02"
 SYMBOLS = ("AAA", "BBB", "CCC")
 SENT_AFTER_US = SECOND_US // 2
 """A vendor's bar comes that long after its end."""
-
-
-def minute_us(time: str, day: str = DAY) -> int:
-    """The start of a minute of ``day``."""
-    return us(time, day)
 
 
 def draw(
@@ -44,9 +38,9 @@ def draw(
     return bars
 
 
-def later(bars: Sequence[MarketBar], symbol: str, time: str, seconds: float) -> list[MarketBar]:
+def later(bars: Sequence[MarketBar], symbol: str, time: str, seconds: float, day: str = DAY) -> list[MarketBar]:
     """``bars``, of which the one of ``symbol`` at ``time`` comes so long after its end."""
-    start_us = us(time)
+    start_us = us(time, day)
     return [
         replace(bar, release_us=start_us + MINUTE_US + round(seconds * SECOND_US))
         if (bar.symbol, bar.start_us) == (symbol, start_us)
@@ -55,9 +49,11 @@ def later(bars: Sequence[MarketBar], symbol: str, time: str, seconds: float) -> 
     ]
 
 
-def corrected(bars: Sequence[MarketBar], symbol: str, time: str, seconds: float = 30.0) -> MarketBar:
+def corrected(
+    bars: Sequence[MarketBar], symbol: str, time: str, seconds: float = 30.0, day: str = DAY
+) -> MarketBar:
     """A correction of a bar of ``bars``, so long after its end."""
-    bar = found(bars, symbol, time)
+    bar = found(bars, symbol, time, day)
     return replace(
         bar, high=bar.high + 1.0, volume=bar.volume + 7.0, is_update=True,
         release_us=bar.start_us + MINUTE_US + round(seconds * SECOND_US),
@@ -67,15 +63,3 @@ def corrected(bars: Sequence[MarketBar], symbol: str, time: str, seconds: float 
 def found(bars: Iterable[MarketBar], symbol: str, time: str, day: str = DAY) -> MarketBar:
     """The bar of ``symbol`` at ``time``."""
     return next(bar for bar in bars if (bar.symbol, bar.start_us) == (symbol, us(time, day)))
-
-
-def known(market: AlpacaMarket, symbols: Iterable[str], first_us: int, until_us: int, at_us: int) -> list[Bar]:
-    """What the REST service knows at ``at_us`` of the minutes that end by ``until_us``, as bars of the store."""
-    return [
-        Bar(
-            bar.symbol, "1m", to_datetime(bar.start_us), open=bar.open, high=bar.high, low=bar.low,
-            close=bar.close, volume=bar.volume,
-        )
-        for symbol in symbols
-        for bar in market.bars(symbol, first_us, until_us - MINUTE_US, at_us)
-    ]  # fmt: skip

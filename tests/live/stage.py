@@ -10,11 +10,12 @@ from random import Random
 from typing import Any, Self
 
 from tests.live import laws
-from tests.live.markets import DAY, SYMBOLS, known
+from tests.live.markets import DAY, SYMBOLS
+from tests.live.truth import Tables, backtest, differences, known, store
 from tests.runs import NEW_YORK, clock_time, moment, us
 
 from mismartera import Bar, DataManager, SessionConfig, Strategy, SystemManager
-from mismartera.bars.instants import MINUTE_US, SECOND_US, to_us
+from mismartera.bars.instants import SECOND_US, to_us
 from mismartera.errors import MismarteraError
 from mismartera.feeds import Keys, Secret
 from mismartera.feeds.alpaca import AlpacaFeed
@@ -23,7 +24,7 @@ from mismartera.session.ports import Field
 from mismartera.system.manager import Outcome
 from mismartera.testing.alpaca_market import AlpacaFaults, AlpacaMarket, MarketBar, MarketStatus
 from mismartera.testing.alpaca_server import AlpacaServer
-from mismartera.testing.memory import DumpKey, MemoryDumps
+from mismartera.testing.memory import MemoryDumps
 from mismartera.timing import RehearsalClock
 
 KEY, SECRET = "test-key", "test-secret"
@@ -211,36 +212,10 @@ class Stage:
     def check_parity(self) -> None:
         """The dump is that of a backtest of what REST knows now."""
         symbols = [symbol for _, symbol, interval in self.dumps.tables if interval == "1m"]
-        first_us = us("00:00", self.day)
-        bars = known(self.market, symbols, first_us, self.until_us, self.clock.now_us())
-        truth = DataManager(self.folder / "truth")
-        truth.write_many([(s, "1m", [bar for bar in bars if bar.symbol == s]) for s in symbols])
-        assert not differences(self.dumps.tables, self.backtest(truth, symbols).tables, self.until_us)
+        bars = known(self.market, symbols, self.day, self.until_us, self.clock.now_us())
+        tested = self.backtest(store(self.folder / "truth", bars), symbols)
+        assert not differences(self.dumps.tables, tested, self.until_us)
 
-    def backtest(self, data: DataManager, symbols: Sequence[str]) -> MemoryDumps:
+    def backtest(self, data: DataManager, symbols: Sequence[str]) -> Tables:
         """What a backtest of the day on ``data`` dumps."""
-        dumps = MemoryDumps()
-        config = SessionConfig.from_dict({
-            "backtest_config": {"start_date": self.day, "end_date": self.day},
-            "session_data_config": self.data_config | {"symbols": list(symbols), "streaming": {}},
-        })  # fmt: skip
-        SystemManager(config, data_manager=data, recorders=[dumps]).run()
-        return dumps
-
-
-def differences(
-    live: Mapping[DumpKey, list[dict[str, Any]]], tested: Mapping[DumpKey, list[dict[str, Any]]], until_us: int
-) -> list[str]:
-    """Where a live dump is not, bit for bit, what a backtest has of the time until ``until_us``."""
-    found = []
-    for key, rows in live.items():
-        length_us = int(key[2].removesuffix("m")) * MINUTE_US
-        expected = [row for row in tested.get(key, []) if row["timestamp"] + length_us <= until_us]
-        for row, wanted in zip(rows, expected, strict=False):
-            if row != wanted:
-                found.append(f"{key} {clock_time(wanted['timestamp'])}: {row} is not {wanted}")
-                break
-        if len(rows) != len(expected):
-            missing = {row["timestamp"] for row in expected} ^ {row["timestamp"] for row in rows}
-            found.append(f"{key}: {len(rows)} bars, not {len(expected)}: {sorted(map(clock_time, missing))[:5]}")
-    return found
+        return backtest(data, self.data_config | {"symbols": list(symbols), "streaming": {}}, self.day)

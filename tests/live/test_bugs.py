@@ -1,4 +1,4 @@
-"""Bugs that others had (section 1 of the fault catalogue) which no other file of this folder has a scenario for."""
+"""Bugs that others had (section 1 of the fault catalogue) which no other file here has a scenario for."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from tests.live.conftest import MakeStage
@@ -65,7 +66,7 @@ def test_c04_after_a_long_sleep_what_waits_is_read_before_a_stall_is_declared(ma
     assert stage.server.handshakes == 1
     assert watcher.ends("AAA")[-1] == "10:12"
     moves = [line["event"] for line in stage.log.of("session_activated", "session_deactivated")]
-    assert all(one != other for one, other in zip(moves, moves[1:], strict=False))
+    assert all(one != other for one, other in pairwise(moves))
 
 
 def test_c05_a_bar_in_flight_at_the_close_belongs_to_its_session(make_stage: MakeStage) -> None:

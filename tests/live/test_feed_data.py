@@ -46,7 +46,9 @@ def test_f09_a_plain_bar_that_rest_does_not_know_is_put_right_by_it(make_stage: 
     wrong = conflict(bars, "BBB", "10:03", 4)
     stage.at("10:04:20", lambda: stage.server.send([wrong.message()]))
     stage.play()
-    assert [line["start"][11:16] for line in stage.log.of("revision", symbol="BBB", interval="1m")] == ["14:03"] * 2
+    assert [line["start"][11:16] for line in stage.log.of("revision", symbol="BBB", interval="1m")] == [
+        "14:03"
+    ] * 2
 
 
 def test_f10_a_correction_after_the_strategy_saw_the_bar_is_told_as_a_revision(make_stage: MakeStage) -> None:
@@ -107,9 +109,9 @@ def test_f12_a_bar_from_the_future_is_rejected(make_stage: MakeStage) -> None:
     assert watcher.ends("AAA") == sorted(watcher.ends("AAA"))
 
 
-BAD_NUMBERS = [
+BAD_NUMBERS: list[dict[str, object]] = [
     {"c": math.nan}, {"h": math.inf}, {"l": -math.inf}, {"l": -1.0}, {"o": 0}, {"v": -5}, {"h": 0.01},
-    {"c": 1e308}, {"v": 2**70}, {"o": "12"},
+    {"c": 1e308}, {"o": "12"},
 ]  # fmt: skip
 
 
@@ -119,14 +121,13 @@ def test_f13_impossible_numbers_reach_nobody(make_stage: MakeStage) -> None:
 
     def send() -> None:
         for changes in BAD_NUMBERS:
-            if changes != {"v": 2**70}:  # msgpack has no such number
-                stage.server.send([message(bars, "10:04", **changes), found(bars, "BBB", "10:02").message()])
+            stage.server.send([message(bars, "10:04", **changes), found(bars, "BBB", "10:02").message()])
 
     stage.at("10:05:01", send)
     stage.play()
     counts = stage.summary["counts"]
-    assert counts["AAA"]["rejected"] == len(BAD_NUMBERS) - 1
-    assert counts["BBB"]["duplicate"] >= len(BAD_NUMBERS) - 1, "the rest of each frame is good"
+    assert counts["AAA"]["rejected"] == len(BAD_NUMBERS)
+    assert counts["BBB"]["duplicate"] >= len(BAD_NUMBERS), "the rest of each frame is good"
 
 
 def test_f14_times_in_the_wrong_unit_or_off_the_minute_are_rejected(make_stage: MakeStage) -> None:
@@ -134,7 +135,8 @@ def test_f14_times_in_the_wrong_unit_or_off_the_minute_are_rejected(make_stage: 
     stage = make_stage(bars, until="10:08")
     start_us = us("10:03")
     bad: list[object] = [
-        start_us // 1000, start_us * 1000, start_us // SECOND_US, "2024-07-02T10:03:00", to_datetime(start_us + 30 * SECOND_US)
+        start_us // 1000, start_us * 1000, start_us // SECOND_US, "2024-07-02T10:03:00",
+        to_datetime(start_us + 30 * SECOND_US),
     ]  # fmt: skip
 
     def send() -> None:
@@ -198,7 +200,9 @@ def test_f17_our_slowness_and_codes_that_nobody_knows_are_told(make_stage: MakeS
     stage = make_stage(draw(), until="10:08")
     stage.faults.session_error, stage.faults.errors_left = code, 1
     stage.play()
-    assert any(str(code) in text for text in [*stage.system.warnings, *map(str, stage.log.of("feed_disconnected"))])
+    assert any(
+        str(code) in text for text in [*stage.system.warnings, *map(str, stage.log.of("feed_disconnected"))]
+    )
     assert stage.log.of("bar")[-1]["now_us"] > us("10:07")
 
 
@@ -239,7 +243,10 @@ def test_f20_two_sources_that_agree_are_one_and_that_disagree_are_settled_by_res
 
 def test_f21_a_halted_symbol_keeps_its_status_and_does_not_vanish(make_stage: MakeStage) -> None:
     skip = [("BBB", f"10:0{minute}") for minute in range(3, 7)]
-    words = [MarketStatus("BBB", us("10:03") + SECOND_US, "H", "Halted"), MarketStatus("BBB", us("10:07") - SECOND_US, "T", "Resumed")]
+    words = [
+        MarketStatus("BBB", us("10:03") + SECOND_US, "H", "Halted"),
+        MarketStatus("BBB", us("10:07") - SECOND_US, "T", "Resumed"),
+    ]
     stage = make_stage(draw(skip=skip), words, until="10:10")
     stage.play()
     assert [line["event"] for line in stage.log.of("halted", "resumed", symbol="BBB")] == ["halted", "resumed"]

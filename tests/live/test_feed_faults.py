@@ -53,7 +53,7 @@ def test_f02_before_the_open_silence_means_nothing(make_stage: MakeStage) -> Non
     stage = make_stage(draw(), start="09:20", until="09:36")
     stage.play()
     assert stage.server.handshakes == 1
-    assert [line["reason"] for line in stage.log.of("session_activated")][0] == "open"
+    assert stage.log.of("session_activated")[0]["reason"] == "open"
     assert not stage.log.of("session_deactivated", reason="stale")
 
 

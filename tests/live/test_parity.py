@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from tests.live.conftest import MakeStage
 from tests.live.markets import SYMBOLS, corrected, draw, later
-from tests.live.stage import differences
+from tests.live.truth import differences
 from tests.live.watching import Watcher
 from tests.runs import us
 
@@ -34,7 +34,7 @@ def test_a_recorded_day_run_as_a_backtest_is_the_live_one_bit_for_bit(make_stage
     stage.drop("09:36:20")
     stage.play()
     recorded = stage.backtest(stage.store, SYMBOLS)
-    assert not differences(stage.dumps.tables, recorded.tables, stage.until_us)
+    assert not differences(stage.dumps.tables, recorded, stage.until_us)
     assert any(row["SMA_2"] is not None for row in stage.dumps.tables[stage.day, "AAA", "5m"])
 
 
@@ -47,7 +47,7 @@ def test_a_day_with_faults_is_recorded_as_it_was(make_stage: MakeStage, seed: in
     stage.set("10:08:20", duplicate=True, bad_message=True)
     stage.play()
     recorded = stage.backtest(stage.store, SYMBOLS)
-    assert not differences(stage.dumps.tables, recorded.tables, stage.until_us)
+    assert not differences(stage.dumps.tables, recorded, stage.until_us)
 
 
 @pytest.mark.parametrize("start", ["09:59:59", "10:00:00", "10:00:01", "10:02:30"])

@@ -51,7 +51,9 @@ def test_t01_what_is_to_end_the_run_ends_it_cleanly(make_stage: MakeStage, error
     stage.system.wait(20)
     assert stage.system.outcome is Outcome.INTERRUPTED
     assert watcher.told[-1] == "stop"
-    assert len(stage.store.get_bars("AAA", "1m", moment("09:30"), moment("10:04"))) >= 30, "what was accepted is kept"
+    assert len(stage.store.get_bars("AAA", "1m", moment("09:30"), moment("10:04"))) >= 30, (
+        "what was accepted is kept"
+    )
 
 
 def test_t02_a_strategy_that_blocks_makes_the_session_lag_and_is_named(make_stage: MakeStage) -> None:
@@ -156,9 +158,7 @@ def test_t06_what_comes_later_changes_nothing_before_it(make_stage: MakeStage) -
 def test_a_slow_strategy_of_its_own_thread_does_not_hold_the_others(make_stage: MakeStage) -> None:
     slow, quick, go_on = Watcher(), Watcher(), threading.Event()
     slow.on["AAA 10:03"] = lambda: go_on.wait(5)
-    stage = make_stage(
-        draw(), until="10:12", strategies=[slow, quick], streaming={"catchup_scope": "strategy"}
-    )
+    stage = make_stage(draw(), until="10:12", strategies=[slow, quick], streaming={"catchup_scope": "strategy"})
     stage.at("10:07:30", go_on.set)
     stage.play()
     assert len({"10:05", "10:06", "10:07"} & set(quick.ends("AAA"))) >= 2

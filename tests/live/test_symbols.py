@@ -175,7 +175,9 @@ def test_s07_one_bad_symbol_of_ten_fails_alone(make_stage: MakeStage) -> None:
     stage.play()
     assert stage.summary["symbols_loaded"] == names
     assert list(stage.summary["symbols_failed"]) == ["NOPE"]
-    assert "NOPE" in stage.summary["symbols_failed"]["NOPE"] or "invalid" in stage.summary["symbols_failed"]["NOPE"]
+    assert (
+        "NOPE" in stage.summary["symbols_failed"]["NOPE"] or "invalid" in stage.summary["symbols_failed"]["NOPE"]
+    )
 
 
 def test_s07_a_symbol_that_answers_with_nothing_is_not_loaded(make_stage: MakeStage) -> None:
@@ -198,7 +200,7 @@ def test_s07_no_symbols_are_no_symbols(make_stage: MakeStage) -> None:
     assert stage.server.handshakes <= 2
 
 
-@pytest.mark.parametrize("name", ["../../etc/x", "-A", "A\0", "A" * 33, "Ａ", "", "A//B"])
+@pytest.mark.parametrize("name", ["../../etc/x", "-A", "A\0", "A" * 33, "\uff21", "", "A//B"])
 def test_s08_a_name_that_is_none_is_refused_at_once(make_stage: MakeStage, name: str) -> None:
     stage = make_stage(draw(), symbols=["AAA"], until="10:02", speed=1200)
     with pytest.raises(ValueError, match="symbol"):
@@ -211,7 +213,9 @@ def test_s08_names_with_dots_lower_case_and_device_names_are_kept(make_stage: Ma
     stage = make_stage(draw(names), symbols=names, until="10:04")
     stage.play()
     assert stage.summary["symbols_loaded"] == names
-    assert {bar.symbol for name in names for bar in stage.store.get_bars(name, "1m", moment("10:00"), moment("10:04"))} == set(names)
+    assert {
+        bar.symbol for name in names for bar in stage.store.get_bars(name, "1m", moment("10:00"), moment("10:04"))
+    } == set(names)
 
 
 def test_s09_a_load_that_hangs_fails_for_a_while_and_is_tried_again(make_stage: MakeStage) -> None:
@@ -275,8 +279,8 @@ def test_ten_symbols_come_and_go_and_the_counts_are_back_where_they_were(make_st
     names = [f"S{number}" for number in range(10)]
     stage = make_stage(draw(["AAA", *names]), symbols=["AAA"], until="10:10")
 
-    def each(act: Callable[[str], object]) -> Callable[[], None]:
-        return lambda: [act(name) for name in names] and None
+    def each(act: Callable[[str], object]) -> Callable[[], object]:
+        return lambda: [act(name) for name in names]
 
     stage.at("10:02:20", each(stage.system.coordinator.add_symbol))
     stage.at("10:06:20", each(stage.system.coordinator.remove_symbol))
