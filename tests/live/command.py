@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ from mismartera.bars.instants import SECOND_US, to_us
 from mismartera.testing.alpaca_market import AlpacaMarket, MarketBar, MarketStatus
 from mismartera.testing.alpaca_server import AlpacaServer
 from mismartera.testing.memory import DumpKey
-from mismartera.timing import RehearsalClock
+from mismartera.timing import RehearsalClock, TimeManager
 
 KEYS = {"APCA_API_KEY_ID": "canary-key", "APCA_API_SECRET_KEY": "canary-secret"}
 WALL_SECONDS = 60.0
@@ -133,6 +133,7 @@ class Command:
         lines = self.lines()
         problems = laws.breaches(lines, threshold_seconds=threshold_seconds)
         problems += laws.uncounted(self.summary["counts"])
-        first_us, until_us = us("09:30", self.day), us(self.until, self.day)
+        session = TimeManager("XNYS").get_trading_session(date.fromisoformat(self.day))
+        first_us, until_us = session.open_us, min(us(self.until, self.day), session.close_us)
         problems += laws.unresolved(lines, self.tables(), first_us, until_us)
         assert not problems, "\n".join(["", *problems])
