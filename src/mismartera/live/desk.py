@@ -243,6 +243,7 @@ class EngineDesk:
             "revision", symbol=bar.symbol, interval=bar.interval, start=to_iso(bar.start_us), open=bar.open,
             high=bar.high, low=bar.low, close=bar.close, volume=bar.volume, bar_count=bar.bar_count,
         )  # fmt: skip
+        parts.streamer.open_again()
         if parts.gate.active and bar.symbol not in parts.state.inactive:
             with parts.delivery.running():
                 parts.analysis.revise(bar)

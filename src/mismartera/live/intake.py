@@ -215,8 +215,11 @@ class Intake:
                 self._requests.ask(self._keeper.tidy, lambda _: None)
                 self._engine.completed()
 
-        today.checks.reconcile(done, is_last=True)
-        self._timers.at(self._clock.now_us() + _RECONCILE_MAX_US, done)
+        until_us = self._quality.until_us or today.ledger.processing.session.close_us
+        # Only then does the vendor's store tell whether there were trades in the last minute.
+        asked_us = until_us + self._settings.checks.grace_us
+        self._timers.at(asked_us, lambda: today.checks.reconcile(done, is_last=True))
+        self._timers.at(max(self._clock.now_us(), asked_us) + _RECONCILE_MAX_US, done)
 
     def stop(self) -> None:
         """The run is over. The feed's thread and those of the requests end; what is accepted is kept."""

@@ -73,8 +73,15 @@ class Today:
             return
         if entry.is_halted == message.halted:
             return
-        entry.is_halted = message.halted
-        self._engine.event("halted" if message.halted else "resumed", symbol=message.symbol, reason=message.reason)
+        if message.halted:
+            entry.is_halted = True
+            self._engine.event("halted", symbol=message.symbol, reason=message.reason)
+        else:
+            self._resume(entry, message.reason)
+
+    def _resume(self, entry: Entry, reason: str) -> None:
+        entry.is_halted = False
+        self._engine.event("resumed", symbol=entry.symbol, reason=reason)
 
     def silent_until_us(self, since_us: int) -> int | None:
         """Until when the silence since an instant is explained: every symbol was halted, or had no trades.
@@ -132,7 +139,7 @@ class Today:
         window = int(windows[0])
         if window < self.ledger.ended or self._is_late(window, now_us):
             return False
-        if any(entry is None or entry.held is not None or entry.batch is None for entry in found):
+        if any(e is None or e.held is not None or e.batch is None or e.is_halted for e in found):
             return False
         indices = np.array([entry.index for entry in found if entry is not None])
         return len(np.unique(indices)) == len(indices) and bool((self.ledger.newest[indices] < window).all())
@@ -156,6 +163,8 @@ class Today:
             if window == NOWHERE:
                 self.ledger.count(entry, "out_of_hours")
                 continue
+            if entry.is_halted and not message.corrections and self._ends[window] + self._grace_us >= now_us:
+                self._resume(entry, "it trades")
             bar = Held(window, tuple(values[row]), message.corrections)
             if entry.held is not None:
                 entry.held.append(bar)

@@ -56,6 +56,11 @@ class SessionCoordinator(SymbolCommands):
         return self._parts.streamer.shown.lag_evaluations
 
     @property
+    def gate_state(self) -> GateState:
+        """Why the session is active or not."""
+        return self._parts.gate.state
+
+    @property
     def date(self) -> dt.date | None:
         """The date of the current session, or of the last one; None before the first."""
         return self._session.date if self._session else None

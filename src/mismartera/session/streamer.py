@@ -73,6 +73,10 @@ class Streamer:
         if self._causes.lift(cause):
             self.look()
 
+    def open_again(self) -> None:
+        """See :meth:`Transitions.open_again`."""
+        self._tell.open_again()
+
     def loaded(self, member: Member) -> None:
         """See :meth:`Transitions.loaded`."""
         self._tell.loaded(member)

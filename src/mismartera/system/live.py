@@ -19,12 +19,13 @@ from mismartera.live.intake import Intake
 from mismartera.live.keeping import Keeper
 from mismartera.live.past import VendorPast
 from mismartera.live.quality import LiveQuality
-from mismartera.live.requests import PooledRequests
+from mismartera.live.requests import PooledRequests, Requests
 from mismartera.live.settings import IntakeSettings
-from mismartera.live.supply import LiveSupply
+from mismartera.live.supply import Driver, LiveSupply
 from mismartera.live.watchdog import Watchdog
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.history import HistoryLoader
+from mismartera.session.inbox import Inbox
 from mismartera.session.parts import SessionParts
 from mismartera.session.slice_desk import SliceDesk
 from mismartera.timing import TimeManager, WallClock
@@ -34,12 +35,18 @@ _DAYS_AHEAD = 370
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveSource:
-    """A feed, its clock, and where its bars are kept. ``until_us``: when the run ends."""
+    """A feed, its clock, and where its bars are kept. ``until_us``: when the run ends.
+
+    ``driver``, ``requests`` and ``inbox`` take the place of threads where a run is simulated.
+    """
 
     feed: Feed
     wall: WallClock
     keeper: Keeper
-    until_us: int | None
+    until_us: int | None = None
+    driver: Driver | None = None
+    requests: Requests | None = None
+    inbox: Inbox | None = None
 
 
 def check_live(config: SessionConfig) -> None:
@@ -111,7 +118,7 @@ def bind_live(
     desk = EngineDesk(parts, coordinator, slices, watchdog)
     trailing = max((w.trailing_days for w in config.session_data_config.historical.data), default=0)
     past = VendorPast(source.feed, parts.time, history, trailing, source.keeper.write)
-    requests = PooledRequests(lambda call: intake.do(call), desk.broke)  # noqa: PLW0108  # made below
+    requests = source.requests or PooledRequests(lambda call: intake.do(call), desk.broke)  # noqa: PLW0108  # made below
     intake = Intake(
         settings, source.feed, past, requests, source.wall, desk, parts.quality,
         source.keeper, supply.driver.wake,

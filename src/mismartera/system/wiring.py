@@ -111,14 +111,15 @@ def _make_parts(
     streaming = data_config.streaming
     complete_only = data_config.derived_bars == "complete"
     streams = tuple(parse_interval(label) for label in data_config.streams)
-    registry, state, inbox, delivery = SymbolRegistry(), SessionState(), Inbox(), Delivery()
+    registry, state, delivery = SymbolRegistry(), SessionState(), Delivery()
+    inbox = (live.inbox if live is not None else None) or Inbox()
     state.intervals = streams
     publisher = Publisher(sinks, time)
     measures = data_config.gap_filler.enable_session_quality
     quality: Measures
     supply: Supply
     if live is not None:
-        quality, supply = LiveQuality(enabled=measures), LiveSupply(IntakeThread(live.wall))
+        quality, supply = LiveQuality(enabled=measures), LiveSupply(live.driver or IntakeThread(live.wall))
     else:
         quality = stored = DataQualityManager(enabled=measures)
         processor = DataProcessor(specs, complete_only=complete_only)
