@@ -222,7 +222,7 @@ class SessionCoordinator(SymbolCommands):
         while not parts.supply.is_complete() and not parts.inbox.stopping:
             parts.streamer.rest()
             self._take_commands()
-        parts.state.watermark_us = max(parts.state.watermark_us, end_us)
+        parts.state.reveal(end_us)
 
     def _record(self, day: dt.date, symbols: Sequence[str]) -> None:
         intervals = {symbol: [i.label for i in self._streams_of(symbol) or ()] for symbol in symbols}

@@ -74,6 +74,11 @@ def live_dates(time: TimeManager, now_us: int, until_us: int | None) -> tuple[da
     return tuple(day for day in dates if time.get_trading_session(day).close_us > now_us)
 
 
+def opens_in_time(time: TimeManager, dates: Sequence[date], until_us: int | None) -> bool:
+    """True if the first of ``dates`` opens before the run's end."""
+    return bool(dates) and (until_us is None or time.get_trading_session(dates[0]).open_us < until_us)
+
+
 def live_settings(config: SessionConfig, specs: Sequence[IndicatorSpec]) -> IntakeSettings:
     """What ``config`` says of a live session."""
     data, feed = config.session_data_config, config.feed

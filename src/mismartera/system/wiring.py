@@ -40,7 +40,7 @@ from mismartera.session.streamer import Streamer
 from mismartera.session.supply import StoredSupply, Supply
 from mismartera.session.symbols import SymbolRegistry
 from mismartera.session.tally import Tally
-from mismartera.system.live import LiveSource, bind_live, check_live, live_dates
+from mismartera.system.live import LiveSource, bind_live, check_live, live_dates, opens_in_time
 from mismartera.timing import Clock, TimeManager, make_clock, user_cache_dir
 
 
@@ -67,6 +67,8 @@ def make_coordinator(
 ) -> SessionCoordinator:  # fmt: skip
     """A coordinator that is ready to run. ``live``: its bars come from a feed, not from ``source``."""
     dates = _dates(config, time, live)
+    if live is not None and not opens_in_time(time, dates, live.until_us):
+        warn(f"{config.calendar_code} has no session from now to the run's end: nothing is streamed")
     specs = [
         resolve_indicator(i.name, i.interval, i.params, i.input) for i in config.session_data_config.indicators
     ]
