@@ -173,6 +173,10 @@ class Intake:
         assert self._today is not None, "symbols join a session"
         ledger, session = self._today.ledger, self._today.ledger.processing.session
         streams = self._settings.streams
+        for member in members:  # one that failed for a while was asked for again
+            before = ledger.entries.get(member.symbol)
+            if before is not None and before.member is not member:
+                self._today.leave(before)
         entries = [
             ledger.enter(
                 member,
