@@ -177,13 +177,10 @@ class Intake:
             before = ledger.entries.get(member.symbol)
             if before is not None and before.member is not member:
                 self._today.leave(before)
+        new = [member for member in members if member.symbol not in ledger.entries]
         entries = [
-            ledger.enter(
-                member,
-                Entry(member, member.streams or streams, SeriesInfo(member.generation, session.zone), -1),
-            )
-            for member in members
-            if member.symbol not in ledger.entries
+            ledger.enter(m, Entry(m, m.streams or streams, SeriesInfo(m.generation, session.zone), -1))
+            for m in new
         ]
         if entries:
             self._today.splices.start(entries)
