@@ -165,13 +165,18 @@ class Intake:
 
     def _look_after(self) -> None:
         self._engine.look_after()
-        self._timers.at(self._clock.now_us() + _LOOK_US, self._look_after)
+        tick_us = max(_LOOK_US, self._settings.flow.threshold_us // 10)
+        self._timers.at(self._clock.now_us() + tick_us, self._look_after)
 
     def add(self, members: Sequence[Member]) -> None:
         """Symbols join."""
         assert self._today is not None, "symbols join a session"
         ledger, session = self._today.ledger, self._today.ledger.processing.session
         streams = self._settings.streams
+        for member in members:  # one that failed for a while was asked for again
+            before = ledger.entries.get(member.symbol)
+            if before is not None and before.member is not member:
+                self._today.leave(before)
         entries = [
             ledger.enter(
                 member,

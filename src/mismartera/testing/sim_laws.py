@@ -99,15 +99,14 @@ def expected(simulation: Simulation, symbol: str, until_us: int) -> dict[str, An
     derived = derive(base, [s for s in streams if s != minute], complete_only=processing.complete_only)
     specs = [resolve_indicator(i.name, i.interval, i.params, i.input) for i in config.indicators]
     blocks = {}
-    for block in (base, *derived):
-        ended = block.end <= until_us
-        block = block.select(block.symbols, np.ones(1, dtype=np.bool_), ended)  # noqa: PLW2901  # the part that has ended
+    for found_block in (base, *derived):
+        has_ended = found_block.end <= until_us
+        ended = found_block.select(found_block.symbols, np.ones(1, dtype=np.bool_), has_ended)
         block = with_indicators(
-            block, [s for s in specs if s.length_us == block.interval.length_us], lambda *_: None
-        )  # noqa: PLW2901
-        blocks[block.interval.label] = (
-            block.start, block.open, block.high, block.low, block.close, block.volume, dict(block.indicators)
-        )  # fmt: skip
+            ended, [s for s in specs if s.length_us == ended.interval.length_us], lambda *_: None
+        )
+        columns = (block.start, block.open, block.high, block.low, block.close, block.volume)
+        blocks[block.interval.label] = (*columns, dict(block.indicators))
     return blocks
 
 
