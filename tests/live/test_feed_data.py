@@ -168,7 +168,7 @@ def test_f16_one_bad_message_in_each_frame_loses_none_of_the_others(make_stage: 
 
 @pytest.mark.parametrize("code", [406, 500])
 def test_f17_refused_for_a_while_it_waits_and_comes_back_without_a_storm(make_stage: MakeStage, code: int) -> None:
-    stage = make_stage(draw(), until="10:10")
+    stage = make_stage(draw(), until="10:10", speed=1500)
     stage.set("10:02:10", auth_error=code, errors_left=2)
     stage.drop("10:02:20")
     stage.play()
@@ -178,7 +178,7 @@ def test_f17_refused_for_a_while_it_waits_and_comes_back_without_a_storm(make_st
 
 @pytest.mark.parametrize("code", [401, 402, 404, 409])
 def test_f17_refused_for_good_the_run_says_why_and_ends(make_stage: MakeStage, code: int) -> None:
-    stage = make_stage(draw(), until="10:10")
+    stage = make_stage(draw(), until="10:10", speed=1500)
     stage.set("10:02:10", auth_error=code)
     stage.drop("10:02:20")
     stage.play(fails=code in {401, 402, 409})

@@ -30,7 +30,7 @@ def unruly(seed: int) -> list[MarketBar]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_recorded_day_run_as_a_backtest_is_the_live_one_bit_for_bit(make_stage: MakeStage, seed: int) -> None:
-    stage = make_stage(unruly(seed), start="09:28", until="09:50", streams=("1m", "5m", "15m"))
+    stage = make_stage(unruly(seed), start="09:28", until="09:50", streams=("1m", "5m", "15m"), speed=1200)
     stage.drop("09:36:20")
     stage.play()
     recorded = stage.backtest(stage.store, SYMBOLS)
@@ -40,7 +40,7 @@ def test_a_recorded_day_run_as_a_backtest_is_the_live_one_bit_for_bit(make_stage
 
 @pytest.mark.parametrize("seed", [4])
 def test_a_day_with_faults_is_recorded_as_it_was(make_stage: MakeStage, seed: int) -> None:
-    stage = make_stage(unruly(seed), until="10:15")
+    stage = make_stage(unruly(seed), until="10:15", speed=1200)
     stage.set("10:03:20", handshake_status=503)
     stage.drop("10:03:30")
     stage.set("10:06:20", handshake_status=None)
