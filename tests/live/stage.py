@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from tests.live import laws
 from tests.live.markets import DAY, SYMBOLS
+from tests.live.steady import SteadyWall
 from tests.live.truth import Tables, backtest, differences, known, store
 from tests.runs import NEW_YORK, clock_time, moment, us
 
@@ -86,7 +87,7 @@ class Stage:
 
     def __init__(
         self, folder: Path, bars: Iterable[MarketBar], statuses: Iterable[MarketStatus] = (), *,
-        symbols: Sequence[str] = SYMBOLS, start: str = "10:00", until: str = "10:20", speed: float = 600.0,
+        symbols: Sequence[str] = SYMBOLS, start: str = "10:00", until: str = "10:20", speed: float = 800.0,
         streams: Sequence[str] = ("1m", "5m"), strategies: Sequence[Strategy] = (), secret: str = SECRET,
         threshold: float = 60.0, streaming: Mapping[str, Any] | None = None, day: str = DAY,
         feed: Mapping[str, Any] | None = None, schedule: Sequence[Mapping[str, str]] = (),
@@ -95,7 +96,9 @@ class Stage:
         self.day, self.threshold, self.is_whole = day, threshold, True
         until_at = datetime.fromisoformat(until).replace(tzinfo=NEW_YORK) if "T" in until else moment(until, day)
         self.start_us, self.until_us = us(start, day), to_us(until_at)
-        self.clock = RehearsalClock(self.start_us, speed)
+        self._wall = SteadyWall()
+        self._wall.start()
+        self.clock = RehearsalClock(self.start_us, speed, self._wall)
         self.market = AlpacaMarket(bars, statuses)
         self.server = AlpacaServer(self.market, self.clock, keys=(KEY, SECRET))
         self.server.start()
@@ -138,6 +141,7 @@ class Stage:
         self.system.stop()
         self.feed.stop()
         self.server.stop()
+        self._wall.stop()
 
     # Playing
 

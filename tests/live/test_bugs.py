@@ -28,7 +28,7 @@ def test_bug_2_a_reconnect_is_not_believed_before_data_flow(make_stage: MakeStag
 def test_bug_3_a_disconnect_before_the_first_connect_and_backfill_older_than_the_newest_bar(
     make_stage: MakeStage,
 ) -> None:
-    stage = make_stage(draw(), until="10:14")
+    stage = make_stage(draw(), until="10:14", speed=1200)
     stage.faults.drop_in_handshake = 2
     stage.set("10:05:20", handshake_status=503)
     stage.drop("10:05:30")
@@ -71,7 +71,7 @@ def test_bug_7_live_bars_come_at_every_point_of_a_joining_symbol_s_backfill(
 
 
 def test_bug_8_a_minute_that_still_forms_enters_nothing(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), until="10:12")
+    stage = make_stage(draw(), until="10:12", speed=1200)
     stage.set("10:02:20", forming=True, handshake_status=503)
     stage.drop("10:02:25")
     stage.set("10:05:20", handshake_status=None)
@@ -127,7 +127,7 @@ def open_files() -> int:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="counts the open files of this process")  # noqa: PTH110
 def test_bug_20_reconnects_and_changes_of_symbols_leave_nothing_behind(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), symbols=["AAA", "BBB"], until="10:25")
+    stage = make_stage(draw(), symbols=["AAA", "BBB"], until="10:25", speed=1200)
     coordinator = stage.system.coordinator
     seen: list[tuple[int, int]] = []
 
@@ -152,7 +152,7 @@ def test_bug_20_reconnects_and_changes_of_symbols_leave_nothing_behind(make_stag
 
 
 def test_a_storm_of_drops_is_answered_with_a_bounded_number_of_connections(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), until="10:20")
+    stage = make_stage(draw(), until="10:20", speed=1200)
     stage.set("10:02:20", drop_before_auth=10_000)
     stage.drop("10:02:30")
     stage.set("10:12:20", drop_before_auth=0)

@@ -84,7 +84,7 @@ def test_c05_a_bar_in_flight_at_the_close_belongs_to_its_session(make_stage: Mak
 
 def test_c05_a_backfill_in_flight_at_the_close_belongs_to_its_session(make_stage: MakeStage) -> None:
     bars = draw(first="12:40", last="13:00", day=HALF_DAY)
-    stage = make_stage(bars, start="12:53", until="13:08", day=HALF_DAY)
+    stage = make_stage(bars, start="12:53", until="13:08", day=HALF_DAY, speed=1200)
     stage.set("12:55:10", handshake_status=503)
     stage.drop("12:55:20")
     stage.set("12:58:30", handshake_status=None, rest_delay_seconds=80.0)

@@ -168,7 +168,7 @@ def test_f16_one_bad_message_in_each_frame_loses_none_of_the_others(make_stage: 
 
 @pytest.mark.parametrize("code", [406, 500])
 def test_f17_refused_for_a_while_it_waits_and_comes_back_without_a_storm(make_stage: MakeStage, code: int) -> None:
-    stage = make_stage(draw(), until="10:10")
+    stage = make_stage(draw(), until="10:10", speed=1500)
     stage.set("10:02:10", auth_error=code, errors_left=2)
     stage.drop("10:02:20")
     stage.play()
@@ -178,7 +178,7 @@ def test_f17_refused_for_a_while_it_waits_and_comes_back_without_a_storm(make_st
 
 @pytest.mark.parametrize("code", [401, 402, 404, 409])
 def test_f17_refused_for_good_the_run_says_why_and_ends(make_stage: MakeStage, code: int) -> None:
-    stage = make_stage(draw(), until="10:10")
+    stage = make_stage(draw(), until="10:10", speed=1500)
     stage.set("10:02:10", auth_error=code)
     stage.drop("10:02:20")
     stage.play(fails=code in {401, 402, 409})
@@ -253,6 +253,21 @@ def test_f21_a_halted_symbol_keeps_its_status_and_does_not_vanish(make_stage: Ma
     assert len(stage.log.of("quiet", symbol="BBB")) == 4
     assert "BBB" in stage.summary["symbols_loaded"]
     assert not stage.log.of("session_deactivated", reason="stale")
+
+
+def test_f21_the_minute_in_which_a_halt_begins_has_its_bar(make_stage: MakeStage) -> None:
+    skip = [(symbol, f"10:0{minute}") for symbol in SYMBOLS for minute in range(5, 8)]
+    words = [MarketStatus(symbol, us("10:04:30"), "H", "Halted") for symbol in SYMBOLS]
+    words += [MarketStatus(symbol, us("10:07:50"), "T", "Resumed") for symbol in SYMBOLS]
+    watcher = Watcher()
+    stage = make_stage(draw(skip=skip), words, until="10:10", strategies=[watcher])
+    stage.play()
+    assert len(stage.log.of("quiet")) == 9
+    assert [line["event"] for line in stage.log.of("halted", "resumed", symbol="AAA")] == ["halted", "resumed"]
+    assert stage.log.of("resumed", symbol="AAA")[0]["now_us"] > us("10:07")
+    first = next(b for b in watcher.bars if (b.symbol, b.interval, b.end_us) == ("CCC", "5m", us("10:05")))
+    assert first.bar_count == 5, "it waits for the bar of the minute in which the halt began"
+    assert not watcher.revisions
 
 
 def test_f21_a_symbol_that_trades_no_more_stays_with_quiet_minutes(make_stage: MakeStage) -> None:

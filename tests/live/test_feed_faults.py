@@ -103,7 +103,7 @@ def test_f03_one_symbol_whose_bars_are_lost_is_filled_from_rest(make_stage: Make
 
 
 def test_f04_drops_at_every_point_end_connected_and_caught_up(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), until="10:20")
+    stage = make_stage(draw(), until="10:20", speed=1200)
     stage.set("10:02:30", drop_in_frame=1, drop_in_handshake=2, drop_before_auth=1, silent_auth=1)
     stage.play()
     assert not inactive_at(stage, "10:19:50")
@@ -111,7 +111,7 @@ def test_f04_drops_at_every_point_end_connected_and_caught_up(make_stage: MakeSt
 
 
 def test_f05_drops_during_the_backfill_lose_and_double_nothing(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), until="10:16")
+    stage = make_stage(draw(), until="10:16", speed=1200)
 
     def drop_in_backfill() -> None:
         stage.faults.handshake_status = None
@@ -135,7 +135,7 @@ def test_f05_drops_during_the_backfill_lose_and_double_nothing(make_stage: MakeS
     ids=["503", "429", "garbage", "hang"],
 )
 def test_f06_while_rest_fails_nothing_is_delivered(make_stage: MakeStage, fault: dict[str, object]) -> None:
-    stage = make_stage(draw(), until="10:14")
+    stage = make_stage(draw(), until="10:14", speed=1200)
     stage.set("10:02:10", **fault, handshake_status=503)
     stage.drop("10:02:30")
     stage.set("10:04:10", handshake_status=None)
@@ -149,7 +149,7 @@ def test_f06_while_rest_fails_nothing_is_delivered(make_stage: MakeStage, fault:
 
 
 def test_f07_partial_pages_in_any_order_and_behind_live_are_merged_by_key(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), until="10:14")
+    stage = make_stage(draw(), until="10:14", speed=1200)
     stage.set("10:02:10", handshake_status=503)
     stage.drop("10:02:30")
     stage.set("10:06:10", handshake_status=None, page_size=3, repeat_boundary=True, reverse_pages=True)

@@ -28,9 +28,9 @@ def unruly(seed: int) -> list[MarketBar]:
     return bars
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_recorded_day_run_as_a_backtest_is_the_live_one_bit_for_bit(make_stage: MakeStage, seed: int) -> None:
-    stage = make_stage(unruly(seed), start="09:28", until="09:50", streams=("1m", "5m", "15m"))
+    stage = make_stage(unruly(seed), start="09:28", until="09:50", streams=("1m", "5m", "15m"), speed=1200)
     stage.drop("09:36:20")
     stage.play()
     recorded = stage.backtest(stage.store, SYMBOLS)
@@ -38,9 +38,9 @@ def test_a_recorded_day_run_as_a_backtest_is_the_live_one_bit_for_bit(make_stage
     assert any(row["SMA_2"] is not None for row in stage.dumps.tables[stage.day, "AAA", "5m"])
 
 
-@pytest.mark.parametrize("seed", [4, 5])
+@pytest.mark.parametrize("seed", [4])
 def test_a_day_with_faults_is_recorded_as_it_was(make_stage: MakeStage, seed: int) -> None:
-    stage = make_stage(unruly(seed), until="10:15")
+    stage = make_stage(unruly(seed), until="10:15", speed=1200)
     stage.set("10:03:20", handshake_status=503)
     stage.drop("10:03:30")
     stage.set("10:06:20", handshake_status=None)
@@ -62,7 +62,7 @@ def test_bug_9_a_start_around_a_boundary_neither_loses_a_full_window_nor_tells_a
     assert [watcher.ends(symbol, "5m") for symbol in SYMBOLS] == [["10:05", "10:10"]] * 3
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_bug_11_whatever_the_delay_of_each_bar_the_derived_ones_are_the_same(
     make_stage: MakeStage, seed: int
 ) -> None:

@@ -219,7 +219,7 @@ def test_s08_names_with_dots_lower_case_and_device_names_are_kept(make_stage: Ma
 
 
 def test_s09_a_load_that_hangs_fails_for_a_while_and_is_tried_again(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), symbols=["AAA"], until="10:14", streaming={"load_timeout_seconds": 60})
+    stage = make_stage(draw(), symbols=["AAA"], until="10:14", streaming={"load_timeout_seconds": 60}, speed=1000)
 
     def add() -> None:
         stage.faults.rest_status = 503

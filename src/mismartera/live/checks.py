@@ -79,9 +79,11 @@ class Checks:
         new = [window for window in new if window not in known]
         if not new:
             return
-        if entry.is_halted:
-            self.confirm_quiet(entry, new)
-            return
+        starts = self._ledger.windows.start
+        halted = [window for window in new if entry.is_halted(int(starts[window]))]
+        if halted:
+            self.confirm_quiet(entry, halted)
+            new = [window for window in new if window not in halted]
         self._wanted.setdefault(entry, {}).update(dict.fromkeys(new, 0))
         self._ask()
 

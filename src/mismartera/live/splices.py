@@ -97,7 +97,7 @@ class Splices:
         self._confirmed.clear()
         self._asked.clear()
         for entry in self._ledger.entries.values():
-            entry.is_halted = False  # the end of a halt may be missed
+            entry.halted_us = None  # the end of a halt may be missed
 
     def recover(self, window: int) -> None:
         """Data flow again, the newest of ``window``: hold them where something before it is not known."""

@@ -71,16 +71,16 @@ class Today:
         if isinstance(message, SymbolRefused):
             self.splices.refused(entry, message.reason)
             return
-        if entry.is_halted == message.halted:
+        if (entry.halted_us is not None) == message.halted:
             return
         if message.halted:
-            entry.is_halted = True
+            entry.halted_us = self._clock.now_us()
             self._engine.event("halted", symbol=message.symbol, reason=message.reason)
         else:
             self._resume(entry, message.reason)
 
     def _resume(self, entry: Entry, reason: str) -> None:
-        entry.is_halted = False
+        entry.halted_us = None
         self._engine.event("resumed", symbol=entry.symbol, reason=reason)
 
     def silent_until_us(self, since_us: int) -> int | None:
@@ -92,7 +92,7 @@ class Today:
         last = int(self.ledger.windows.end.searchsorted(self._clock.now_us(), side="right"))
         if first >= last:
             return self._clock.now_us()
-        indices = [entry.index for entry in self.ledger.joined() if not entry.is_halted]
+        indices = [entry.index for entry in self.ledger.joined() if entry.halted_us is None]
         is_quiet = bool((self.ledger.marks[indices, first:last] == Mark.QUIET).all())
         return self._ends[last - 1] if is_quiet else None
 
@@ -139,7 +139,7 @@ class Today:
         window = int(windows[0])
         if window < self.ledger.ended or self._is_late(window, now_us):
             return False
-        if any(e is None or e.held is not None or e.batch is None or e.is_halted for e in found):
+        if any(e is None or e.held is not None or e.batch is None or e.halted_us is not None for e in found):
             return False
         indices = np.array([entry.index for entry in found if entry is not None])
         return len(np.unique(indices)) == len(indices) and bool((self.ledger.newest[indices] < window).all())
@@ -163,7 +163,8 @@ class Today:
             if window == NOWHERE:
                 self.ledger.count(entry, "out_of_hours")
                 continue
-            if entry.is_halted and not message.corrections and self._ends[window] + self._grace_us >= now_us:
+            is_on_time = not message.corrections and self._ends[window] + self._grace_us >= now_us
+            if is_on_time and entry.is_halted(int(self.ledger.windows.start[window])):
                 self._resume(entry, "it trades")
             bar = Held(window, tuple(values[row]), message.corrections)
             if entry.held is not None:
@@ -242,7 +243,8 @@ class Today:
 
     def _is_whole(self, window: int) -> bool:
         entries = self.ledger.joined()
-        indices = np.array([entry.index for entry in entries if not entry.is_halted], dtype=np.int64)
+        start_us = int(self.ledger.windows.start[window])
+        indices = np.array([e.index for e in entries if not e.is_halted(start_us)], dtype=np.int64)
         return bool(entries) and bool((self.ledger.marks[indices, window] != Mark.UNKNOWN).all())
 
     def _wait_for_next(self, at_us: int | None) -> None:
