@@ -103,7 +103,7 @@ def test_f03_one_symbol_whose_bars_are_lost_is_filled_from_rest(make_stage: Make
 
 
 def test_f04_drops_at_every_point_end_connected_and_caught_up(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), until="10:20", speed=1200)
+    stage = make_stage(draw(), until="10:20", speed=300)
     stage.set("10:02:30", drop_in_frame=1, drop_in_handshake=2, drop_before_auth=1, silent_auth=1)
     stage.play()
     assert not inactive_at(stage, "10:19:50")
