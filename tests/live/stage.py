@@ -31,6 +31,10 @@ from mismartera.timing import RehearsalClock
 KEY, SECRET = "test-key", "test-secret"
 WALL_SECONDS = 20.0
 """How long a test waits for what must come; only a failing one waits that long."""
+STALL_SECONDS = 180.0
+"""Bars come each minute: of the 90 by default, 30 would be left, which are 50 ms of the wall."""
+GRACE_SECONDS = 20.0
+"""More than by default: it is 33 ms of the wall, in which a frame must go through two threads and a socket."""
 INDICATORS = (
     {"name": "SMA", "interval": "5m", "params": {"timeperiod": 2}},
     {"name": "EMA", "interval": "1m", "params": {"timeperiod": 5}},
@@ -87,7 +91,7 @@ class Stage:
 
     def __init__(
         self, folder: Path, bars: Iterable[MarketBar], statuses: Iterable[MarketStatus] = (), *,
-        symbols: Sequence[str] = SYMBOLS, start: str = "10:00", until: str = "10:20", speed: float = 800.0,
+        symbols: Sequence[str] = SYMBOLS, start: str = "10:00", until: str = "10:20", speed: float = 600.0,
         streams: Sequence[str] = ("1m", "5m"), strategies: Sequence[Strategy] = (), secret: str = SECRET,
         threshold: float = 60.0, streaming: Mapping[str, Any] | None = None, day: str = DAY,
         feed: Mapping[str, Any] | None = None, schedule: Sequence[Mapping[str, str]] = (),
@@ -102,12 +106,21 @@ class Stage:
         self.market = AlpacaMarket(bars, statuses)
         self.server = AlpacaServer(self.market, self.clock, keys=(KEY, SECRET))
         self.server.start()
-        streaming = {"catchup_threshold_seconds": threshold, **(streaming or {})}
+        streaming = {
+            "catchup_threshold_seconds": threshold,
+            "bar_grace_seconds": GRACE_SECONDS,
+            **(streaming or {}),
+        }
         self.data_config = {
             "symbols": list(symbols), "streams": list(streams), "streaming": streaming,
             "indicators": [i for i in INDICATORS if i["interval"] in streams], **data,
         }  # fmt: skip
-        urls = {"type": "alpaca", "stream_url": self.server.stream_url, "data_url": self.server.data_url}
+        urls: dict[str, object] = {
+            "type": "alpaca",
+            "stream_url": self.server.stream_url,
+            "data_url": self.server.data_url,
+        }
+        urls["stall_timeout_seconds"] = STALL_SECONDS
         config = SessionConfig.from_dict({
             "mode": "live", "feed": {**urls, **(feed or {})}, "session_data_config": self.data_config,
             "schedule": list(schedule), "analysis": {"on_strategy_error": on_error},
@@ -180,6 +193,12 @@ class Stage:
                 raise
         assert (self.system.outcome is Outcome.FAILED) is fails, self.system.outcome
         self.check()
+
+    def hold_until(self, time: str) -> None:
+        """Keep the calling thread, a strategy's for example, until the clock reads ``time``."""
+        nothing = threading.Event()
+        while (missing_us := us(time, self.day) - self.clock.now_us()) > 0:
+            nothing.wait(self.clock.wall_seconds(missing_us / SECOND_US))
 
     def wait_for(self, condition: Callable[[], object]) -> None:
         """Until ``condition`` holds, which is asked after each event."""

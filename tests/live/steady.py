@@ -11,8 +11,8 @@ import threading
 from mismartera.timing import SystemClock
 
 _PULSE_SECONDS = 0.002
-_STEP_SECONDS_MAX = 0.010
-"""Between two pulses at most so much time passes."""
+_STEP_SECONDS_MAX = 0.0025
+"""Between two pulses at most so much time passes: on a busy machine, where threads wake late, it passes slowly."""
 
 
 class SteadyWall:

@@ -71,7 +71,7 @@ def test_bug_7_live_bars_come_at_every_point_of_a_joining_symbol_s_backfill(
 
 
 def test_bug_8_a_minute_that_still_forms_enters_nothing(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), until="10:12", speed=1200)
+    stage = make_stage(draw(), until="10:12")
     stage.set("10:02:20", forming=True, handshake_status=503)
     stage.drop("10:02:25")
     stage.set("10:05:20", handshake_status=None)
@@ -113,7 +113,7 @@ def test_bug_18_a_slow_strategy_and_a_burst_lose_no_bar(make_stage: MakeStage) -
     slow = Watcher()
     stage = make_stage(draw(), until="10:14", strategies=[slow])
     stage.set("10:02:20", burst=100)
-    slow.on["AAA 10:04"] = lambda: stage.server.wait_until(lambda: stage.clock.now_us() > us("10:07"), 0.5)
+    slow.on["AAA 10:04"] = lambda: stage.hold_until("10:07")
     stage.set("10:08:20", burst=1)
     stage.play()
     assert stage.log.of("session_deactivated", reason="lag")

@@ -61,7 +61,7 @@ def test_c04_after_a_long_sleep_what_waits_is_read_before_a_stall_is_declared(ma
     """The engine and its feed stand still for some minutes of the clock, as a machine does that sleeps."""
     watcher = Watcher()
     stage = make_stage(draw(), until="10:12", strategies=[watcher])
-    watcher.on["BBB 10:03"] = lambda: stage.server.wait_until(lambda: stage.clock.now_us() > us("10:07"), 0.5)
+    watcher.on["BBB 10:03"] = lambda: stage.hold_until("10:07")
     stage.play()
     assert stage.server.handshakes == 1
     assert watcher.ends("AAA")[-1] == "10:12"

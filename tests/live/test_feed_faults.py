@@ -36,7 +36,7 @@ def test_a_day_without_faults_is_that_of_a_backtest(make_stage: MakeStage) -> No
 
 
 def test_f01_a_mute_stream_is_found_and_replaced(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), until="10:14")
+    stage = make_stage(draw(), until="10:14", feed={"stall_timeout_seconds": 90})
     stage.set("10:03:20", mute=True)
     stage.set("10:08:10", mute=False)
     stage.play()
@@ -103,7 +103,7 @@ def test_f03_one_symbol_whose_bars_are_lost_is_filled_from_rest(make_stage: Make
 
 
 def test_f04_drops_at_every_point_end_connected_and_caught_up(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), until="10:20", speed=300)
+    stage = make_stage(draw(), until="10:20", speed=600)
     stage.set("10:02:30", drop_in_frame=1, drop_in_handshake=2, drop_before_auth=1, silent_auth=1)
     stage.play()
     assert not inactive_at(stage, "10:19:50")
@@ -135,7 +135,7 @@ def test_f05_drops_during_the_backfill_lose_and_double_nothing(make_stage: MakeS
     ids=["503", "429", "garbage", "hang"],
 )
 def test_f06_while_rest_fails_nothing_is_delivered(make_stage: MakeStage, fault: dict[str, object]) -> None:
-    stage = make_stage(draw(), until="10:14", speed=1200)
+    stage = make_stage(draw(), until="10:14")
     stage.set("10:02:10", **fault, handshake_status=503)
     stage.drop("10:02:30")
     stage.set("10:04:10", handshake_status=None)

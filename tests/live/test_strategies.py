@@ -57,7 +57,7 @@ def test_t02_a_strategy_that_blocks_makes_the_session_lag_and_is_named(make_stag
     reads: list[object] = []
 
     def block() -> None:
-        stage.server.wait_until(lambda: stage.clock.now_us() > us("10:06:40"), 0.4)
+        stage.hold_until("10:06:40")
         reads.append(slow.session.bars("AAA", "1m"))
 
     slow.on["AAA 10:03"] = block
