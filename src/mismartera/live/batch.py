@@ -53,11 +53,8 @@ class LiveBatch:
             processing.session, symbols, processing.base, streams, processing.specs, history,
             complete_only=processing.complete_only,
         )  # fmt: skip
-
-    @property
-    def blocks(self) -> dict[int, GrowingBlock]:
-        """The blocks by the length of their intervals."""
-        return {block.interval.length_us: block for block in self.processor.blocks}
+        self.blocks = {block.interval.length_us: block for block in self.processor.blocks}
+        """By the length of their intervals."""
 
     def leave(self, row: int) -> None:
         """The symbol at ``row`` goes on elsewhere, or not at all."""

@@ -20,7 +20,7 @@ from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry, Mark, Rows
 from mismartera.live.ledger import DayLedger
 from mismartera.live.requests import Requests
-from mismartera.live.sifting import NOWHERE, Merge, rows_of, windows_of
+from mismartera.live.sifting import NOWHERE, Merge, SymbolRows, windows_of
 from mismartera.live.timers import Timers
 from mismartera.timing import WallClock
 
@@ -59,6 +59,7 @@ class Checks:
         self._engine = engine
         self._can_fill = can_fill
         self._wanted: dict[Entry, dict[int, int]] = {}
+        self._starts = [to_iso(us) for us in ledger.windows.start.tolist()]
         self._is_asking = False
         self._reconciled_us = self._session.open_us
         self._is_over = False
@@ -71,19 +72,21 @@ class Checks:
         """Ask nothing more."""
         self._is_over = True
 
-    def want(self, entry: Entry, windows: Iterable[int]) -> None:
-        """These minutes are over: ask for those of which nothing is known."""
-        marks = self._ledger.marks[entry.index]
-        new = [window for window in windows if marks[window] == Mark.UNKNOWN]
-        known = self._wanted.get(entry, {})
-        new = [window for window in new if window not in known]
-        if not new:
-            return
-        if entry.is_halted:
-            self.confirm_quiet(entry, new)
-            return
-        self._wanted.setdefault(entry, {}).update(dict.fromkeys(new, 0))
-        self._ask()
+    def want(self, unknown: Iterable[tuple[Entry, Sequence[int]]]) -> None:
+        """These minutes are over, and nothing is known of them: ask, unless that is being done."""
+        is_new = False
+        for entry, windows in unknown:
+            known = self._wanted.get(entry)
+            new = windows if known is None else [window for window in windows if window not in known]
+            if not new:
+                continue
+            if entry.is_halted:
+                self.confirm_quiet(entry, new)
+                continue
+            self._wanted.setdefault(entry, {}).update(dict.fromkeys(new, 0))
+            is_new = True
+        if is_new:
+            self._ask()
 
     def forget(self, entry: Entry) -> None:
         """The symbol has left."""
@@ -95,8 +98,7 @@ class Checks:
         for window in windows:
             if marks[window] == Mark.UNKNOWN:
                 marks[window] = Mark.QUIET
-                start = to_iso(int(self._ledger.windows.start[window]))
-                self._engine.event("quiet", symbol=entry.symbol, start=start)
+                self._engine.event("quiet", symbol=entry.symbol, start=self._starts[window])
         self._drop_settled(entry)
 
     def tell_backfilled(self, entry: Entry, windows: Sequence[int]) -> None:
@@ -200,11 +202,12 @@ class Checks:
         first = int(ledger.windows.start.searchsorted(first_us))
         due = int(ledger.windows.end.searchsorted(asked_us - self._settings.grace_us, side="right"))
         entries = [e for e in entries if ledger.entries.get(e.symbol) is e and e.has_joined and e.held is None]
+        rows_of = SymbolRows(result.block)
         for entry in entries:
             bad = sum(rejected.symbols.count(entry.symbol) for rejected in result.rejected)
-            if entry.symbol not in result.block.symbols:
+            if (found := rows_of(entry.symbol)) is None:
                 continue
-            start, prices = rows_of(result.block, entry.symbol)
+            start, prices = found
             windows = windows_of(self._session, ledger.windows, start)
             inside = (windows != NOWHERE) & (windows < due)
             if can_fill:

@@ -65,6 +65,7 @@ class DayLedger:
         self.unflushed: list[tuple[list[str], Ints, Floats]] = []
         self.batches: list[LiveBatch] = []
         self._owners: list[Entry | None] = []
+        self._joined: tuple[list[Entry], Ints] | None = None
         room = 64
         self.marks = np.zeros((room, len(self.windows)), dtype=np.uint8)
         self.newest = np.full(room, -1, dtype=np.int64)
@@ -87,12 +88,26 @@ class DayLedger:
         if self.entries.get(entry.symbol) is entry:
             del self.entries[entry.symbol]
         self._owners[entry.index] = None
+        self._joined = None
         if entry.batch is not None:
             self._leave_batch(entry)
 
     def joined(self) -> list[Entry]:
         """The entries whose bars are the session's, in rank order."""
-        return [entry for entry in self.entries.values() if entry.batch is not None]
+        return self._of_session()[0]
+
+    def unknown(self, first: int, last: int) -> list[tuple[Entry, list[int]]]:
+        """The windows among ``first:last`` of which nothing is known, of each joined entry that has any."""
+        entries, indices = self._of_session()
+        is_unknown = self.marks[indices, first:last] == Mark.UNKNOWN
+        rows = np.flatnonzero(is_unknown.any(axis=1)).tolist()
+        return [(entries[row], (first + np.flatnonzero(is_unknown[row])).tolist()) for row in rows]
+
+    def _of_session(self) -> tuple[list[Entry], Ints]:
+        if self._joined is None:
+            entries = [entry for entry in self.entries.values() if entry.batch is not None]
+            self._joined = entries, np.array([entry.index for entry in entries], dtype=np.int64)
+        return self._joined
 
     def count(self, entry: Entry, fate: str, number: int = 1) -> None:
         """``number`` bars were received and met this fate."""
@@ -191,6 +206,7 @@ class DayLedger:
         block, sources = base_block(self.processing, own.interval, symbols, rows, public=own.public)
         found = batch.processor.resume(block, sources, self.ended)
         self.batches.append(batch)
+        self._joined = None
         for row, entry in enumerate(members):
             entry.batch, entry.row = batch, row
         return batch, [(b, _sources_of(batch, b)) for b in found]

@@ -27,11 +27,21 @@ def windows_of(session: TradingSession, windows: Windows, start: Ints) -> Ints:
     return found
 
 
-def rows_of(block: BarBlock, symbol: str) -> tuple[Ints, NDArray[np.float64]]:
-    """Starts and prices (a row per column) of one of the block's symbols."""
-    k = block.symbols.index(symbol)
-    rows = slice(int(block.offsets[k]), int(block.offsets[k + 1]))
-    return block.start[rows], np.stack([column[rows] for column in block.columns])
+class SymbolRows:
+    """The bars of each symbol of a block."""
+
+    def __init__(self, block: BarBlock) -> None:
+        self._places = {symbol: k for k, symbol in enumerate(block.symbols)}
+        self._offsets: list[int] = block.offsets.tolist()
+        self._start = block.start
+        self._prices = np.stack(block.columns)
+
+    def __call__(self, symbol: str) -> tuple[Ints, Floats] | None:
+        """Starts and prices (a row per column) of ``symbol``; None if the block does not have it."""
+        if (k := self._places.get(symbol)) is None:
+            return None
+        rows = slice(self._offsets[k], self._offsets[k + 1])
+        return self._start[rows], self._prices[:, rows]
 
 
 class Merge:

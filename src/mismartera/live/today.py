@@ -213,8 +213,7 @@ class Today:
                 break
             self._engine.grew(ledger.end_window(window))
             self._engine.is_whole(self._ends[window])
-            for entry in ledger.joined():
-                self.checks.want(entry, (window,))
+            self.checks.want(ledger.unknown(window, window + 1))
         ended = ledger.ended
         self._wait_for_next(self._ends[ended] + self._grace_us if ended < len(self._ends) else None)
         self._look_if_settled()
@@ -223,8 +222,7 @@ class Today:
         """The stream is away: windows stay open, and what was missed comes in one piece. But were there trades?"""
         last = int(self.ledger.windows.end.searchsorted(self._clock.now_us() - self._grace_us, side="right"))
         if self.splices.is_open and self._flow.connected:
-            for entry in self.ledger.joined():
-                self.checks.want(entry, range(self.ledger.ended, last))
+            self.checks.want(self.ledger.unknown(self.ledger.ended, last))
         self._wait_for_next(self._ends[last] + self._grace_us if last < len(self._ends) else None)
 
     def _is_whole(self, window: int) -> bool:
