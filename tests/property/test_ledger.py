@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from mismartera import TimeManager
 from mismartera.bars import SeriesInfo, parse_interval
 from mismartera.indicators import resolve_indicator
-from mismartera.live.batch import Processing, base_block
+from mismartera.live.batch import LiveBatch, Processing, base_block
 from mismartera.live.entry import BACKFILL, Entry, Rows
-from mismartera.live.ledger import DayLedger, Update
+from mismartera.live.ledger import DayLedger
+from mismartera.live.update import Update
 from mismartera.session.derive import derive
 from mismartera.session.increment import Grown
 from mismartera.session.processor import with_indicators
@@ -101,8 +102,14 @@ class Day:
         truth = self.truth[entry.symbol]
         windows = sorted(truth)
         prices = np.array([truth[w] for w in windows]).reshape(-1, 5).T
-        rows = (np.array(windows, dtype=np.int64), prices, np.zeros(len(windows), dtype=np.uint8))
-        base, _ = base_block(self.ledger.processing, STREAMS[0], (entry.symbol,), [rows], public=True)
+        nothing, codes = np.zeros(len(windows), dtype=np.int64), np.zeros(len(windows), dtype=np.uint8)
+        alone = LiveBatch(
+            self.ledger.processing, (entry.symbol,), STREAMS, {entry.symbol: entry.info}, {entry.symbol: 0},
+            {entry.symbol: entry.history},
+        )  # fmt: skip
+        base, _ = base_block(
+            self.ledger.processing, alone, nothing, np.array(windows, dtype=np.int64), prices, codes
+        )
         blocks = [base, *derive(base, sorted(STREAMS)[1:], complete_only=self.complete_only)]
         return [
             with_indicators(b, [s for s in SPECS if s.length_us == b.interval.length_us], none) for b in blocks
@@ -118,7 +125,7 @@ def test_a_day_ends_as_a_backtest_would_have_it_however_its_bars_came(data: st.D
     """In order, late, corrected, several at once, after a gap, with symbols that join in between."""
     day = Day(symbols := data.draw(st.integers(1, 4)), complete_only=data.draw(st.booleans()))
     joined: set[int] = set()
-    for window in range(0, WINDOWS):
+    for window in range(WINDOWS):
         step = data.draw(st.sampled_from(("append", "append", "append", "nothing", "join", "late", "gap")))
         some = sorted(data.draw(st.sets(st.integers(0, symbols - 1))))
         if step == "join":

@@ -17,10 +17,11 @@ from mismartera.live.checks import Checks
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry, Mark, Rows
 from mismartera.live.flow import Flow
-from mismartera.live.ledger import DayLedger, Update
+from mismartera.live.ledger import DayLedger
 from mismartera.live.requests import Requests
 from mismartera.live.sifting import NOWHERE, Merge, SymbolRows, windows_of
 from mismartera.live.timers import Timers
+from mismartera.live.update import Update
 from mismartera.session.state import SymbolData
 from mismartera.timing import WallClock
 

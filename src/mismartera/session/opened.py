@@ -153,10 +153,10 @@ class OpenWindows:
                     row, mine, np.flatnonzero((self._count[row] > 0) & (self._window[row] == mine))
                 )
 
-    def forget(self, owner: int) -> None:
-        """What is open of a symbol never ends."""
+    def forget(self, owners: Ints) -> None:
+        """What is open of these symbols never ends."""
         for row in range(len(self._stands)):
-            self._reset(row, np.array([owner]))
+            self._reset(row, owners)
 
     def _close(self, row: int, window: int, owners: Ints) -> Iterator[Ended]:
         expected = self._expected[row]
