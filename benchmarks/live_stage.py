@@ -77,7 +77,7 @@ class Market:
         start = msgspec.msgpack.Ext(-1, _stamp(self.open_us + minute * MINUTE_US))
         rows = self.prices[:, minute, list(places)].T.tolist()
         messages = [
-            {"T": kind, "S": self.symbols[k], "o": o, "h": h, "l": low, "c": c, "v": v, "n": 9, "vw": c, "t": start}
+            {"T": kind, "S": self.symbols[k], "o": o, "h": h, "l": low, "c": c, "v": v, "n": 9, "t": start}
             for k, (o, h, low, c, v) in zip(places, rows, strict=True)
         ]  # fmt: skip
         return msgspec.msgpack.encode(messages)

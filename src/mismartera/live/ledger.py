@@ -7,14 +7,14 @@ code that a backtest uses, and goes on from there. The intake's thread only; oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.live.batch import LiveBatch, Processing
 from mismartera.live.entry import LIVE, Entry, Mark, Rows
-from mismartera.live.rebuild import Rebuild
+from mismartera.live.rebuild import Rebuild, in_turn
 from mismartera.live.update import Update
 from mismartera.session.door import COUNTS
 from mismartera.session.series import SeriesBlock
@@ -70,6 +70,12 @@ class DayLedger:
     def joined(self) -> list[Entry]:
         """The entries whose bars are the session's, in rank order."""
         return self._of_session()[0]
+
+    def missing(self, window: int) -> Iterator[Entry]:
+        """The joined entries of which nothing is known of ``window``."""
+        entries, indices = self._of_session()
+        for row in np.flatnonzero(self.marks[indices, window] == Mark.UNKNOWN):
+            yield entries[row]
 
     def unknown(self, first: int, last: int) -> list[tuple[Entry, list[int]]]:
         """The windows among ``first:last`` of which nothing is known, of each joined entry that has any."""
@@ -139,6 +145,10 @@ class DayLedger:
         """
         update = Update()
         data: dict[Entry, SymbolData] = {}
+        if as_backlog:
+            following = {entry: rows for entry, rows in changes.items() if self._follows(entry, rows)}
+            changes = {entry: rows for entry, rows in changes.items() if entry not in following}
+            self._append_rows(following, update)
         for streams in dict.fromkeys(tuple(entry.streams) for entry in changes):
             members = [entry for entry in changes if tuple(entry.streams) == streams]
             members.sort(key=lambda entry: entry.member.rank)
@@ -146,6 +156,29 @@ class DayLedger:
         self._merge_batches(data)
         update.added.sort(key=lambda added: added[0])
         return update, data
+
+    def _follows(self, entry: Entry, rows: Rows) -> bool:
+        """True if these are simply its next ones, however many, in windows that are still waited for."""
+        if entry.batch is None or not len(rows):
+            return False
+        return int(rows.window[0]) >= max(int(self.newest[entry.index]) + 1, self.ended)
+
+    def _append_rows(self, changes: Mapping[Entry, Rows], update: Update) -> None:
+        by_batch: dict[int, list[Entry]] = {}
+        for entry, rows in changes.items():
+            by_batch.setdefault(id(entry.batch), []).append(entry)
+            self._note(entry, rows)
+        for batch in self.batches:
+            members = by_batch.get(id(batch), [])
+            found = [changes[entry] for entry in members]
+            for window, owners, prices, sources in in_turn([entry.row for entry in members], found):
+                update.add(batch.processor.take(window, owners, prices, sources), batch)
+
+    def _note(self, entry: Entry, rows: Rows) -> None:
+        """Bars of one symbol are there."""
+        self.marks[entry.index, rows.window] = Mark.HAS_BAR + rows.sources
+        self.newest[entry.index] = max(self.newest[entry.index], int(rows.window[-1]))
+        self.unflushed.append(([entry.symbol] * len(rows), rows.window, rows.prices))
 
     def _rebuild(
         self, members: Sequence[Entry], changes: Mapping[Entry, Rows], update: Update, *, as_backlog: bool
@@ -159,11 +192,8 @@ class DayLedger:
         found = batch.processor.resume(*rebuild.base(self.processing, batch), self.ended)
         for row, entry in enumerate(members):
             entry.batch, entry.row = batch, row
-            windows = changes.get(entry)
-            if windows is not None and len(windows):
-                self.marks[entry.index, windows.window] = Mark.HAS_BAR + windows.sources
-                self.newest[entry.index] = max(self.newest[entry.index], int(windows.window[-1]))
-                self.unflushed.append(([entry.symbol] * len(windows), windows.window, windows.prices))
+            if entry in changes and len(changes[entry]):
+                self._note(entry, changes[entry])
         for block in found:
             rebuild.tell(block, _sources_of(batch, block), batch, update, as_backlog=as_backlog)
         rebuild.leave()

@@ -6,6 +6,7 @@ All symbols at once, in columns: a frame of corrections is about hundreds of sym
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,19 @@ class Rebuild:
                 is_same &= prices[row] == getattr(block, name)[mine]
             differs[mine[is_same]] = False
         return differs
+
+
+def in_turn(owners: Sequence[int], found: Sequence[Rows]) -> Iterator[tuple[int, Ints, Floats, Codes]]:
+    """The rows of several symbols window by window: window, owners (sorted), prices, sources."""
+    owner = np.repeat(np.array(owners, dtype=np.int64), [len(rows) for rows in found])
+    window = _joined([rows.window for rows in found], np.int64)
+    order = np.lexsort((owner, window))
+    owner, window = owner[order], window[order]
+    prices = np.concatenate([np.empty((5, 0)), *(rows.prices for rows in found)], axis=1)[:, order]
+    sources = _joined([rows.sources for rows in found], np.uint8)[order]
+    cuts = [*np.flatnonzero(np.diff(window, prepend=-1)).tolist(), len(window)]
+    for first, last in pairwise(cuts):
+        yield int(window[first]), owner[first:last], prices[:, first:last].copy(), sources[first:last]
 
 
 def _joined(parts: Sequence[NDArray[Any]], dtype: type[np.integer[Any]]) -> NDArray[Any]:

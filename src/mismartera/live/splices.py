@@ -5,7 +5,7 @@ While a symbol is being spliced, its live bars are held, and nothing of it is sh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from mismartera.live.entry import Entry, Mark, Rows
 from mismartera.live.flow import Flow
 from mismartera.live.ledger import DayLedger
 from mismartera.live.requests import Requests
-from mismartera.live.sifting import NOWHERE, Merge, SymbolRows, windows_of
+from mismartera.live.sifting import Merge, SymbolRows
 from mismartera.live.timers import Timers
 from mismartera.live.update import Update
 from mismartera.session.state import SymbolData
@@ -195,7 +195,7 @@ class Splices:
         joining = frozenset(entry for entry in entries if not entry.has_joined)
         changes: dict[Entry, Rows] = {}
         merges: dict[Entry, Merge] = {}
-        rows_of = None if answer.result is None else SymbolRows(answer.result.block)
+        rows_of = None if answer.result is None else SymbolRows(answer.result.block, self._session, ledger.windows)
         for entry in entries:
             merge = merges[entry] = Merge(ledger, entry)
             if answer.result is not None and rows_of is not None:
@@ -210,12 +210,7 @@ class Splices:
             if len(rows) or not entry.has_joined:
                 changes[entry] = rows
         update, data = ledger.put(changes, as_backlog=True)
-        for entry in entries:
-            self._tell(entry, merges[entry].filled, answer, first_us)
-        chosen = frozenset(entries)
-        self._checks.want(
-            [(entry, windows) for entry, windows in ledger.unknown(0, ledger.ended) if entry in chosen]
-        )
+        self._tell(merges, answer, first_us)
         self._hand_over(update, data, joining)
         self._flow.reflect()
 
@@ -250,22 +245,25 @@ class Splices:
                 self._ledger.count(entry, "rejected", mine)
         if (found := rows_of(entry.symbol)) is None:
             return
-        start, prices = found
-        windows = windows_of(self._session, self._ledger.windows, start)
-        inside = windows != NOWHERE
-        if not inside.all():
-            self._ledger.count(entry, "out_of_hours", int((~inside).sum()))
-        merge.backfilled(windows[inside], prices[:, inside], counts_duplicates=True)
+        if outside := rows_of.outside(entry.symbol):
+            self._ledger.count(entry, "out_of_hours", outside)
+        merge.backfilled(*found, counts_duplicates=True)
 
-    def _tell(self, entry: Entry, filled: Sequence[int], answer: Answer, first_us: int) -> None:
+    def _tell(self, merges: Mapping[Entry, Merge], answer: Answer, first_us: int) -> None:
         """Each minute that was asked for has ended as a bar, or without trades, if it is long enough ago."""
-        starts, ends = self._ledger.windows.start, self._ledger.windows.end
-        if filled:
-            self._checks.tell_backfilled(entry, filled)
+        ledger, checks = self._ledger, self._checks
+        for entry, merge in merges.items():
+            if filled := merge.filled:
+                checks.tell_backfilled(entry, filled)
         if answer.result is not None:
-            first = int(starts.searchsorted(first_us))
-            last = int(ends.searchsorted(answer.asked_us - self._grace_us, side="right"))
-            self._checks.confirm_quiet(entry, range(first, last))
+            first = int(ledger.windows.start.searchsorted(first_us))
+            last = int(ledger.windows.end.searchsorted(answer.asked_us - self._grace_us, side="right"))
+            for entry, windows in ledger.unknown(first, max(first, last)):
+                if entry in merges:
+                    checks.confirm_quiet(entry, windows)
+        for entry in merges:
+            checks.drop_settled(entry)
+        checks.want([(entry, windows) for entry, windows in ledger.unknown(0, ledger.ended) if entry in merges])
 
     def refused(self, entry: Entry, reason: str) -> None:
         """The vendor will never have the symbol."""

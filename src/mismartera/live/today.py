@@ -120,7 +120,7 @@ class Today:
         if any(entry is None or entry.held is not None or entry.batch is None for entry in found):
             return False
         indices = np.array([entry.index for entry in found if entry is not None])
-        return len(np.unique(indices)) == len(indices) and bool((self.ledger.newest[indices] < window).all())
+        return len(set(found)) == len(found) and bool((self.ledger.newest[indices] < window).all())
 
     def _take_each(
         self, found: Sequence[Entry | None], windows: Ints, prices: NDArray[np.float64], message: BarsArrived,
@@ -226,9 +226,8 @@ class Today:
         self._wait_for_next(self._ends[last] + self._grace_us if last < len(self._ends) else None)
 
     def _is_whole(self, window: int) -> bool:
-        entries = self.ledger.joined()
-        indices = np.array([entry.index for entry in entries if not entry.is_halted], dtype=np.int64)
-        return bool(entries) and bool((self.ledger.marks[indices, window] != Mark.UNKNOWN).all())
+        """Nobody is missing but those whose trading is halted."""
+        return bool(self.ledger.joined()) and all(entry.is_halted for entry in self.ledger.missing(window))
 
     def _wait_for_next(self, at_us: int | None) -> None:
         if at_us is not None and at_us != self._next_end_us:
