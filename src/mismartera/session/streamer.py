@@ -128,7 +128,9 @@ class Streamer:
         if self._causes.any:
             self.look()
             return
-        self.handover.deliver_due(tape.head_end)
+        arrive = self.handover.slices is not None
+        if arrive:
+            self.handover.deliver_due(tape.head_end)
         with self._delivery.running():
             while tape.position < len(ends):
                 end_us = ends[tape.position]
@@ -151,7 +153,8 @@ class Streamer:
                     self.look()
                 else:
                     self._show(end_us, now_us - end_us)
-                self.handover.deliver_due(tape.head_end)
+                if arrive:
+                    self.handover.deliver_due(tape.head_end)
                 if inbox.attention:
                     return
 
