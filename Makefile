@@ -32,8 +32,13 @@ $(SAMPLE): | $(INSTALLED)
 run: $(INSTALLED) $(SAMPLE)  ## stream a sample session: a symbol joins at 10:00, another leaves at 14:00
 	$(BIN)/mismartera run $(CONFIG) --data $(DATA) --log-level INFO
 
-test: $(INSTALLED)  ## run all tests
-	$(BIN)/pytest -n auto
+test: $(INSTALLED)  ## run all tests, and beside them a rehearsal of a half day, which takes four minutes
+	@log=$$(mktemp); $(BIN)/pytest tests/rehearsal >$$log 2>&1 & rehearsal=$$!; \
+	trap 'kill $$rehearsal; rm -f $$log; exit 130' INT TERM; \
+	$(BIN)/pytest -n auto; tests=$$?; \
+	echo 'The rehearsal of a half day goes on for some minutes more.'; \
+	wait $$rehearsal; half_day=$$?; cat $$log; rm -f $$log; \
+	test $$tests -eq 0 && test $$half_day -eq 0
 
 check: $(INSTALLED)  ## style, types, floors, and the sizes that may only shrink
 	$(BIN)/ruff check

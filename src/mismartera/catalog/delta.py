@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,14 @@ class DeltaStore:
         self._table: DeltaTable | None = None
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
-        self._unsettled: list[Path] = []
-        """Logs of commits that readers see, but that a power loss may undo. Under the store's write lock."""
+        self._settled: int | None = None
+        """The last version that a power loss will not undo, None if all are such. Under the store's write lock."""
 
     def snapshot(self) -> Snapshot:
         """The version in use; StoreError if there is no store or it cannot be read."""
+        known = self._snapshot
+        if known is not None:  # never waits for a commit that goes on
+            return known
         with self._lock:
             if self._snapshot is None:
                 self._load()
@@ -96,21 +99,22 @@ class DeltaStore:
         actions: list[AddAction | RemoveAction] = [add_action(file, stamp_ms) for file in added]
         actions += [_removal(file, stamp_ms) for file in removed]
         with self._lock, self._translated(committing=True):
-            assert self._table is not None, "commit on a table that was never opened"
+            assert self._table is not None and self._snapshot is not None, (
+                "commit on a table that was never opened"
+            )
+            settled = self._settled
+            self._settled = self._snapshot.version if settled is None else settled
             try:
                 self._table.create_write_transaction(
                     actions, "append", table_schema(), list(PARTITION_BY),
                     commit_properties=CommitProperties(custom_metadata={"mismartera": note}),
                 )  # fmt: skip
             except CommitFailedError as error:
+                self._settled = settled
                 raise ConflictError(str(error)) from error
             snapshot = self._moved_on(added, removed)
-        log = self._log_file(snapshot.version)
-        try:
-            sync(log)
-        except OSError as error:
-            self._unsettled.append(log)
-            raise StoreError(f"the store's commit {log} may not survive a power loss: {error}") from error
+        self._make_durable(snapshot.version, sync)
+        self._settled = settled
         return snapshot
 
     def _moved_on(self, added: Sequence[DataFile], removed: Sequence[DataFile]) -> Snapshot:
@@ -125,15 +129,20 @@ class DeltaStore:
 
     def settle(self) -> None:
         """Make durable what was committed but could not be made so; StoreError while it still cannot."""
-        while self._unsettled:
-            log = self._unsettled[0]
-            try:
-                if not is_whole(log):
-                    raise self._damaged(ValueError("it was lost before it was on the disk"))
-                rewrite(log)
-            except OSError as error:
-                raise StoreError(f"the store's commit {log} may not survive a power loss: {error}") from error
-            self._unsettled.pop(0)
+        if self._settled is None:
+            return
+        for version in range(self._settled + 1, self.snapshot().version + 1):
+            if not is_whole(self._log_file(version)):
+                raise self._damaged(ValueError("a commit was lost before it was on the disk"))
+            self._make_durable(version, rewrite)
+        self._settled = None
+
+    def _make_durable(self, version: int, how: Callable[[Path], None]) -> None:
+        log = self._log_file(version)
+        try:
+            how(log)
+        except OSError as error:
+            raise StoreError(f"the store's commit {log} may not survive a power loss: {error}") from error
 
     def mark_generated(self, symbols: Sequence[str]) -> None:
         """Record in the table that the bars of ``symbols`` are made up, not observed."""

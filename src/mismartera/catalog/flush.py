@@ -58,8 +58,7 @@ class BarFlusher:
         self._known: set[str] = set()
         self._kept: Blocks = {}
         self._told: set[str] = set()
-        self._thread = threading.Thread(target=self._run, name="bar-flusher", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     @property
     def committed(self) -> int:
@@ -94,6 +93,9 @@ class BarFlusher:
                 self._refused += len(block)
                 self._urgent = True
             self._changed.notify_all()
+        if self._thread is None:  # not earlier: who makes a flusher and never uses it has no thread to end
+            self._thread = threading.Thread(target=self._run, name="bar-flusher", daemon=True)
+            self._thread.start()
         return taken
 
     def flush(self, timeout: float) -> bool:
@@ -112,7 +114,8 @@ class BarFlusher:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._thread.join(timeout if done else 1.0)
+        if self._thread is not None:
+            self._thread.join(timeout if done else 1.0)
         lost = self.pending
         if lost:
             self._on_error(f"{lost} bars are not in the store {self._data.path}: the session ends without them")

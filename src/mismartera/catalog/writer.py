@@ -56,9 +56,6 @@ def upsert(
             except ConflictError:  # a writer of another kind, that knows no lock
                 discard(staged)
                 continue
-            except StoreError:
-                _discard_if_lost(store, staged)
-                raise
             return _report(offered, [part.merged for part in staged], rejections, version)
     raise StoreError(
         f"the store {store.path} is rewritten by another program at the same time: nothing was written"
@@ -73,11 +70,16 @@ def compact(store: DeltaStore) -> int:
     with write_lock(store.path):
         snapshot = store.refresh()
         _require_ours(store.path, snapshot)
+        store.settle()
         staged: list[Staged] = []
-        for (interval, day), files in snapshot.partitions.items():
-            if len(files) > 1:
-                merged = merge(None, read_files(files))
-                staged.append(Staged(merged, files, (write_file(store.path, interval, day, merged.rows),)))
+        try:
+            for (interval, day), files in snapshot.partitions.items():
+                if len(files) > 1:
+                    merged = merge(None, read_files(files))
+                    staged.append(Staged(merged, files, (write_file(store.path, interval, day, merged.rows),)))
+        except BaseException:
+            discard(staged)
+            raise
         _commit(store, snapshot, staged, "compact")
         return len(staged)
 
@@ -128,7 +130,11 @@ def _commit(store: DeltaStore, snapshot: Snapshot, staged: Sequence[Staged], not
     added = [file for part in staged for file in part.added]
     if not added:
         return snapshot.version
-    return store.commit(added, [file for part in staged for file in part.removed], note).version
+    try:
+        return store.commit(added, [file for part in staged for file in part.removed], note).version
+    except StoreError:
+        _discard_if_lost(store, staged)
+        raise
 
 
 def _discard_if_lost(store: DeltaStore, staged: Sequence[Staged]) -> None:

@@ -52,7 +52,6 @@ class ReplayFeed:
         self._desired = Desired()
         self._tables: dict[str, ReplayTable] = {}
         self._sent_us: dict[str, int] = {}
-        self._begun_us: int | None = None
         self._away_until_us: int | None = None
         self._leave: str | None = None
         self._sink: FeedSink | None = None
@@ -66,9 +65,9 @@ class ReplayFeed:
         assert self._thread is None, "the feed runs already"
         self._stopping.clear()
         self._sink = sink
-        self._begun_us = self._clock.now_us()
+        begun_us = self._clock.now_us()
         self._clock.begin(self._clock.monotonic())
-        self._thread = threading.Thread(target=self._run, name="mismartera-replay", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(begun_us,), name="mismartera-replay", daemon=True)
         self._thread.start()
 
     def subscribe(self, symbols: Sequence[str]) -> None:
@@ -111,9 +110,12 @@ class ReplayFeed:
             self._thread.join()
             self._thread = None
 
-    def _run(self) -> None:
+    def _run(self, begun_us: int) -> None:
         try:
             self._put(Connected())
+            self._follow_desired(
+                begun_us
+            )  # what is wanted from the start misses nothing, however late this thread is
             while not self._stopping.is_set():
                 self._poke.clear()
                 next_us = self._step(self._clock.now_us())
@@ -164,8 +166,6 @@ class ReplayFeed:
         self._put(Disconnected(reason, was_connected=True, retry_in_seconds=(until_us - now_us) / SECOND_US))
 
     def _follow_desired(self, now_us: int) -> None:
-        if self._begun_us is not None:  # what was wanted at the start misses nothing, however late this thread is
-            now_us, self._begun_us = self._begun_us, None
         wanted = self._desired.symbols
         for symbol in [symbol for symbol in self._tables if symbol not in wanted]:
             del self._tables[symbol], self._sent_us[symbol]

@@ -62,18 +62,17 @@ class LiveBatch:
 
 
 def base_block(
-    processing: Processing, batch: LiveBatch, owner: Ints, windows: Ints, prices: Floats, sources: Codes
-) -> tuple[SeriesBlock, Codes]:
-    """Base bars of the symbols of ``batch`` as one block, and where each comes from: by symbol and time."""
-    own = batch.processor.base.block
-    sizes = np.bincount(owner, minlength=len(own.symbols))
+    session: TradingSession, base: Interval, symbols: tuple[str, ...], owner: Ints, windows: Ints, prices: Floats,
+    *, public: bool,
+) -> SeriesBlock:  # fmt: skip
+    """Base bars as one block. ``owner``: the place of each bar's symbol; by symbol and time."""
+    sizes = np.bincount(owner, minlength=len(symbols))
     open_, high, low, close, volume = prices
-    block = SeriesBlock(
-        processing.session, own.interval, own.symbols, np.concatenate(([0], np.cumsum(sizes))), small(windows),
+    return SeriesBlock(
+        session, base, symbols, np.concatenate(([0], np.cumsum(sizes))), small(windows),
         open_, high, low, close, volume, np.broadcast_to(np.int64(1), len(windows)), owner,
-        is_base=True, public=own.public,
+        is_base=True, public=public,
     )  # fmt: skip
-    return block, sources
 
 
 def by_instant(

@@ -75,15 +75,16 @@ class Checks:
 
     def want(self, unknown: Iterable[tuple[Entry, Sequence[int]]]) -> None:
         """These minutes are over, and nothing is known of them: ask, unless that is being done."""
-        is_new = False
+        is_new, starts = False, self._ledger.windows.start
         for entry, windows in unknown:
             known = self._wanted.get(entry)
             new = windows if known is None else [window for window in windows if window not in known]
             if not new:
                 continue
-            if entry.is_halted:
-                self.confirm_quiet(entry, new)
-                continue
+            halted = [window for window in new if entry.is_halted(starts[window])]
+            if halted:
+                self.confirm_quiet(entry, halted)
+                new = [window for window in new if window not in halted]
             self._wanted.setdefault(entry, {}).update(dict.fromkeys(new, 0))
             is_new = True
         if is_new:

@@ -89,6 +89,8 @@ class EngineDesk:
     def leave(self, member: Member) -> None:
         """Drop what is on its way of a symbol that was removed."""
         self._gone[member.symbol] = max(member.generation, self._gone.get(member.symbol, 0))
+        with self._lock:
+            self._versions = {entry: data for entry, data in self._versions.items() if entry.member is not member}
 
     # The intake tells
 
@@ -130,9 +132,9 @@ class EngineDesk:
         """Nothing more is waited for of the instant ``end_us``."""
         self._do(lambda: self._slices.due.append(end_us))
 
-    def hold(self, cause: GateState, reason: str) -> None:
+    def hold(self, cause: GateState, reason: str, lag_us: int = 0) -> None:
         """See :meth:`Streamer.hold`."""
-        self._do(lambda: self._parts.streamer.hold(cause, reason))
+        self._do(lambda: self._parts.streamer.hold(cause, reason, lag_us))
 
     def lift(self, cause: GateState) -> None:
         """See :meth:`Streamer.lift`."""
@@ -241,6 +243,7 @@ class EngineDesk:
             "revision", symbol=bar.symbol, interval=bar.interval, start=to_iso(bar.start_us), open=bar.open,
             high=bar.high, low=bar.low, close=bar.close, volume=bar.volume, bar_count=bar.bar_count,
         )  # fmt: skip
+        parts.streamer.open_again()
         if parts.gate.active and bar.symbol not in parts.state.inactive:
             with parts.delivery.running():
                 parts.analysis.revise(bar)

@@ -35,7 +35,7 @@ class EngineEnd(Protocol):
         """Nothing more is waited for of the instant ``end_us``."""
         ...
 
-    def hold(self, cause: GateState, reason: str) -> None:
+    def hold(self, cause: GateState, reason: str, lag_us: int = 0) -> None:
         """See :meth:`Streamer.hold`."""
         ...
 

@@ -57,7 +57,7 @@ class Held:
 class Entry:
     """``index``: its row in the ledger's tables. ``held`` is None unless bars are kept back for a splice.
 
-    ``batch`` is None until it has joined; ``row`` is its place there.
+    ``batch`` is None until it has joined; ``row`` is its place there. ``halted_us``: since when trading is halted.
     """
 
     member: Member
@@ -68,13 +68,17 @@ class Entry:
     batch: LiveBatch | None = None
     row: int = -1
     held: list[Held] | None = field(default_factory=list)
-    is_halted: bool = False
+    halted_us: int | None = None
     attempts: int = 0
 
     @property
     def symbol(self) -> str:
         """The symbol's name."""
         return self.member.symbol
+
+    def is_halted(self, start_us: int) -> bool:
+        """True if there is no trading in a minute that begins then; the one in which a halt began had some."""
+        return self.halted_us is not None and start_us >= self.halted_us
 
     @property
     def has_joined(self) -> bool:

@@ -104,13 +104,13 @@ class Flow:
         self._has_data = True
         self.reflect()
 
-    def set_behind(self, *, is_behind: bool) -> None:
-        """The newest that the stream has is stale when it arrives: it is slower than real time."""
+    def set_behind(self, *, is_behind: bool, lag_us: int = 0) -> None:
+        """The newest that the stream has is stale when it arrives, by ``lag_us``: it is slower than real time."""
         if is_behind == self._is_behind:
             return
         self._is_behind = is_behind
         if is_behind:
-            self._engine.hold(GateState.CATCHING_UP, "lag")
+            self._engine.hold(GateState.CATCHING_UP, "lag", lag_us)
         else:
             self._engine.lift(GateState.CATCHING_UP)
 

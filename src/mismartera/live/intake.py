@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from mismartera.bars import BarBlock, SeriesInfo, parse_interval
+from mismartera.bars import SeriesInfo, parse_interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.feeds.port import (
     BarsArrived,
@@ -31,7 +31,7 @@ from mismartera.live.checks import Checks
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry
 from mismartera.live.flow import Flow
-from mismartera.live.keeping import accepted_block
+from mismartera.live.keeping import Keeper, accepted_block
 from mismartera.live.ledger import DayLedger
 from mismartera.live.quality import LiveQuality
 from mismartera.live.requests import Requests
@@ -52,13 +52,12 @@ _LATER_MAX = 1000
 class Intake:
     """One feed, one session at a time. Only :meth:`do` may be called from other threads.
 
-    ``keep`` takes the bars of the minute that are to be stored, ``kept`` returns when they are.
+    ``keeper`` takes the bars of the minute, which are to be stored.
     """
 
     def __init__(
         self, settings: IntakeSettings, feed: Feed, past: PastSource, requests: Requests, clock: WallClock,
-        engine: EngineEnd, quality: LiveQuality, keep: Callable[[str, BarBlock], object],
-        on_work: Callable[[], None], kept: Callable[[], object],
+        engine: EngineEnd, quality: LiveQuality, keeper: Keeper, on_work: Callable[[], None],
     ) -> None:  # fmt: skip
         self._settings = settings
         self._feed = feed
@@ -67,9 +66,8 @@ class Intake:
         self._clock = clock
         self._engine = engine
         self._quality = quality
-        self._keep = keep
+        self._keeper = keeper
         self._on_work = on_work
-        self._kept = kept
         self._timers = Timers()
         self._commands: deque[Callable[[], None]] = deque()
         self._today: Today | None = None
@@ -155,7 +153,8 @@ class Intake:
             today.splices.confirmed([member.symbol for member in members])
         later, self._later = self._later, []
         for message in later:
-            self._take(message)
+            if int(message.start_us.max()) >= session.open_us:
+                self._take_bars(message)
 
     def open(self, taken: frozenset[str], *, is_late: bool) -> None:
         """The session has opened, with the symbols ``taken``, which were prepared."""
@@ -166,20 +165,22 @@ class Intake:
 
     def _look_after(self) -> None:
         self._engine.look_after()
-        self._timers.at(self._clock.now_us() + _LOOK_US, self._look_after)
+        tick_us = max(_LOOK_US, self._settings.flow.threshold_us // 10)
+        self._timers.at(self._clock.now_us() + tick_us, self._look_after)
 
     def add(self, members: Sequence[Member]) -> None:
         """Symbols join."""
         assert self._today is not None, "symbols join a session"
         ledger, session = self._today.ledger, self._today.ledger.processing.session
         streams = self._settings.streams
+        for member in members:  # one that failed for a while was asked for again
+            before = ledger.entries.get(member.symbol)
+            if before is not None and before.member is not member:
+                self._today.leave(before)
+        new = [member for member in members if member.symbol not in ledger.entries]
         entries = [
-            ledger.enter(
-                member,
-                Entry(member, member.streams or streams, SeriesInfo(member.generation, session.zone), -1),
-            )
-            for member in members
-            if member.symbol not in ledger.entries
+            ledger.enter(m, Entry(m, m.streams or streams, SeriesInfo(m.generation, session.zone), -1))
+            for m in new
         ]
         if entries:
             self._today.splices.start(entries)
@@ -213,10 +214,14 @@ class Intake:
                 is_done = True
                 today.checks.stop()
                 self._flush()
+                self._requests.ask(self._keeper.tidy, lambda _: None)
                 self._engine.completed()
 
-        today.checks.reconcile(done, is_last=True)
-        self._timers.at(self._clock.now_us() + _RECONCILE_MAX_US, done)
+        until_us = self._quality.until_us or today.ledger.processing.session.close_us
+        # Only then does the vendor's store tell whether there were trades in the last minute.
+        asked_us = until_us + self._settings.checks.grace_us
+        self._timers.at(asked_us, lambda: today.checks.reconcile(done, is_last=True))
+        self._timers.at(max(self._clock.now_us(), asked_us) + _RECONCILE_MAX_US, done)
 
     def stop(self) -> None:
         """The run is over. The feed's thread and those of the requests end; what is accepted is kept."""
@@ -225,7 +230,7 @@ class Intake:
         if self._is_running:
             self._feed.stop()
         self._requests.stop()
-        self._kept()
+        self._keeper.stop()
 
     def _leave_day(self) -> None:
         if self._today is not None:
@@ -292,4 +297,4 @@ class Intake:
         if today is None or not today.ledger.unflushed:
             return
         rows, today.ledger.unflushed = today.ledger.unflushed, []
-        self._keep("1m", accepted_block(rows, today.ledger.windows.start))
+        self._keeper.put("1m", accepted_block(rows, today.ledger.windows.start))

@@ -1,8 +1,9 @@
-"""Keeping: the accepted bars of a while, as what the store takes."""
+"""Keeping: the accepted bars of a while, as what the store takes, and whoever takes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,26 @@ from mismartera.bars import BarBlock
 Ints = NDArray[np.int64]
 Accepted = tuple[list[str], Ints, NDArray[np.float64]]
 """Symbols, windows, and prices (a row per column) of bars, in the order in which they were accepted."""
+
+
+class Keeper(Protocol):
+    """Where accepted bars are kept."""
+
+    def put(self, interval: str, block: BarBlock) -> object:
+        """Keep ``block`` soon; returns at once."""
+        ...
+
+    def write(self, interval: str, block: BarBlock) -> None:
+        """Keep ``block`` now; blocks."""
+        ...
+
+    def stop(self) -> object:
+        """Return when all that was put is kept."""
+        ...
+
+    def tidy(self) -> None:
+        """Keep all that was put, and put it in order: a session has ended. Blocks."""
+        ...
 
 
 def accepted_block(rows: Sequence[Accepted], starts: Ints) -> BarBlock:

@@ -36,25 +36,26 @@ class DayLedger:
         self.windows = session_windows(processing.session, processing.base)
         self.entries: dict[str, Entry] = {}
         self.ended = 0
-        self.frontier = -1
         self.unflushed: list[tuple[list[str], Ints, Floats]] = []
         self.batches: list[LiveBatch] = []
-        self._owners: list[Entry | None] = []
         self._joined: tuple[list[Entry], Ints] | None = None
         room = 64
+        self._free = list(range(room - 1, -1, -1))
+        """Rows of the tables that no symbol has."""
         self.marks = np.zeros((room, len(self.windows)), dtype=np.uint8)
         self.newest = np.full(room, -1, dtype=np.int64)
         self.counts = np.zeros((room, len(COUNTS)), dtype=np.int64)
 
     def enter(self, member: Member, make: Entry) -> Entry:
         """A symbol of the session, whose bars are held until it joins."""
-        index = len(self._owners)
-        if index == len(self.newest):
+        if not self._free:
+            room = len(self.newest)
             self.marks = np.concatenate((self.marks, np.zeros_like(self.marks)))
             self.newest = np.concatenate((self.newest, np.full_like(self.newest, -1)))
             self.counts = np.concatenate((self.counts, np.zeros_like(self.counts)))
-        make.index = index
-        self._owners.append(make)
+            self._free = list(range(2 * room - 1, room - 1, -1))
+        make.index = self._free.pop()
+        self.marks[make.index], self.newest[make.index], self.counts[make.index] = Mark.UNKNOWN, -1, 0
         self.entries[member.symbol] = make
         return make
 
@@ -62,7 +63,7 @@ class DayLedger:
         """The symbol is no longer the session's."""
         if self.entries.get(entry.symbol) is entry:
             del self.entries[entry.symbol]
-        self._owners[entry.index] = None
+            self._free.append(entry.index)
         self._joined = None
         if entry.batch is not None:
             self._leave_batch(entry)
@@ -111,11 +112,11 @@ class DayLedger:
 
     def append(self, window: int, entries: Sequence[Entry], prices: Floats) -> Update:
         """Live bars of ``window``, one of each of ``entries``, all of which have joined and have none so new."""
+        assert window >= self.ended, "a window that has ended is changed, not filled"
         update = Update()
         indices = np.array([entry.index for entry in entries])
         self.marks[indices, window] = Mark.HAS_BAR + LIVE
         self.newest[indices] = window
-        self.frontier = max(self.frontier, window)
         self.unflushed.append(([entry.symbol for entry in entries], np.full(len(entries), window), prices))
         by_batch: dict[int, list[int]] = {}
         for at, entry in enumerate(entries):
@@ -189,7 +190,7 @@ class DayLedger:
             {e.symbol: e.info for e in members}, {e.symbol: e.member.rank for e in members},
             {e.symbol: e.history for e in members},
         )  # fmt: skip
-        found = batch.processor.resume(*rebuild.base(self.processing, batch), self.ended)
+        found = batch.processor.resume(*rebuild.base(batch), self.ended)
         for row, entry in enumerate(members):
             entry.batch, entry.row = batch, row
             if entry in changes and len(changes[entry]):

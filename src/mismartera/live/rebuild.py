@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.live.batch import LiveBatch, Processing, base_block, by_instant
+from mismartera.live.batch import LiveBatch, base_block, by_instant
 from mismartera.live.entry import Entry, Rows
 from mismartera.live.update import Update
 from mismartera.session.increment import Grown
@@ -50,7 +50,7 @@ class Rebuild:
         self._prices = np.concatenate([np.empty((5, 0)), *(rows.prices for _, rows in found)], axis=1)
         self._sources: Codes = _joined([rows.sources for _, rows in found], np.uint8)
 
-    def base(self, processing: Processing, batch: LiveBatch) -> tuple[SeriesBlock, Codes]:
+    def base(self, batch: LiveBatch) -> tuple[SeriesBlock, Codes]:
         """The base bars of the members, of ``batch`` from now on, and where each comes from."""
         owner, window, prices, sources = [], [], [], []
         for old, places in self._before:
@@ -65,11 +65,12 @@ class Rebuild:
         order = key.argsort(kind="stable")  # what is new comes after what it replaces
         key = key[order]
         order = order[np.append(key[1:] != key[:-1], np.ones(min(len(key), 1), dtype=np.bool_))]
-        return base_block(
-            processing, batch, owners[order], windows[order],
-            np.concatenate([*prices, self._prices], axis=1)[:, order],
-            np.concatenate([*sources, self._sources])[order],
-        )  # fmt: skip
+        own = batch.processor.base.block
+        prices_of = np.concatenate([*prices, self._prices], axis=1)[:, order]
+        block = base_block(
+            own.session, own.interval, own.symbols, owners[order], windows[order], prices_of, public=own.public
+        )
+        return block, np.concatenate([*sources, self._sources])[order]
 
     def tell(
         self, block: SeriesBlock, sources: Codes, batch: LiveBatch, update: Update, *, as_backlog: bool

@@ -98,6 +98,8 @@ class Splices:
         """What was asked for is asked for again once data flow; symbols must be confirmed anew."""
         self._confirmed.clear()
         self._asked.clear()
+        for entry in self._ledger.entries.values():
+            entry.halted_us = None  # the end of a halt may be missed
 
     def recover(self, window: int) -> None:
         """Data flow again, the newest of ``window``: hold them where something before it is not known."""

@@ -24,8 +24,8 @@ Ints = NDArray[np.int64]
 class Today:
     """Sorts out the bars of the stream. The intake's thread only.
 
-    A bar is late if it comes after its end + grace, unless the stream as a whole is behind: nothing as new as it
-    has come of any symbol.
+    A bar is late if it comes after its end + grace, unless the stream as a whole is behind: nothing as new came in
+    time of any symbol.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class Today:
         self._until_us: int | None = None
         self._next_end_us: int | None = None
         self._ends: list[int] = ledger.windows.end.tolist()
+        self._newest = self._on_time = NOWHERE
+        """The newest window that came of any symbol, and the newest that came by its end + grace."""
 
     def open(self, taken: frozenset[str], *, is_late: bool) -> None:
         """The session has opened."""
@@ -69,10 +71,17 @@ class Today:
         if isinstance(message, SymbolRefused):
             self.splices.refused(entry, message.reason)
             return
-        if entry.is_halted == message.halted:
+        if (entry.halted_us is not None) == message.halted:
             return
-        entry.is_halted = message.halted
-        self._engine.event("halted" if message.halted else "resumed", symbol=message.symbol, reason=message.reason)
+        if message.halted:
+            entry.halted_us = self._clock.now_us()
+            self._engine.event("halted", symbol=message.symbol, reason=message.reason)
+        else:
+            self._resume(entry, message.reason)
+
+    def _resume(self, entry: Entry, reason: str) -> None:
+        entry.halted_us = None
+        self._engine.event("resumed", symbol=entry.symbol, reason=reason)
 
     def silent_until_us(self, since_us: int) -> int | None:
         """Until when the silence since an instant is explained: every symbol was halted, or had no trades.
@@ -83,7 +92,7 @@ class Today:
         last = int(self.ledger.windows.end.searchsorted(self._clock.now_us(), side="right"))
         if first >= last:
             return self._clock.now_us()
-        indices = [entry.index for entry in self.ledger.joined() if not entry.is_halted]
+        indices = [entry.index for entry in self.ledger.joined() if entry.halted_us is None]
         is_quiet = bool((self.ledger.marks[indices, first:last] == Mark.QUIET).all())
         return self._ends[last - 1] if is_quiet else None
 
@@ -94,39 +103,56 @@ class Today:
         windows = windows_of(self._session, self.ledger.windows, message.start_us)
         prices = np.stack(message.prices)
         now_us = self._clock.now_us()
-        self._recover(found, windows, now_us)
-        if self._are_next(found, windows, message, now_us):
-            known = [entry for entry in found if entry is not None]
-            self._append(int(windows[0]), known, prices, now_us)
-            return 0
-        return self._take_each(found, windows, prices, message, now_us)
+        ours = np.array([entry is not None for entry in found], dtype=np.bool_)
+        newest = int(windows[ours].max(initial=NOWHERE))
+        if newest == NOWHERE:
+            return self._take_each(found, windows, prices, message, now_us)
+        is_news = newest >= self._newest
+        is_fresh = now_us - self._ends[newest] <= self._threshold_us
+        self._newest = max(self._newest, newest)
+        if is_fresh and not self._flow.is_good and self.splices.is_open:
+            self.splices.recover(newest)  # the first data after the stream was away
+        if is_news and not is_fresh:
+            self._flow.set_behind(is_behind=True, lag_us=now_us - self._ends[newest])
+        strangers = self._take_known(found, windows, prices, message, now_us)
+        on_time = ours & (windows != NOWHERE) & (now_us <= self.ledger.windows.end[windows] + self._grace_us)
+        self._on_time = max(self._on_time, int(windows[on_time].max(initial=NOWHERE)))
+        if is_fresh:
+            self._flow.on_data()
+        if is_news and is_fresh:
+            self._flow.set_behind(is_behind=False)
+        return strangers
 
-    def _recover(self, found: Sequence[Entry | None], windows: Ints, now_us: int) -> None:
-        """If these are the first data after the stream was away: fetch what was missed before they are shown."""
-        if self._flow.is_good or not self.splices.is_open:
-            return
-        ours = [window for entry, window in zip(found, windows.tolist(), strict=True) if entry is not None]
-        newest = max(ours, default=NOWHERE)
-        if newest != NOWHERE and now_us - self._ends[newest] <= self._threshold_us:
-            self.splices.recover(newest)
+    def _take_known(
+        self, found: Sequence[Entry | None], windows: Ints, prices: NDArray[np.float64], message: BarsArrived,
+        now_us: int,
+    ) -> int:  # fmt: skip
+        if not self._are_next(found, windows, message, now_us):
+            return self._take_each(found, windows, prices, message, now_us)
+        self._append(int(windows[0]), [entry for entry in found if entry is not None], prices)
+        return 0
 
     def _are_next(self, found: Sequence[Entry | None], windows: Ints, message: BarsArrived, now_us: int) -> bool:
         """True for bars of one minute, on time, each of which is its symbol's next."""
-        if not len(windows) or message.corrections or windows[0] == NOWHERE or (windows != windows[0]).any():
+        if message.corrections or windows[0] == NOWHERE or (windows != windows[0]).any():
             return False
         window = int(windows[0])
-        if now_us > self._ends[window] + self._grace_us and window <= self.ledger.frontier:
+        if window < self.ledger.ended or self._is_late(window, now_us):
             return False
-        if any(entry is None or entry.held is not None or entry.batch is None for entry in found):
+        if any(e is None or e.held is not None or e.batch is None or e.halted_us is not None for e in found):
             return False
         indices = np.array([entry.index for entry in found if entry is not None])
         return len(set(found)) == len(found) and bool((self.ledger.newest[indices] < window).all())
+
+    def _is_late(self, window: int, now_us: int) -> bool:
+        """True after its end + grace, if as new a bar of any symbol was on time: else the stream is behind."""
+        return now_us > self._ends[window] + self._grace_us and window <= self._on_time
 
     def _take_each(
         self, found: Sequence[Entry | None], windows: Ints, prices: NDArray[np.float64], message: BarsArrived,
         now_us: int,
     ) -> int:  # fmt: skip
-        strangers, frontier, newest_seen = 0, self.ledger.frontier, NOWHERE
+        strangers = 0
         in_order: dict[int, dict[Entry, int]] = {}
         others: dict[Entry, list[tuple[Held, bool]]] = {}
         values = prices.T.tolist()
@@ -137,41 +163,29 @@ class Today:
             if window == NOWHERE:
                 self.ledger.count(entry, "out_of_hours")
                 continue
-            newest_seen = max(newest_seen, window)
+            is_on_time = not message.corrections and self._ends[window] + self._grace_us >= now_us
+            if is_on_time and entry.is_halted(int(self.ledger.windows.start[window])):
+                self._resume(entry, "it trades")
             bar = Held(window, tuple(values[row]), message.corrections)
             if entry.held is not None:
                 entry.held.append(bar)
                 continue
-            is_late = now_us > self._ends[window] + self._grace_us and window <= frontier
+            is_late = self._is_late(window, now_us)
             is_next = window > self.ledger.newest[entry.index] and all(entry not in w for w in in_order.values())
-            if is_next and not is_late and entry not in others:
+            if is_next and not is_late and entry not in others and window >= self.ledger.ended:
                 in_order.setdefault(window, {})[entry] = row
             else:
                 others.setdefault(entry, []).append((bar, is_late))
         for window in sorted(in_order):
             rows = list(in_order[window].values())
-            self._append(window, list(in_order[window]), prices[:, rows], now_us)
+            self._append(window, list(in_order[window]), prices[:, rows])
         self._change(others)
         self.splices.heard(entry for entry in found if entry is not None and entry.held)
-        self._saw(newest_seen, now_us)
         return strangers
 
-    def _saw(self, window: int, now_us: int) -> None:
-        """Data flow if the newest that comes is not stale."""
-        if window != NOWHERE and now_us - self._ends[window] <= self._threshold_us:
-            self._flow.on_data()
-
-    def _append(self, window: int, entries: Sequence[Entry], prices: NDArray[np.float64], now_us: int) -> None:
-        ledger = self.ledger
-        is_news = window >= ledger.frontier
-        if is_news and now_us - self._ends[window] > self._threshold_us:
-            self._flow.set_behind(is_behind=True)
-        indices = np.array([entry.index for entry in entries])
-        ledger.count_many(indices, "accepted")
-        self._engine.grew(ledger.append(window, entries, prices))
-        self._saw(window, now_us)
-        if is_news and now_us - self._ends[window] <= self._threshold_us:
-            self._flow.set_behind(is_behind=False)
+    def _append(self, window: int, entries: Sequence[Entry], prices: NDArray[np.float64]) -> None:
+        self.ledger.count_many(np.array([entry.index for entry in entries]), "accepted")
+        self._engine.grew(self.ledger.append(window, entries, prices))
 
     def _change(self, others: dict[Entry, list[tuple[Held, bool]]]) -> None:
         """Bars that come late, again, or differ."""
@@ -227,7 +241,9 @@ class Today:
 
     def _is_whole(self, window: int) -> bool:
         """Nobody is missing but those whose trading is halted."""
-        return bool(self.ledger.joined()) and all(entry.is_halted for entry in self.ledger.missing(window))
+        start_us = int(self.ledger.windows.start[window])
+        missing = self.ledger.missing(window)
+        return bool(self.ledger.joined()) and all(entry.is_halted(start_us) for entry in missing)
 
     def _wait_for_next(self, at_us: int | None) -> None:
         if at_us is not None and at_us != self._next_end_us:

@@ -27,14 +27,14 @@ class Causes:
         """True if nobody can tell whether a symbol is caught up. In a pause one can."""
         return bool(self._reasons.keys() - {GateState.PAUSED})
 
-    def hold(self, cause: GateState, reason: str) -> None:
-        """Keep the session from being active until :meth:`lift`."""
+    def hold(self, cause: GateState, reason: str, lag_us: int = 0) -> None:
+        """Keep the session from being active until :meth:`lift`; ``lag_us`` is told with it."""
         if cause in self._reasons:
             return
         self._reasons[cause] = reason
         state = self._gate.state
         if state is GateState.ACTIVE:
-            self._tell.deactivate(reason, 0, None, cause)
+            self._tell.deactivate(reason, lag_us, None, cause)
         elif state is not GateState.CLOSED and _WORST.index(cause) > _WORST.index(state):
             self._tell.cause(cause, reason)
 

@@ -73,6 +73,10 @@ class SymbolCommands:
         else:
             self._parts.inbox.urge(command)
 
+    def generation_of(self, symbol: str) -> int:
+        """The generation of the last stay of ``symbol`` so far; 0 if there was none."""
+        return self._parts.registry.generation_of(symbol)
+
     def get_loaded_symbols(self) -> frozenset[str]:
         """Symbols that are loaded."""
         return frozenset(self.loaded_in_order())

@@ -56,6 +56,11 @@ class SessionCoordinator(SymbolCommands):
         return self._parts.streamer.shown.lag_evaluations
 
     @property
+    def gate_state(self) -> GateState:
+        """Why the session is active or not."""
+        return self._parts.gate.state
+
+    @property
     def date(self) -> dt.date | None:
         """The date of the current session, or of the last one; None before the first."""
         return self._session.date if self._session else None
@@ -217,7 +222,7 @@ class SessionCoordinator(SymbolCommands):
         while not parts.supply.is_complete() and not parts.inbox.stopping:
             parts.streamer.rest()
             self._take_commands()
-        parts.state.watermark_us = max(parts.state.watermark_us, end_us)
+        parts.state.reveal(end_us)
 
     def _record(self, day: dt.date, symbols: Sequence[str]) -> None:
         intervals = {symbol: [i.label for i in self._streams_of(symbol) or ()] for symbol in symbols}

@@ -69,6 +69,7 @@ class HandOver:
                 return False
             if is_fenced(bar.symbol, bar.generation):
                 continue
+            self._tell.open_again()
             shown.add(1)
             self._analysis.deliver_while(replace(bar, lag_seconds=lag_us / SECOND_US), is_fresh)
         return True
@@ -85,5 +86,6 @@ class HandOver:
         parts = [part for part in parts if len(part)]
         lag_us = self._clock.now_us() - end_us
         if parts and self._gate.active and not self._gate.is_stale(lag_us):
+            self._tell.open_again()
             with self._delivery.running():
                 self._analysis.deliver_slice(parts, end_us, self._zone, lag_us / SECOND_US)

@@ -116,6 +116,12 @@ class SessionState:
             self.inactive = frozenset()
             self.watermark_us = watermark_us
 
+    def reveal(self, until_us: int) -> None:
+        """All that ends by ``until_us`` is visible, shown or not: no symbol is behind any more."""
+        with self.lock:
+            self.behind_us = {}
+            self.watermark_us = max(self.watermark_us, until_us)
+
     def put(self, found: Mapping[str, SymbolData]) -> None:
         """Let the symbols of ``found`` have their data."""
         with self.lock:

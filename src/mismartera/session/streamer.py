@@ -64,14 +64,18 @@ class Streamer:
         self.shown.begin(self.tape)
         self._joining = []
 
-    def hold(self, cause: GateState, reason: str) -> None:
+    def hold(self, cause: GateState, reason: str, lag_us: int = 0) -> None:
         """See :meth:`Causes.hold`."""
-        self._causes.hold(cause, reason)
+        self._causes.hold(cause, reason, lag_us)
 
     def lift(self, cause: GateState) -> None:
         """The cause is gone; without any the session catches up and is active."""
         if self._causes.lift(cause):
             self.look()
+
+    def open_again(self) -> None:
+        """See :meth:`Transitions.open_again`."""
+        self._tell.open_again()
 
     def loaded(self, member: Member) -> None:
         """See :meth:`Transitions.loaded`."""
@@ -128,9 +132,7 @@ class Streamer:
         if self._causes.any:
             self.look()
             return
-        arrive = self.handover.slices is not None
-        if arrive:
-            self.handover.deliver_due(tape.head_end)
+        self._deliver_due()
         with self._delivery.running():
             while tape.position < len(ends):
                 end_us = ends[tape.position]
@@ -153,10 +155,13 @@ class Streamer:
                     self.look()
                 else:
                     self._show(end_us, now_us - end_us)
-                if arrive:
-                    self.handover.deliver_due(tape.head_end)
+                self._deliver_due()
                 if inbox.attention:
                     return
+
+    def _deliver_due(self) -> None:
+        if self.handover.slices is not None:
+            self.handover.deliver_due(self.tape.head_end)
 
     def _has_strode(self, limit_us: int) -> bool:
         """Show what ends by ``limit_us`` to the only listener; False if it is not as simple as that."""

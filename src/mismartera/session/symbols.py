@@ -98,6 +98,10 @@ class SymbolRegistry:
         with self.changed:
             return [m for m in self._members.values() if not states or m.state in states]
 
+    def generation_of(self, symbol: str) -> int:
+        """The generation of the last stay of ``symbol`` so far; 0 if there was none."""
+        return self._generations.get(symbol, 0)
+
     def get(self, symbol: str) -> Member | None:
         """The member of this name, failed ones included."""
         return self._members.get(symbol)

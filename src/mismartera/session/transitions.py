@@ -33,6 +33,12 @@ class Transitions:
         self._publisher.publish("session_activated", reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol)
         self._analysis.notify("on_session_active", True, reason)  # noqa: FBT003  # the callback's own signature
 
+    def open_again(self) -> None:
+        """The engine has the word again in an active session: whoever watched it may have shut the reads."""
+        if self._gate.active and not self._state.active:
+            with self._state.lock:
+                self._state.active = self._state.readable = self._state.history_readable = True
+
     def deactivate(
         self, reason: str, lag_us: int, symbol: str | None, state: GateState = GateState.CATCHING_UP
     ) -> None:

@@ -8,6 +8,8 @@ from mismartera.bars import BarBlock
 from mismartera.catalog import DataManager
 from mismartera.catalog.flush import BarFlusher
 
+_TIDY_SECONDS = 60.0
+
 
 class StoreKeeper:
     """Writes them to the store, on a thread of its own."""
@@ -25,6 +27,11 @@ class StoreKeeper:
         if len(block):
             self._data.write_block(interval, block)
 
+    def tidy(self) -> None:
+        """Keep all that was put, and make one file of the day's many."""
+        if self._flusher.flush(_TIDY_SECONDS) and self._data.exists():
+            self._data.compact()
+
     def stop(self) -> bool:
         """Return when all that was put is in the store."""
         return self._flusher.stop()
@@ -37,6 +44,9 @@ class NoKeeper:
         """Nothing."""
 
     def write(self, interval: str, block: BarBlock) -> None:
+        """Nothing."""
+
+    def tidy(self) -> None:
         """Nothing."""
 
     def stop(self) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Protocol
 
-from mismartera.bars import BarBlock, parse_interval
+from mismartera.bars import parse_interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.config import SessionConfig
 from mismartera.errors import CalendarError, ConfigError
@@ -17,14 +16,16 @@ from mismartera.live.checks import CheckSettings
 from mismartera.live.desk import EngineDesk
 from mismartera.live.flow import FlowSettings
 from mismartera.live.intake import Intake
+from mismartera.live.keeping import Keeper
 from mismartera.live.past import VendorPast
 from mismartera.live.quality import LiveQuality
-from mismartera.live.requests import PooledRequests
+from mismartera.live.requests import PooledRequests, Requests
 from mismartera.live.settings import IntakeSettings
-from mismartera.live.supply import LiveSupply
+from mismartera.live.supply import Driver, LiveSupply
 from mismartera.live.watchdog import Watchdog
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.history import HistoryLoader
+from mismartera.session.inbox import Inbox
 from mismartera.session.parts import SessionParts
 from mismartera.session.slice_desk import SliceDesk
 from mismartera.timing import TimeManager, WallClock
@@ -32,30 +33,20 @@ from mismartera.timing import TimeManager, WallClock
 _DAYS_AHEAD = 370
 
 
-class Keeper(Protocol):
-    """Where accepted bars are kept."""
-
-    def put(self, interval: str, block: BarBlock) -> object:
-        """Keep ``block`` soon; returns at once."""
-        ...
-
-    def write(self, interval: str, block: BarBlock) -> None:
-        """Keep ``block`` now; blocks."""
-        ...
-
-    def stop(self) -> object:
-        """Return when all that was put is kept."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveSource:
-    """A feed, its clock, and where its bars are kept. ``until_us``: when the run ends."""
+    """A feed, its clock, and where its bars are kept. ``until_us``: when the run ends.
+
+    ``driver``, ``requests`` and ``inbox`` take the place of threads where a run is simulated.
+    """
 
     feed: Feed
     wall: WallClock
     keeper: Keeper
-    until_us: int | None
+    until_us: int | None = None
+    driver: Driver | None = None
+    requests: Requests | None = None
+    inbox: Inbox | None = None
 
 
 def check_live(config: SessionConfig) -> None:
@@ -81,6 +72,11 @@ def live_dates(time: TimeManager, now_us: int, until_us: int | None) -> tuple[da
         except CalendarError:
             continue
     return tuple(day for day in dates if time.get_trading_session(day).close_us > now_us)
+
+
+def opens_in_time(time: TimeManager, dates: Sequence[date], until_us: int | None) -> bool:
+    """True if the first of ``dates`` opens before the run's end."""
+    return bool(dates) and (until_us is None or time.get_trading_session(dates[0]).open_us < until_us)
 
 
 def live_settings(config: SessionConfig, specs: Sequence[IndicatorSpec]) -> IntakeSettings:
@@ -122,9 +118,9 @@ def bind_live(
     desk = EngineDesk(parts, coordinator, slices, watchdog)
     trailing = max((w.trailing_days for w in config.session_data_config.historical.data), default=0)
     past = VendorPast(source.feed, parts.time, history, trailing, source.keeper.write)
-    requests = PooledRequests(lambda call: intake.do(call), desk.broke)  # noqa: PLW0108  # made below
+    requests = source.requests or PooledRequests(lambda call: intake.do(call), desk.broke)  # noqa: PLW0108  # made below
     intake = Intake(
         settings, source.feed, past, requests, source.wall, desk, parts.quality,
-        source.keeper.put, supply.driver.wake, source.keeper.stop,
+        source.keeper, supply.driver.wake,
     )  # fmt: skip
     supply.bind(parts, intake, desk)

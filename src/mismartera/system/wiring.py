@@ -40,7 +40,7 @@ from mismartera.session.streamer import Streamer
 from mismartera.session.supply import StoredSupply, Supply
 from mismartera.session.symbols import SymbolRegistry
 from mismartera.session.tally import Tally
-from mismartera.system.live import LiveSource, bind_live, check_live, live_dates
+from mismartera.system.live import LiveSource, bind_live, check_live, live_dates, opens_in_time
 from mismartera.timing import Clock, TimeManager, make_clock, user_cache_dir
 
 
@@ -67,6 +67,8 @@ def make_coordinator(
 ) -> SessionCoordinator:  # fmt: skip
     """A coordinator that is ready to run. ``live``: its bars come from a feed, not from ``source``."""
     dates = _dates(config, time, live)
+    if live is not None and not opens_in_time(time, dates, live.until_us):
+        warn(f"{config.calendar_code} has no session from now to the run's end: nothing is streamed")
     specs = [
         resolve_indicator(i.name, i.interval, i.params, i.input) for i in config.session_data_config.indicators
     ]
@@ -109,14 +111,15 @@ def _make_parts(
     streaming = data_config.streaming
     complete_only = data_config.derived_bars == "complete"
     streams = tuple(parse_interval(label) for label in data_config.streams)
-    registry, state, inbox, delivery = SymbolRegistry(), SessionState(), Inbox(), Delivery()
+    registry, state, delivery = SymbolRegistry(), SessionState(), Delivery()
+    inbox = (live.inbox if live is not None else None) or Inbox()
     state.intervals = streams
     publisher = Publisher(sinks, time)
     measures = data_config.gap_filler.enable_session_quality
     quality: Measures
     supply: Supply
     if live is not None:
-        quality, supply = LiveQuality(enabled=measures), LiveSupply(IntakeThread(live.wall))
+        quality, supply = LiveQuality(enabled=measures), LiveSupply(live.driver or IntakeThread(live.wall))
     else:
         quality = stored = DataQualityManager(enabled=measures)
         processor = DataProcessor(specs, complete_only=complete_only)

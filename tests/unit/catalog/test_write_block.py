@@ -14,6 +14,7 @@ from tests.unit.catalog.test_read import foreign_rows
 
 from mismartera.bars import BarBlock
 from mismartera.catalog import DataManager, append, delta, files, inventory
+from mismartera.catalog.durable import sync
 from mismartera.errors import StoreError, SymbolError
 
 NAMES = ("A", "B", "C")
@@ -151,8 +152,8 @@ def test_the_version_after_a_commit_is_the_one_that_is_read_anew(store: DataMana
         assert store._store.snapshot() == DataManager(store.path)._store.snapshot()
 
 
-def _no_space(path: Path) -> None:
-    raise OSError(errno.ENOSPC, "No space left on device", str(path))
+def _no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_full_disk_leaves_the_last_version_and_no_files(
@@ -168,6 +169,29 @@ def test_a_full_disk_leaves_the_last_version_and_no_files(
     assert data_files(store.path) == before
     assert not list(store.path.rglob("*.tmp"))
     assert store.write_block("1m", minute(1)).accepted == 3
+
+
+def test_a_compaction_on_a_full_disk_leaves_all_as_it_was(
+    store: DataManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(append, "TINY_ROWS_MAX", 0)
+    for number in (0, 1, 1440, 1441):
+        store.write_block("1m", minute(number))
+    before = data_files(store.path)
+    room = [None, None]  # for the first partition's file and its folder
+
+    def fill(path: Path) -> None:
+        if not room:
+            _no_space()
+        room.pop()
+        sync(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "sync", fill)
+        with pytest.raises(StoreError, match="No space left on device"):
+            store.compact()
+    assert data_files(store.path) == before
+    assert store.compact() == 2
 
 
 def test_a_commit_that_fails_takes_its_files_away(store: DataManager, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +227,22 @@ def test_a_commit_whose_fsync_failed_is_written_anew_before_it_counts(
     assert (report.duplicate, report.version) == (3, 2)
     assert log.stat().st_ino != doubtful
     assert log.read_text() == text
+    assert len(day(DataManager(store.path))) == 6
+
+
+def test_a_commit_that_happened_but_was_not_seen_is_no_loss(
+    store: DataManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files must stay, and it counts only after its log was made durable."""
+    store.write_block("1m", minute(0))
+    with monkeypatch.context() as patch:
+        patch.setattr(delta.DeltaStore, "_moved_on", _no_space)
+        with pytest.raises(StoreError, match="No space left on device"):
+            store.write_block("1m", minute(1))
+    log = store.path / "_delta_log" / "00000000000000000002.json"
+    doubtful = log.stat().st_ino
+    assert store.write_block("1m", minute(1)).duplicate == 3
+    assert log.stat().st_ino != doubtful
     assert len(day(DataManager(store.path))) == 6
 
 

@@ -57,6 +57,8 @@ class Replay:
         self.feed.subscribe(symbols)
         self.feed.start(self.listener.queue)
         self.listener.wait_until(lambda: self.clock.now_us() > OPEN_US + (last + 3) * MINUTE_US)
+        # The clock is fast, and the feed's thread may be behind it.
+        self.listener.wait_until(lambda: any(minute == last for _, minute, *_ in self.arrivals()))
         self.feed.stop()
         return self.arrivals()
 

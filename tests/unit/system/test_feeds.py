@@ -97,8 +97,8 @@ def test_each_type_of_feed_has_a_maker_that_gets_what_the_run_has(data: DataMana
 def test_a_replay_has_the_session_of_its_day_from_the_run_s_store(data: DataManager) -> None:
     data.write_bars("A", "1m", bars("A", [0, 1], day="2024-07-01"))
     result = make(REPLAY, data).backfill(["A", "B"], "1m", 0, OPEN_US + 2 * DAY_US)
-    assert result.block.row_symbols().tolist() == [0] * 10 + [1] * 5
-    assert int(result.block.start[0]) == OPEN_US
+    assert result.block.row_symbols().tolist() == [0] * 12 + [1] * 5  # days before are recorded, too
+    assert int(result.block.start[2]) == OPEN_US
 
 
 def test_what_the_run_writes_meanwhile_is_not_replayed(data: DataManager) -> None:

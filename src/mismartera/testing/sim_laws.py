@@ -1,0 +1,123 @@
+"""The laws of a simulated session, checked on its events and on what it holds at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mismartera.bars import parse_interval
+from mismartera.bars.instants import MINUTE_US, to_iso
+from mismartera.indicators import resolve_indicator
+from mismartera.live.batch import base_block
+from mismartera.session.derive import derive
+from mismartera.session.processor import with_indicators
+from mismartera.session.windows import session_windows
+from mismartera.testing.sim_world import SimulationError
+
+if TYPE_CHECKING:  # they know each other
+    from mismartera.testing.simulation import Simulation
+
+
+def must(holds: bool, text: str) -> None:  # an assertion
+    """End the simulation if this does not hold."""
+    if not holds:
+        raise SimulationError(text)
+
+
+def check_events(simulation: Simulation) -> None:
+    """I1, I2, I3 on the event log: time, transitions, bars once, none stale, R6's order."""
+    lines = simulation.log.lines
+    must(all(a["time"] <= b["time"] for a, b in pairwise(lines)), "the log's time goes back")
+    gate = [line["event"] for line in lines if line["event"] in {"session_activated", "session_deactivated"}]
+    must(all(a != b for a, b in pairwise(gate)), f"two equal transitions in a row: {gate}")
+    threshold = simulation.threshold_us / 1e6
+    active, seen = False, set()
+    for line in lines:
+        if line["event"] in {"session_activated", "session_deactivated"}:
+            active = line["event"] == "session_activated"
+        if line["event"] == "bar":
+            key = (line["symbol"], line["interval"], line["start"], line["generation"])
+            must(key not in seen, f"{key} is shown twice")
+            seen.add(key)
+            must(line["lag_seconds"] <= threshold, f"{key} is shown {line['lag_seconds']} s late")
+            must(active, f"{key} is shown while the session is not active")
+    pending = Counter(line["symbol"] for line in lines if line["event"] == "symbol_pending")
+    loaded = Counter(line["symbol"] for line in lines if line["event"] == "symbol_loaded")
+    must(all(loaded[s] <= pending[s] for s in loaded), "a symbol is loaded that was not pending")
+
+
+def check_end(simulation: Simulation) -> None:
+    """I3, I9, I10: what the session holds is what happened; counts balance; each minute has ended."""
+    coordinator, until_us = simulation.coordinator, simulation.until_us
+    for symbol, counts in coordinator.tally.counts.items():
+        fates = sum(count for name, count in counts.items() if name != "received")
+        must(counts["received"] == fates, f"the counts of {symbol} do not balance: {counts}")
+    must(
+        not coordinator.get_pending_symbols() - _young(simulation),
+        f"still pending: {coordinator.get_pending_symbols()}",
+    )
+    for symbol, series in simulation.final.items():
+        for label, columns in expected(simulation, symbol, until_us).items():
+            if label in series:
+                compare(symbol, label, series[label], columns)
+    gaps = [line for line in simulation.log.lines if line["event"] == "gap"]
+    must(not gaps, f"gaps are left though all is healed: {gaps[:2]}")
+    quiet = Counter((line["symbol"], line["start"]) for line in simulation.log.lines if line["event"] == "quiet")
+    twice = [key for key, times in quiet.items() if times > 1 and not _was_removed(simulation, key[0])]
+    must(not twice, f"quiet twice: {twice[:3]}")
+
+
+def _was_removed(simulation: Simulation, symbol: str) -> bool:
+    return any(line["event"] == "symbol_removed" and line["symbol"] == symbol for line in simulation.log.lines)
+
+
+def _young(simulation: Simulation) -> set[str]:
+    """Symbols that were asked for just before the end."""
+    late = to_iso(simulation.until_us - 180_000_000)
+    return {
+        line["symbol"]
+        for line in simulation.log.lines
+        if line["event"] == "symbol_pending" and line["time"] >= late
+    }
+
+
+def expected(simulation: Simulation, symbol: str, until_us: int) -> dict[str, Any]:
+    """What a backtest of the truth makes of the symbol's session, as far as it has ended by ``until_us``."""
+    config = simulation.coordinator.config.session_data_config
+    session, minute = simulation.session, parse_interval("1m")
+    windows = session_windows(session, minute)
+    minutes = [m for s, m in sorted(simulation.market.minutes[symbol].items()) if s + MINUTE_US <= until_us]
+    rows = np.array([m.correction or m.values for m in minutes], dtype=np.float64).reshape(-1, 5).T
+    starts = np.array([m.start_us for m in minutes], dtype=np.int64)
+    owner = np.zeros(len(starts), dtype=np.int64)
+    streams = sorted(parse_interval(label) for label in config.streams)
+    base = base_block(session, minute, (symbol,), owner, windows.of(starts).astype(np.int64), rows, public=True)
+    derived = derive(base, [s for s in streams if s != minute], complete_only=config.derived_bars == "complete")
+    specs = [resolve_indicator(i.name, i.interval, i.params, i.input) for i in config.indicators]
+    blocks = {}
+    for found_block in (base, *derived):
+        has_ended = found_block.end <= until_us
+        ended = found_block.select(found_block.symbols, np.ones(1, dtype=np.bool_), has_ended)
+        block = with_indicators(
+            ended, [s for s in specs if s.length_us == ended.interval.length_us], lambda *_: None
+        )
+        columns = (block.start, block.open, block.high, block.low, block.close, block.volume)
+        blocks[block.interval.label] = (*columns, dict(block.indicators))
+    return blocks
+
+
+def compare(symbol: str, label: str, ours: Any, truth: Any) -> None:
+    """Bit for bit."""
+    starts = set(truth[0].tolist()) ^ set(ours[0].tolist())
+    must(not starts, f"{symbol} {label}: bars differ at {[to_iso(us) for us in sorted(starts)[:4]]}")
+    for name, a, b in zip(("start", "open", "high", "low", "close", "volume"), ours, truth, strict=False):
+        different = np.flatnonzero(a != b)
+        must(
+            not len(different),
+            f"{symbol} {label} {name}: differs at {[to_iso(int(ours[0][k])) for k in different[:3]]}",
+        )
+    for name, column in truth[6].items():
+        must(np.array_equal(ours[6][name], column, equal_nan=True), f"{symbol} {label} {name} differs")

@@ -1,0 +1,224 @@
+"""One simulated live session: everything of it is drawn from a seed; its laws are checked while it runs and after.
+
+The names I1 ... are those of docs/LIVE.md's invariants. A simulated session is a plain function of its seed and of
+the kinds of faults that are allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from random import Random
+from typing import Any
+
+from mismartera.bars import BarBlock
+from mismartera.bars.instants import MINUTE_US, SECOND_US, to_iso
+from mismartera.config import SessionConfig
+from mismartera.errors import RunFailedError, UsageError
+from mismartera.session.coordinator import SessionCoordinator
+from mismartera.system.live import LiveSource
+from mismartera.system.wiring import make_coordinator, make_time
+from mismartera.testing.memory import EventLog, MemoryBars
+from mismartera.testing.sim_faults import KINDS, Faults
+from mismartera.testing.sim_laws import check_end, check_events
+from mismartera.testing.sim_market import SimFeed, SimMarket
+from mismartera.testing.sim_strategy import SimStrategy, Violation
+from mismartera.testing.sim_world import SimInbox, SimRequests, SimulationError, SimWorld
+from mismartera.timing import LiveClock, TimeManager
+
+DAYS = (
+    ("XNYS", "2024-07-03", ("12:00", "13:00")),  # a half day
+    ("XNYS", "2024-03-11", ("09:30", "10:30")),  # the clocks have just changed
+    ("XNYS", "2024-11-04", ("09:31", "10:31")),
+    ("XHKG", "2024-07-02", ("11:30", "13:30")),  # the lunch break
+    ("24/7", "2024-03-10", ("01:30", "02:30")),
+)
+STREAMS = (["1m"], ["1m", "5m"], ["5m"], ["1m", "3m", "15m"], ["1m", "1d"], ["2m", "10m"])
+
+
+@dataclass
+class Outcome:
+    """What became of a simulated session."""
+
+    seed: int
+    violation: str | None
+    fired: dict[str, int] = field(default_factory=dict)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Kept:
+    """A keeper that counts what is kept."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def put(self, interval: str, block: BarBlock) -> None:  # noqa: ARG002
+        """Count it."""
+        self.rows += len(block)
+
+    def write(self, interval: str, block: BarBlock) -> None:
+        """Nothing."""
+
+    def tidy(self) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+
+class Simulation:
+    """A live session, ready to run. ``allowed``: the kinds of faults that may be enabled."""
+
+    def __init__(self, seed: int, allowed: Iterable[str] = KINDS, *, user_acts: bool = True) -> None:
+        rng = self._rng = Random(seed)  # noqa: S311  # a script, no secret
+        self.seed = seed
+        calendar, day, hours = rng.choice(DAYS)
+        self.symbols = [f"S{k}" for k in range(rng.randint(1, 4))]
+        self.threshold_us = rng.choice((20, 60, 60, 120)) * SECOND_US
+        config = self._config(calendar, hours)
+        time = make_time(config)
+        self.session = time.get_trading_session(date.fromisoformat(day))
+        first_us, close_us = self.session.open_us, self.session.close_us
+        start_us = first_us + rng.choice((-400, -60, -5, 600, 1500)) * SECOND_US
+        self.heal_us = first_us + (close_us - first_us) // 2
+        self.until_us = rng.choice((None, close_us - 600 * SECOND_US)) or close_us
+        world = self.world = SimWorld(start_us)
+        market = self.market = SimMarket()
+        starts = [s for part in self.session.parts for s in range(part[0], part[1], MINUTE_US)]
+        for symbol in [*self.symbols, "ADD0", "ADD1"]:
+            market.trade(symbol, starts, rng, rng.choice((1.0, 0.9, 0.5)))
+        self.feed = SimFeed(world, market, Random(rng.random()))  # noqa: S311
+        kinds = sorted(frozenset(allowed))
+        enabled = frozenset(kind for kind in KINDS if rng.random() < 0.35 and kind in kinds)
+        faults = Faults(world, market, self.feed, Random(rng.random()), enabled, self.heal_us)  # noqa: S311
+        self.strategies = [
+            SimStrategy(
+                world, Random(rng.random()), self.threshold_us,  # noqa: S311
+                slow_share=rng.choice((0.0, 0.0, 0.01)), raise_share=0.0,
+            ),
+            SimStrategy(
+                world, Random(rng.random()), self.threshold_us, slow_share=0.0,  # noqa: S311
+                raise_share=rng.choice((0.0, 0.02)),
+            ),
+        ]  # fmt: skip
+        self._label = config.session_data_config.streams[0]
+        self.coordinator = self._build(config, time)
+        world.after_step = self._check_step
+        faults.plan(max(first_us, start_us), self.symbols)
+        self._acts = user_acts
+        if user_acts:
+            self._plan_user(max(first_us, start_us))
+        self.final: dict[str, dict[str, Any]] = {}
+        self.removed_us: dict[str, int] = {}
+
+    def _config(self, calendar: str, hours: tuple[str, str]) -> SessionConfig:
+        rng = self._rng
+        streams = rng.choice(STREAMS)
+        indicators = [{"name": "SMA", "interval": streams[-1], "params": {"timeperiod": 3}}]
+        return SessionConfig.from_dict({
+            "mode": "live", "calendar": calendar, "feed": {"type": "replay", "date": "2024-07-03"},
+            "session_data_config": {
+                "symbols": [*self.symbols, *rng.choice(([], ["BAD1"]))], "streams": streams,
+                "hours": {"open": hours[0], "close": hours[1]}, "derived_bars": rng.choice(("any", "complete")),
+                "streaming": {
+                    "catchup_threshold_seconds": self.threshold_us // SECOND_US,
+                    "catchup_scope": rng.choice(("session", "symbol")), "bar_grace_seconds": rng.choice((5, 10)),
+                },
+                "gap_filler": {"max_retries": 3, "retry_interval_seconds": 30},
+                "indicators": indicators,
+            },
+        })  # fmt: skip
+
+    def _build(self, config: SessionConfig, time: TimeManager) -> SessionCoordinator:
+        world = self.world
+        live_time = make_time(config, LiveClock(world))
+        assert live_time.zone == time.zone, "the same exchange"
+        self.log = EventLog(live_time)
+        self.requests = SimRequests(world, Random(self.seed))  # noqa: S311
+        source = LiveSource(
+            self.feed, world, Kept(), self.until_us, driver=world, requests=self.requests, inbox=SimInbox(world)
+        )
+        self.warnings: list[str] = []
+        return make_coordinator(
+            config, live_time, MemoryBars({}), self.strategies, [self.log], [self], self.warnings.append,
+            lambda *_: None, source,
+        )  # fmt: skip
+
+    # What a user does
+
+    def _plan_user(self, first_us: int) -> None:
+        rng = self._rng
+        for _ in range(rng.choice((0, 1, 3, 6))):
+            at_us = first_us + round(rng.random() * (self.until_us - 120 * SECOND_US - first_us))
+            symbol = rng.choice([*self.symbols, "ADD0", "ADD1", "BAD2"])
+            act = rng.choice(("add", "add", "remove", "again", "pause"))
+            self.world.at(at_us, lambda a=act, s=symbol: self._act(a, s))  # type: ignore[misc]
+
+    def _act(self, act: str, symbol: str) -> None:
+        coordinator = self.coordinator
+        try:
+            if act in {"remove", "again"} and coordinator.remove_symbol(symbol):
+                generation = coordinator.generation_of(symbol)
+                for strategy in self.strategies:
+                    strategy.removed[symbol] = generation
+            if act in {"add", "again"}:
+                coordinator.add_symbol(symbol)
+            if act == "pause":
+                coordinator.inbox.pause()
+                self.world.after(self._rng.choice((10.0, 200.0)), coordinator.inbox.resume)
+        except UsageError:
+            return  # the run is over
+
+    # While it runs
+
+    def _check_step(self) -> None:
+        """I1, I2: nothing is read while the session is not active, between its open and its close."""
+        data, coordinator = self.coordinator.session_data, self.coordinator
+        state = coordinator.gate_state
+        if state == "closed" and coordinator.date is not None:
+            return
+        for symbol in coordinator.loaded_in_order():
+            read = data.get_bars(symbol, self._label)
+            if read is not None and not data.is_session_active():
+                raise SimulationError(f"{symbol} is read while the session is {state}")
+            if read is not None and len(read) and int(read.end_us[-1]) > self.world.now_us():
+                raise SimulationError(f"a bar of {symbol} that has not ended is read")
+
+    def record(self, day: date, symbols: Sequence[str], intervals: Any, data: Any) -> None:  # noqa: ARG002
+        """A recorder: what the session holds at its end."""
+        for symbol in symbols:
+            self.final[symbol] = {}
+            for label in intervals[symbol]:
+                bars = data.get_bars(symbol, label, internal=True)
+                columns = {n: bars.indicator(n) for n in bars.indicator_names}
+                self.final[symbol][label] = (
+                    bars.start_us,
+                    bars.open,
+                    bars.high,
+                    bars.low,
+                    bars.close,
+                    bars.volume,
+                    columns,
+                )
+
+    def run(self) -> Outcome:
+        """Run it, and check everything; the outcome names the first law that was broken."""
+        try:
+            try:
+                self.coordinator.run()
+            except RunFailedError as error:
+                if "failed: " not in str(error):
+                    raise
+            check_events(self)
+            check_end(self)
+        except (Violation, SimulationError, AssertionError) as error:
+            return self._outcome(f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001  # whatever it is, the seed must be named
+            return self._outcome(f"{type(error).__name__}: {error}", error)
+        return self._outcome(None)
+
+    def _outcome(self, violation: str | None, error: Exception | None = None) -> Outcome:
+        if error is not None:
+            violation = f"{violation} at {to_iso(self.world.now_us())}"
+        return Outcome(self.seed, violation, self.feed.state.told, self.log.lines)
