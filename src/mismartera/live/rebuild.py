@@ -67,10 +67,10 @@ class Rebuild:
         order = order[np.append(key[1:] != key[:-1], np.ones(min(len(key), 1), dtype=np.bool_))]
         own = batch.processor.base.block
         prices_of = np.concatenate([*prices, self._prices], axis=1)[:, order]
-        block = base_block(
+        found = base_block(
             own.session, own.interval, own.symbols, owners[order], windows[order], prices_of, public=own.public
         )
-        return block, np.concatenate([*sources, self._sources])[order]
+        return found, np.concatenate([*sources, self._sources])[order]
 
     def tell(
         self, block: SeriesBlock, sources: Codes, batch: LiveBatch, update: Update, *, as_backlog: bool
