@@ -27,8 +27,7 @@ from mismartera.timing import WallClock
 
 RECENT_SESSIONS = 10
 """A symbol without any bar in so many sessions is not one that can be traded."""
-_RETRY_SECONDS = (2, 5, 10, 20, 30)
-_FAILED_RETRY_US = 60 * SECOND_US
+_RETRY_SECONDS, _FAILED_RETRY_US = (2, 5, 10, 20, 30), 60 * SECOND_US
 
 
 class Splices:
@@ -268,7 +267,7 @@ class Splices:
         checks.want([(entry, windows) for entry, windows in ledger.unknown(0, ledger.ended) if entry in merges])
 
     def refused(self, entry: Entry, reason: str) -> None:
-        """The vendor will never have the symbol."""
+        """The vendor will never have it."""
         self._fail(entry, reason, None)
 
     def _timed_out(self, entry: Entry, attempt: int) -> None:
