@@ -15,7 +15,8 @@ from mismartera.bars import SeriesInfo, parse_interval
 from mismartera.indicators import resolve_indicator
 from mismartera.live.batch import Processing, base_block
 from mismartera.live.entry import BACKFILL, Entry, Rows
-from mismartera.live.ledger import DayLedger, Update
+from mismartera.live.ledger import DayLedger
+from mismartera.live.update import Update
 from mismartera.session.derive import derive
 from mismartera.session.increment import Grown
 from mismartera.session.processor import with_indicators
@@ -101,8 +102,10 @@ class Day:
         truth = self.truth[entry.symbol]
         windows = sorted(truth)
         prices = np.array([truth[w] for w in windows]).reshape(-1, 5).T
-        rows = (np.array(windows, dtype=np.int64), prices, np.zeros(len(windows), dtype=np.uint8))
-        base, _ = base_block(self.ledger.processing, STREAMS[0], (entry.symbol,), [rows], public=True)
+        owner = np.zeros(len(windows), dtype=np.int64)
+        base = base_block(
+            SESSION, STREAMS[0], (entry.symbol,), owner, np.array(windows, dtype=np.int64), prices, public=True
+        )
         blocks = [base, *derive(base, sorted(STREAMS)[1:], complete_only=self.complete_only)]
         return [
             with_indicators(b, [s for s in SPECS if s.length_us == b.interval.length_us], none) for b in blocks

@@ -44,7 +44,6 @@ class LiveBatch:
         self.streams = tuple(streams)
         self.shared = Batch(symbols, infos, ranks)
         self.staying = len(symbols)
-        self.gone: set[int] = set()
 
         def history(symbol: str, interval: Interval) -> SeriesColumns | None:
             return histories[symbol].for_indicators.get(interval.length_us)
@@ -53,42 +52,27 @@ class LiveBatch:
             processing.session, symbols, processing.base, streams, processing.specs, history,
             complete_only=processing.complete_only,
         )  # fmt: skip
+        self.blocks = {block.interval.length_us: block for block in self.processor.blocks}
+        """By the length of their intervals."""
 
-    @property
-    def blocks(self) -> dict[int, GrowingBlock]:
-        """The blocks by the length of their intervals."""
-        return {block.interval.length_us: block for block in self.processor.blocks}
-
-    def leave(self, row: int) -> None:
-        """The symbol at ``row`` goes on elsewhere, or not at all."""
-        self.gone.add(row)
-        self.staying -= 1
-        self.processor.forget(row)
-
-    def base_rows(self, row: int) -> tuple[Ints, Floats, Codes]:
-        """The base bars of the symbol at ``row``: windows, prices (a row per column), sources. Copies."""
-        block = self.processor.base.block
-        windows = block.windows.of(block.column("start", row).astype(np.int64)).astype(np.int64)
-        prices = np.stack([block.column(name, row) for name in PRICE_COLUMNS])
-        return windows, prices, block.column("source", row).astype(np.uint8)
+    def leave(self, rows: Ints) -> None:
+        """The symbols at ``rows`` go on elsewhere, or not at all."""
+        self.staying -= len(rows)
+        self.processor.forget(rows)
 
 
 def base_block(
-    processing: Processing, base: Interval, symbols: tuple[str, ...],
-    rows: Sequence[tuple[Ints, Floats, Codes]], *, public: bool,
-) -> tuple[SeriesBlock, Codes]:  # fmt: skip
-    """The base bars of ``symbols`` as one block, and where each comes from."""
-    sizes = np.array([len(windows) for windows, _, _ in rows], dtype=np.int64)
-    windows = np.concatenate([windows for windows, _, _ in rows]) if rows else np.empty(0, dtype=np.int64)
-    prices = np.concatenate([prices for _, prices, _ in rows], axis=1) if rows else np.empty((5, 0))
-    sources = np.concatenate([sources for _, _, sources in rows]) if rows else np.empty(0, dtype=np.uint8)
+    session: TradingSession, base: Interval, symbols: tuple[str, ...], owner: Ints, windows: Ints, prices: Floats,
+    *, public: bool,
+) -> SeriesBlock:  # fmt: skip
+    """Base bars as one block. ``owner``: the place of each bar's symbol; by symbol and time."""
+    sizes = np.bincount(owner, minlength=len(symbols))
     open_, high, low, close, volume = prices
-    block = SeriesBlock(
-        processing.session, base, symbols, np.concatenate(([0], np.cumsum(sizes))), small(windows),
-        open_, high, low, close, volume, np.broadcast_to(np.int64(1), len(windows)),
-        np.repeat(np.arange(len(symbols)), sizes), is_base=True, public=public,
+    return SeriesBlock(
+        session, base, symbols, np.concatenate(([0], np.cumsum(sizes))), small(windows),
+        open_, high, low, close, volume, np.broadcast_to(np.int64(1), len(windows)), owner,
+        is_base=True, public=public,
     )  # fmt: skip
-    return block, sources
 
 
 def by_instant(

@@ -20,7 +20,7 @@ from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry, Mark, Rows
 from mismartera.live.ledger import DayLedger
 from mismartera.live.requests import Requests
-from mismartera.live.sifting import NOWHERE, Merge, rows_of, windows_of
+from mismartera.live.sifting import Merge, SymbolRows
 from mismartera.live.timers import Timers
 from mismartera.timing import WallClock
 
@@ -59,6 +59,8 @@ class Checks:
         self._engine = engine
         self._can_fill = can_fill
         self._wanted: dict[Entry, dict[int, int]] = {}
+        self._starts = [to_iso(us) for us in ledger.windows.start.tolist()]
+        self._ends = [to_iso(us) for us in ledger.windows.end.tolist()]
         self._is_asking = False
         self._reconciled_us = self._session.open_us
         self._is_over = False
@@ -71,21 +73,22 @@ class Checks:
         """Ask nothing more."""
         self._is_over = True
 
-    def want(self, entry: Entry, windows: Iterable[int]) -> None:
-        """These minutes are over: ask for those of which nothing is known."""
-        marks = self._ledger.marks[entry.index]
-        new = [window for window in windows if marks[window] == Mark.UNKNOWN]
-        known = self._wanted.get(entry, {})
-        new = [window for window in new if window not in known]
-        if not new:
-            return
-        starts = self._ledger.windows.start
-        halted = [window for window in new if entry.is_halted(int(starts[window]))]
-        if halted:
-            self.confirm_quiet(entry, halted)
-            new = [window for window in new if window not in halted]
-        self._wanted.setdefault(entry, {}).update(dict.fromkeys(new, 0))
-        self._ask()
+    def want(self, unknown: Iterable[tuple[Entry, Sequence[int]]]) -> None:
+        """These minutes are over, and nothing is known of them: ask, unless that is being done."""
+        is_new, starts = False, self._ledger.windows.start
+        for entry, windows in unknown:
+            known = self._wanted.get(entry)
+            new = windows if known is None else [window for window in windows if window not in known]
+            if not new:
+                continue
+            halted = [window for window in new if entry.is_halted(starts[window])]
+            if halted:
+                self.confirm_quiet(entry, halted)
+                new = [window for window in new if window not in halted]
+            self._wanted.setdefault(entry, {}).update(dict.fromkeys(new, 0))
+            is_new = True
+        if is_new:
+            self._ask()
 
     def forget(self, entry: Entry) -> None:
         """The symbol has left."""
@@ -97,14 +100,12 @@ class Checks:
         for window in windows:
             if marks[window] == Mark.UNKNOWN:
                 marks[window] = Mark.QUIET
-                start = to_iso(int(self._ledger.windows.start[window]))
-                self._engine.event("quiet", symbol=entry.symbol, start=start)
-        self._drop_settled(entry)
+                self._engine.event("quiet", symbol=entry.symbol, start=self._starts[window])
+        self.drop_settled(entry)
 
     def tell_backfilled(self, entry: Entry, windows: Sequence[int]) -> None:
         """Bars of these minutes came from the vendor's store."""
-        span = self._ledger.windows
-        first, last = to_iso(int(span.start[windows[0]])), to_iso(int(span.end[windows[-1]]))
+        first, last = self._starts[windows[0]], self._ends[windows[-1]]
         self._engine.event(
             "backfilled", symbol=entry.symbol, interval="1m", **{"from": first, "to": last}, bars=len(windows)
         )
@@ -148,7 +149,7 @@ class Checks:
                         del attempts[window]  # a gap, unless a comparison finds it
                     else:
                         is_left = True
-            self._drop_settled(entry)
+            self.drop_settled(entry)
         if is_left:
             self._timers.at(self._clock.now_us() + self._settings.retry_us, self._ask)
 
@@ -202,22 +203,21 @@ class Checks:
         first = int(ledger.windows.start.searchsorted(first_us))
         due = int(ledger.windows.end.searchsorted(asked_us - self._settings.grace_us, side="right"))
         entries = [e for e in entries if ledger.entries.get(e.symbol) is e and e.has_joined and e.held is None]
+        rows_of = SymbolRows(result.block, self._session, ledger.windows)
         for entry in entries:
             bad = sum(rejected.symbols.count(entry.symbol) for rejected in result.rejected)
-            if entry.symbol not in result.block.symbols:
+            if (found := rows_of(entry.symbol)) is None:
                 continue
-            start, prices = rows_of(result.block, entry.symbol)
-            windows = windows_of(self._session, ledger.windows, start)
-            inside = (windows != NOWHERE) & (windows < due)
+            windows = found[0][: int(found[0].searchsorted(due))]
             if can_fill:
                 merge = Merge(ledger, entry)
-                merge.backfilled(windows[inside], prices[:, inside], counts_duplicates=False)
+                merge.backfilled(windows, found[1][:, : len(windows)], counts_duplicates=False)
                 if len(rows := merge.rows()):
                     changes[entry] = rows
                 if merge.filled:
                     self.tell_backfilled(entry, merge.filled)
             if not bad:  # else one of its minutes has a bar that cannot be had
-                filled = frozenset(windows[inside].tolist())
+                filled = frozenset(windows.tolist())
                 asked = only[entry] if only is not None else range(first, due)
                 self.confirm_quiet(entry, [w for w in asked if w not in filled and w < due])
         if changes:
@@ -225,9 +225,10 @@ class Checks:
             self._engine.replaced(data)
             self._engine.grew(update)
         for entry in entries:
-            self._drop_settled(entry)
+            self.drop_settled(entry)
 
-    def _drop_settled(self, entry: Entry) -> None:
+    def drop_settled(self, entry: Entry) -> None:
+        """Ask no more for minutes of which something is known by now."""
         wanted = self._wanted.get(entry)
         if wanted is None:
             return

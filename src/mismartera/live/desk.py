@@ -12,7 +12,7 @@ from typing import Protocol
 from mismartera.bars.instants import to_iso
 from mismartera.errors import RunFailedError
 from mismartera.live.entry import Entry
-from mismartera.live.ledger import Change, Update
+from mismartera.live.update import Change, Update
 from mismartera.live.watchdog import Watchdog
 from mismartera.session.arriving import ArrivedStrip, ArrivingTape
 from mismartera.session.gate import GateState

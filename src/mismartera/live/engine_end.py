@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from mismartera.live.entry import Entry
-from mismartera.live.ledger import Update
+from mismartera.live.update import Update
 from mismartera.session.gate import GateState
 from mismartera.session.ports import Field
 from mismartera.session.state import SymbolData

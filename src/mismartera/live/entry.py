@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,15 @@ Codes = NDArray[np.uint8]
 LIVE, BACKFILL, REVISED = range(len(SOURCES))
 
 
-class Mark(IntEnum):
-    """What is known of one minute of one symbol. A mark from HAS_BAR on says where its bar comes from."""
+class Mark:
+    """What is known of one minute of one symbol. A mark from HAS_BAR on says where its bar comes from.
 
-    UNKNOWN = 0
-    QUIET = 1
-    HAS_BAR = 2
+    Plain numbers, no enumeration: they are compared with columns, and a member of one costs a look-up each time.
+    """
+
+    UNKNOWN: Final = 0
+    QUIET: Final = 1
+    HAS_BAR: Final = 2
 
 
 @dataclass(slots=True, eq=False)

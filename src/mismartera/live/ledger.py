@@ -7,16 +7,16 @@ code that a backtest uses, and goes on from there. The intake's thread only; oth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.live.batch import LiveBatch, Processing, base_block, by_instant
+from mismartera.live.batch import LiveBatch, Processing
 from mismartera.live.entry import LIVE, Entry, Mark, Rows
+from mismartera.live.rebuild import Rebuild, in_turn
+from mismartera.live.update import Update
 from mismartera.session.door import COUNTS
-from mismartera.session.increment import Grown
 from mismartera.session.series import SeriesBlock
 from mismartera.session.state import SymbolData
 from mismartera.session.symbols import Member
@@ -24,33 +24,8 @@ from mismartera.session.windows import session_windows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 _BATCHES_MAX = 24
 """More batches of the same streams than this are put together but for the largest: each costs time per frame."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Change:
-    """One bar that was there before, or is filled in late: ``grown`` holds it alone."""
-
-    entry: Entry
-    grown: Grown
-    batch: LiveBatch
-
-
-@dataclass(slots=True, eq=False)
-class Update:
-    """What came of it: new bars by the instant of their ends, and bars that changed."""
-
-    added: list[tuple[int, list[Grown], LiveBatch]] = field(default_factory=list)
-    changed: list[Change] = field(default_factory=list)
-
-    def add(self, grown: Iterable[Grown], batch: LiveBatch) -> None:
-        """New bars of a batch."""
-        by_end: dict[int, list[Grown]] = {}
-        for each in grown:
-            by_end.setdefault(each.end_us, []).append(each)
-        self.added += [(end_us, found, batch) for end_us, found in by_end.items()]
 
 
 class DayLedger:
@@ -63,6 +38,7 @@ class DayLedger:
         self.ended = 0
         self.unflushed: list[tuple[list[str], Ints, Floats]] = []
         self.batches: list[LiveBatch] = []
+        self._joined: tuple[list[Entry], Ints] | None = None
         room = 64
         self._free = list(range(room - 1, -1, -1))
         """Rows of the tables that no symbol has."""
@@ -88,12 +64,32 @@ class DayLedger:
         if self.entries.get(entry.symbol) is entry:
             del self.entries[entry.symbol]
             self._free.append(entry.index)
+        self._joined = None
         if entry.batch is not None:
             self._leave_batch(entry)
 
     def joined(self) -> list[Entry]:
         """The entries whose bars are the session's, in rank order."""
-        return [entry for entry in self.entries.values() if entry.batch is not None]
+        return self._of_session()[0]
+
+    def missing(self, window: int) -> Iterator[Entry]:
+        """The joined entries of which nothing is known of ``window``."""
+        entries, indices = self._of_session()
+        for row in np.flatnonzero(self.marks[indices, window] == Mark.UNKNOWN):
+            yield entries[row]
+
+    def unknown(self, first: int, last: int) -> list[tuple[Entry, list[int]]]:
+        """The windows among ``first:last`` of which nothing is known, of each joined entry that has any."""
+        entries, indices = self._of_session()
+        is_unknown = self.marks[indices, first:last] == Mark.UNKNOWN
+        rows = np.flatnonzero(is_unknown.any(axis=1)).tolist()
+        return [(entries[row], (first + np.flatnonzero(is_unknown[row])).tolist()) for row in rows]
+
+    def _of_session(self) -> tuple[list[Entry], Ints]:
+        if self._joined is None:
+            entries = [entry for entry in self.entries.values() if entry.batch is not None]
+            self._joined = entries, np.array([entry.index for entry in entries], dtype=np.int64)
+        return self._joined
 
     def count(self, entry: Entry, fate: str, number: int = 1) -> None:
         """``number`` bars were received and met this fate."""
@@ -112,9 +108,7 @@ class DayLedger:
     def values(self, entry: Entry, windows: Ints) -> Floats:
         """The prices of bars that are there, a column for each of ``windows``."""
         assert entry.batch is not None, "only a symbol that has joined has bars"
-        of, prices, _ = entry.batch.base_rows(entry.row)
-        found: Floats = prices[:, of.searchsorted(windows)]
-        return found
+        return entry.batch.processor.base.block.prices_of(entry.row, self.windows.start[windows])
 
     def append(self, window: int, entries: Sequence[Entry], prices: Floats) -> Update:
         """Live bars of ``window``, one of each of ``entries``, all of which have joined and have none so new."""
@@ -152,6 +146,10 @@ class DayLedger:
         """
         update = Update()
         data: dict[Entry, SymbolData] = {}
+        if as_backlog:
+            following = {entry: rows for entry, rows in changes.items() if self._follows(entry, rows)}
+            changes = {entry: rows for entry, rows in changes.items() if entry not in following}
+            self._append_rows(following, update)
         for streams in dict.fromkeys(tuple(entry.streams) for entry in changes):
             members = [entry for entry in changes if tuple(entry.streams) == streams]
             members.sort(key=lambda entry: entry.member.rank)
@@ -160,79 +158,49 @@ class DayLedger:
         update.added.sort(key=lambda added: added[0])
         return update, data
 
+    def _follows(self, entry: Entry, rows: Rows) -> bool:
+        """True if these are simply its next ones, however many, in windows that are still waited for."""
+        if entry.batch is None or not len(rows):
+            return False
+        return int(rows.window[0]) >= max(int(self.newest[entry.index]) + 1, self.ended)
+
+    def _append_rows(self, changes: Mapping[Entry, Rows], update: Update) -> None:
+        by_batch: dict[int, list[Entry]] = {}
+        for entry, rows in changes.items():
+            by_batch.setdefault(id(entry.batch), []).append(entry)
+            self._note(entry, rows)
+        for batch in self.batches:
+            members = by_batch.get(id(batch), [])
+            found = [changes[entry] for entry in members]
+            for window, owners, prices, sources in in_turn([entry.row for entry in members], found):
+                update.add(batch.processor.take(window, owners, prices, sources), batch)
+
+    def _note(self, entry: Entry, rows: Rows) -> None:
+        """Bars of one symbol are there."""
+        self.marks[entry.index, rows.window] = Mark.HAS_BAR + rows.sources
+        self.newest[entry.index] = max(self.newest[entry.index], int(rows.window[-1]))
+        self.unflushed.append(([entry.symbol] * len(rows), rows.window, rows.prices))
+
     def _rebuild(
         self, members: Sequence[Entry], changes: Mapping[Entry, Rows], update: Update, *, as_backlog: bool
     ) -> dict[Entry, SymbolData]:
-        rows = [self._merged(entry, changes.get(entry)) for entry in members]
-        before = {entry: (entry.batch, entry.row) for entry in members}
-        batch, found = self._new_batch(members, rows)
-        for entry in members:
-            windows = changes.get(entry)
-            if windows is not None and len(windows):
-                self.marks[entry.index, windows.window] = Mark.HAS_BAR + windows.sources
-                self.newest[entry.index] = max(self.newest[entry.index], int(windows.window[-1]))
-                self.unflushed.append(([entry.symbol] * len(windows), windows.window, windows.prices))
-        for block, sources in found:
-            self._tell(block, sources, batch, members, before, update, as_backlog=as_backlog)
-        for old, row in before.values():
-            if old is not None:
-                old.leave(row)
-        self.batches = [b for b in self.batches if b.staying]
-        return {entry: self.data(entry) for entry in members}
-
-    def _new_batch(
-        self, members: Sequence[Entry], rows: Sequence[tuple[Ints, Floats, NDArray[np.uint8]]]
-    ) -> tuple[LiveBatch, list[tuple[SeriesBlock, NDArray[np.uint8]]]]:
-        symbols = tuple(entry.symbol for entry in members)
+        rebuild = Rebuild(members, changes, self.windows)
         batch = LiveBatch(
-            self.processing, symbols, members[0].streams, {e.symbol: e.info for e in members},
-            {e.symbol: e.member.rank for e in members}, {e.symbol: e.history for e in members},
+            self.processing, tuple(entry.symbol for entry in members), members[0].streams,
+            {e.symbol: e.info for e in members}, {e.symbol: e.member.rank for e in members},
+            {e.symbol: e.history for e in members},
         )  # fmt: skip
-        own = batch.processor.base.block
-        block, sources = base_block(self.processing, own.interval, symbols, rows, public=own.public)
-        found = batch.processor.resume(block, sources, self.ended)
-        self.batches.append(batch)
+        found = batch.processor.resume(*rebuild.base(batch), self.ended)
         for row, entry in enumerate(members):
             entry.batch, entry.row = batch, row
-        return batch, [(b, _sources_of(batch, b)) for b in found]
-
-    def _tell(
-        self, block: SeriesBlock, sources: NDArray[np.uint8], batch: LiveBatch, members: Sequence[Entry],
-        before: Mapping[Entry, tuple[LiveBatch | None, int]], update: Update, *, as_backlog: bool,
-    ) -> None:  # fmt: skip
-        """What is new or different in ``block``, against what the symbols had before."""
-        grown = batch.blocks[block.interval.length_us]
-        is_new, is_changed = np.zeros(len(block), dtype=np.bool_), np.zeros(len(block), dtype=np.bool_)
-        for k, entry in enumerate(members):
-            mine = slice(int(block.offsets[k]), int(block.offsets[k + 1]))
-            old, row = before[entry]
-            if old is None:
-                is_new[mine] = as_backlog
-                is_changed[mine] = not as_backlog
-                continue
-            new_rows, changed_rows = _compared(block, mine, old, row)
-            is_new[mine] = new_rows if as_backlog else False
-            is_changed[mine] = changed_rows if as_backlog else changed_rows | new_rows
-        for each in by_instant(block, grown, sources, is_new).values():
-            update.add(each, batch)
-        for each in by_instant(block, grown, sources, is_changed).values():
-            for found in each:
-                for one in _singles(found):
-                    update.changed.append(Change(members[int(one.owners[0])], one, batch))
-
-    def _merged(self, entry: Entry, new: Rows | None) -> tuple[Ints, Floats, NDArray[np.uint8]]:
-        if entry.batch is None:
-            if new is None:
-                return np.empty(0, dtype=np.int64), np.empty((5, 0)), np.empty(0, dtype=np.uint8)
-            return new.window, new.prices, new.sources
-        windows, prices, sources = entry.batch.base_rows(entry.row)
-        if new is None or not len(new):
-            return windows, prices, sources
-        kept = ~np.isin(windows, new.window)
-        windows = np.concatenate((windows[kept], new.window))
-        order = windows.argsort(kind="stable")
-        prices = np.concatenate((prices[:, kept], new.prices), axis=1)[:, order]
-        return windows[order], prices, np.concatenate((sources[kept], new.sources))[order]
+            if entry in changes and len(changes[entry]):
+                self._note(entry, changes[entry])
+        for block in found:
+            rebuild.tell(block, _sources_of(batch, block), batch, update, as_backlog=as_backlog)
+        rebuild.leave()
+        self._joined = None
+        self.batches = [b for b in (*self.batches, batch) if b.staying]
+        return {entry: self.data(entry) for entry in members}
 
     def data(self, entry: Entry) -> SymbolData:
         """What readers see of a symbol that has joined, up to whatever is shown."""
@@ -241,7 +209,7 @@ class DayLedger:
 
     def _leave_batch(self, entry: Entry) -> None:
         if entry.batch is not None:
-            entry.batch.leave(entry.row)
+            entry.batch.leave(np.array([entry.row]))
             self.batches = [b for b in self.batches if b.staying]
 
     def _merge_batches(self, data: dict[Entry, SymbolData]) -> None:
@@ -259,35 +227,3 @@ def _sources_of(batch: LiveBatch, block: SeriesBlock) -> NDArray[np.uint8]:
     grown = batch.blocks[block.interval.length_us]
     place = np.arange(len(block)) - block.offsets[block.owner]
     return grown.sources_at(block.owner, place)
-
-
-def _compared(block: SeriesBlock, mine: slice, old: LiveBatch, row: int) -> tuple[Mask, Mask]:
-    """Which rows of ``block`` are later than all that the symbol had, and which are different or filled in."""
-    before = old.blocks[block.interval.length_us]
-    starts = before.column("start", row).astype(np.int64)
-    windows = block.window[mine].astype(np.int64)
-    own = before.windows.of(starts).astype(np.int64)
-    at = own.searchsorted(windows)
-    known = at < len(own)
-    known[known] = own[at[known]] == windows[known]
-    changed = ~known
-    where = at[known]
-    same = np.ones(len(where), dtype=np.bool_)
-    for name in ("open", "high", "low", "close", "volume"):
-        same &= before.column(name, row)[where] == getattr(block, name)[mine][known]
-    if not block.is_base:
-        same &= before.column("bar_count", row)[where] == block.bar_count[mine][known]
-    changed[known] = ~same
-    is_later = windows > (own[-1] if len(own) else -1)
-    return is_later, changed & ~is_later
-
-
-def _singles(grown: Grown) -> Iterable[Grown]:
-    for k in range(len(grown.owners)):
-        one = slice(k, k + 1)
-        yield Grown(
-            grown.block, grown.owners[one], grown.window, grown.prices[:, one],
-            None if grown.counts is None else grown.counts[one],
-            {name: column[one] for name, column in grown.indicators.items()},
-            None if grown.sources is None else grown.sources[one],
-        )  # fmt: skip

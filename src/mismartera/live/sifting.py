@@ -20,6 +20,9 @@ NOWHERE = -1
 
 def windows_of(session: TradingSession, windows: Windows, start: Ints) -> Ints:
     """For each bar start the window that it is of; -1 for what lies outside the session."""
+    first, last = session.open_us, session.close_us
+    if len(session.parts) == 1 and len(start) and start.min() >= first and start.max() < last:
+        return windows.of(start).astype(np.int64)
     found = np.full(len(start), NOWHERE, dtype=np.int64)
     for first, last in session.parts:
         inside = (start >= first) & (start < last)
@@ -27,11 +30,34 @@ def windows_of(session: TradingSession, windows: Windows, start: Ints) -> Ints:
     return found
 
 
-def rows_of(block: BarBlock, symbol: str) -> tuple[Ints, NDArray[np.float64]]:
-    """Starts and prices (a row per column) of one of the block's symbols."""
-    k = block.symbols.index(symbol)
-    rows = slice(int(block.offsets[k]), int(block.offsets[k + 1]))
-    return block.start[rows], np.stack([column[rows] for column in block.columns])
+class SymbolRows:
+    """The bars of each symbol of an answer, those of this session."""
+
+    def __init__(self, block: BarBlock, session: TradingSession, windows: Windows) -> None:
+        self._places = {symbol: k for k, symbol in enumerate(block.symbols)}
+        found, prices, sizes = (
+            windows_of(session, windows, block.start),
+            np.stack(block.columns),
+            block.rows_per_symbol,
+        )
+        self._outside = np.zeros(len(block.symbols), dtype=np.int64)
+        inside = found != NOWHERE
+        if not inside.all():
+            self._outside = np.bincount(block.row_symbols()[~inside], minlength=len(sizes))
+            found, prices = found[inside], prices[:, inside]
+        self._cuts: list[int] = np.concatenate(([0], np.cumsum(sizes - self._outside))).tolist()
+        self._windows, self._prices = found, prices
+
+    def __call__(self, symbol: str) -> tuple[Ints, Floats] | None:
+        """Windows and prices (a row per column) of ``symbol``; None if the block does not have it."""
+        if (k := self._places.get(symbol)) is None:
+            return None
+        rows = slice(self._cuts[k], self._cuts[k + 1])
+        return self._windows[rows], self._prices[:, rows]
+
+    def outside(self, symbol: str) -> int:
+        """How many bars of ``symbol`` lie outside the session."""
+        return int(self._outside[self._places[symbol]])
 
 
 class Merge:

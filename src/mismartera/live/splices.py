@@ -5,7 +5,7 @@ While a symbol is being spliced, its live bars are held, and nothing of it is sh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from mismartera.live.checks import Checks
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry, Mark, Rows
 from mismartera.live.flow import Flow
-from mismartera.live.ledger import DayLedger, Update
+from mismartera.live.ledger import DayLedger
 from mismartera.live.requests import Requests
-from mismartera.live.sifting import NOWHERE, Merge, rows_of, windows_of
+from mismartera.live.sifting import Merge, SymbolRows
 from mismartera.live.timers import Timers
+from mismartera.live.update import Update
 from mismartera.session.state import SymbolData
 from mismartera.timing import WallClock
 
@@ -54,6 +55,7 @@ class Splices:
         self._failures = 0
         self._unproven: set[Entry] = set()
         self._starting: set[Entry] = set()
+        self._away: set[Entry] = set()
         self._proof_us = int(ledger.windows.end[0]) + grace_us
         self.is_open = False
         self.prepared: dict[Entry, SymbolData] = {}
@@ -61,7 +63,7 @@ class Splices:
     @property
     def is_fetching(self) -> bool:
         """True while what was missed is being fetched, or the session has not begun with all of its symbols."""
-        return bool(self._starting) or any(entry.held is not None for entry in self._ledger.joined())
+        return bool(self._starting or self._away)
 
     def start(self, entries: Sequence[Entry]) -> None:
         """Bring these symbols in."""
@@ -101,9 +103,10 @@ class Splices:
 
     def recover(self, window: int) -> None:
         """Data flow again, the newest of ``window``: hold them where something before it is not known."""
-        for entry in self._ledger.joined():
-            if entry.held is None and (self._ledger.marks[entry.index, :window] == Mark.UNKNOWN).any():
+        for entry, _ in self._ledger.unknown(0, window):
+            if entry.held is None:
                 entry.held = []
+                self._away.add(entry)
         self._ask()
 
     def heard(self, entries: Iterable[Entry]) -> None:
@@ -119,6 +122,7 @@ class Splices:
         self._asked.discard(entry)
         self._unproven.discard(entry)
         self._starting.discard(entry)
+        self._away.discard(entry)
         self.prepared.pop(entry, None)
 
     def _ask(self) -> None:
@@ -193,21 +197,22 @@ class Splices:
         joining = frozenset(entry for entry in entries if not entry.has_joined)
         changes: dict[Entry, Rows] = {}
         merges: dict[Entry, Merge] = {}
+        rows_of = None if answer.result is None else SymbolRows(answer.result.block, self._session, ledger.windows)
         for entry in entries:
             merge = merges[entry] = Merge(ledger, entry)
-            if answer.result is not None:
-                self._merge_block(merge, entry, answer.result)
+            if answer.result is not None and rows_of is not None:
+                self._merge_block(merge, entry, answer.result, rows_of)
             merge.arrived(entry.held or ())
             entry.held = None
             self._starting.discard(entry)
+            self._away.discard(entry)
             if answer.past is not None:
                 entry.history = answer.past.histories.get(entry.symbol, entry.history)
             rows = merge.rows()
             if len(rows) or not entry.has_joined:
                 changes[entry] = rows
         update, data = ledger.put(changes, as_backlog=True)
-        for entry in entries:
-            self._tell(entry, merges[entry].filled, answer, first_us)
+        self._tell(merges, answer, first_us)
         self._hand_over(update, data, joining)
         self._flow.reflect()
 
@@ -235,30 +240,32 @@ class Splices:
             return None
         return f"{entry.symbol} has no bar in the last {RECENT_SESSIONS} sessions"
 
-    def _merge_block(self, merge: Merge, entry: Entry, result: BackfillResult) -> None:
+    def _merge_block(self, merge: Merge, entry: Entry, result: BackfillResult, rows_of: SymbolRows) -> None:
         for rejected in result.rejected:
             mine = rejected.symbols.count(entry.symbol)
             if mine:
                 self._ledger.count(entry, "rejected", mine)
-        if entry.symbol not in result.block.symbols:
+        if (found := rows_of(entry.symbol)) is None:
             return
-        start, prices = rows_of(result.block, entry.symbol)
-        windows = windows_of(self._session, self._ledger.windows, start)
-        inside = windows != NOWHERE
-        if not inside.all():
-            self._ledger.count(entry, "out_of_hours", int((~inside).sum()))
-        merge.backfilled(windows[inside], prices[:, inside], counts_duplicates=True)
+        if outside := rows_of.outside(entry.symbol):
+            self._ledger.count(entry, "out_of_hours", outside)
+        merge.backfilled(*found, counts_duplicates=True)
 
-    def _tell(self, entry: Entry, filled: Sequence[int], answer: Answer, first_us: int) -> None:
+    def _tell(self, merges: Mapping[Entry, Merge], answer: Answer, first_us: int) -> None:
         """Each minute that was asked for has ended as a bar, or without trades, if it is long enough ago."""
-        starts, ends = self._ledger.windows.start, self._ledger.windows.end
-        if filled:
-            self._checks.tell_backfilled(entry, filled)
+        ledger, checks = self._ledger, self._checks
+        for entry, merge in merges.items():
+            if filled := merge.filled:
+                checks.tell_backfilled(entry, filled)
         if answer.result is not None:
-            first = int(starts.searchsorted(first_us))
-            last = int(ends.searchsorted(answer.asked_us - self._grace_us, side="right"))
-            self._checks.confirm_quiet(entry, range(first, last))
-        self._checks.want(entry, range(self._ledger.ended))
+            first = int(ledger.windows.start.searchsorted(first_us))
+            last = int(ledger.windows.end.searchsorted(answer.asked_us - self._grace_us, side="right"))
+            for entry, windows in ledger.unknown(first, max(first, last)):
+                if entry in merges:
+                    checks.confirm_quiet(entry, windows)
+        for entry in merges:
+            checks.drop_settled(entry)
+        checks.want([(entry, windows) for entry, windows in ledger.unknown(0, ledger.ended) if entry in merges])
 
     def refused(self, entry: Entry, reason: str) -> None:
         """The vendor will never have the symbol."""

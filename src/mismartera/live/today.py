@@ -148,7 +148,7 @@ class Today:
         if any(e is None or e.held is not None or e.batch is None or e.halted_us is not None for e in found):
             return False
         indices = np.array([entry.index for entry in found if entry is not None])
-        return len(np.unique(indices)) == len(indices) and bool((self.ledger.newest[indices] < window).all())
+        return len(set(found)) == len(found) and bool((self.ledger.newest[indices] < window).all())
 
     def _is_late(self, window: int, now_us: int) -> bool:
         """True after its end + grace, if as new a bar of any symbol was on time: else the stream is behind."""
@@ -233,8 +233,7 @@ class Today:
                 break
             self._engine.grew(ledger.end_window(window))
             self._engine.is_whole(self._ends[window])
-            for entry in ledger.joined():
-                self.checks.want(entry, (window,))
+            self.checks.want(ledger.unknown(window, window + 1))
         ended = ledger.ended
         self._wait_for_next(self._ends[ended] + self._grace_us if ended < len(self._ends) else None)
         self._look_if_settled()
@@ -243,15 +242,14 @@ class Today:
         """The stream is away: windows stay open, and what was missed comes in one piece. But were there trades?"""
         last = int(self.ledger.windows.end.searchsorted(self._clock.now_us() - self._grace_us, side="right"))
         if self.splices.is_open and self._flow.connected:
-            for entry in self.ledger.joined():
-                self.checks.want(entry, range(self.ledger.ended, last))
+            self.checks.want(self.ledger.unknown(self.ledger.ended, last))
         self._wait_for_next(self._ends[last] + self._grace_us if last < len(self._ends) else None)
 
     def _is_whole(self, window: int) -> bool:
-        entries = self.ledger.joined()
+        """Nobody is missing but those whose trading is halted."""
         start_us = int(self.ledger.windows.start[window])
-        indices = np.array([e.index for e in entries if not e.is_halted(start_us)], dtype=np.int64)
-        return bool(entries) and bool((self.ledger.marks[indices, window] != Mark.UNKNOWN).all())
+        missing = self.ledger.missing(window)
+        return bool(self.ledger.joined()) and all(entry.is_halted(start_us) for entry in missing)
 
     def _wait_for_next(self, at_us: int | None) -> None:
         if at_us is not None and at_us != self._next_end_us:

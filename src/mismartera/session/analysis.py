@@ -127,9 +127,9 @@ class AnalysisEngine:
         return sum(callback == self._route(bar)[:1][0] for callback, bar in calls if self._route(bar))
 
     def deliver_while(self, bar: Bar, is_fresh: Callable[[], bool]) -> None:
-        """Notify of one bar, as long as it is fresh when a listener's turn comes."""
-        for callback in self._route(bar):
-            if not is_fresh():
+        """Notify of one bar, which is fresh, as long as it still is when the next listener's turn comes."""
+        for turn, callback in enumerate(self._route(bar)):
+            if turn and not is_fresh():
                 return
             self.calling = Calling(callback)
             try:

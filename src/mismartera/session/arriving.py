@@ -109,7 +109,7 @@ class ArrivedStrip:
                 [batch.names[owner] for owner in owners], repeat(self.interval.label), repeat(span),
                 grown.prices.tolist(), None if grown.counts is None else grown.counts.tolist(), lag_seconds,
                 None if batch.is_first_stay else batch.generations[self._owners].tolist(),
-                self.sources_of(slice(None)),
+                repeat(SOURCES[0]) if grown.sources is None else self.sources_of(slice(None)),
             )
         )  # fmt: skip
 
@@ -225,6 +225,12 @@ class ArrivingTape(Tape):
             if strip.public:
                 public += size
         sizes = (base, derived, public)
+        if sign > 0 and at + 1 == len(self.base_before):
+            for counts, more in zip(
+                (self.base_before, self.derived_before, self.public_before), sizes, strict=True
+            ):
+                counts.append(counts[at] + more)
+            return
         for counts, more in zip((self.base_before, self.derived_before, self.public_before), sizes, strict=True):
             if sign > 0:
                 counts.insert(at + 1, counts[at])

@@ -113,6 +113,38 @@ class GrowingBlock:
         found: Codes = self._sources[owners + places * len(self.symbols)]
         return found
 
+    def rows_of(self, owners: Ints) -> tuple[Ints, Ints, Floats, Codes]:
+        """The bars of some symbols, by symbol and time: place in ``owners``, start, prices (a row per column),
+        source.
+        """
+        sizes = self.sizes[owners]
+        places = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        at = np.repeat(owners, sizes) + places * len(self.symbols)
+        return np.repeat(np.arange(len(owners)), sizes), self._spans[0, at], self._prices[:, at], self._sources[at]
+
+    def newest(self, owners: Ints) -> Ints:
+        """The window of the newest bar of each of ``owners``; -1 for a symbol without any."""
+        sizes = self.sizes[owners]
+        starts = self._spans[0, owners + np.maximum(sizes - 1, 0) * len(self.symbols)]
+        found = np.full(len(owners), -1, dtype=np.int64)
+        found[sizes > 0] = self.windows.of(starts[sizes > 0])
+        return found
+
+    def find(self, owners: Ints, starts: Ints) -> tuple[NDArray[np.bool_], Floats, Ints]:
+        """For each of ``owners`` the bar that starts then: is it there, prices (a row per column), bar count."""
+        _, spans = self._by_place
+        own = spans[0][:, owners]
+        places = np.minimum((own < starts).sum(axis=0), self._room - 1)
+        at = owners + places * len(self.symbols)
+        counts = np.ones(len(at), dtype=np.int64) if self.is_base else self._counts[at]
+        return self._spans[0, at] == starts, self._prices[:, at], counts
+
+    def prices_of(self, row: int, starts: Ints) -> Floats:
+        """The prices of ``symbols[row]``'s bars that start then, all of which are there: a row per column."""
+        at = row + self.column("start", row).searchsorted(starts) * len(self.symbols)
+        found: Floats = self._prices[:, at]
+        return found
+
     def column(self, name: str, row: int) -> Floats:
         """A column of ``symbols[row]``: its bars so far."""
         return self._columns[name][row :: len(self.symbols)][: int(self.sizes[row])]

@@ -36,32 +36,42 @@ class HandOver:
 
     def show(self, tape: Tape, k: int, shown: Shown) -> bool:
         """Notify of instant ``k``; False if a part of it was stale by then, and was withheld."""
-        gate, clock, end_us = self._gate, self._clock, tape.ends[k]
+        end_us = tape.ends[k]
+        if self._analysis.wants_bars or self._delivery.fences:
+            if not self._show_bars(tape, k, shown):
+                return False
+        else:
+            shown.add(tape.public_shown(k, k + 1))
+        parts = tape.parts(k) if self._analysis.wants_slices else []
+        if not parts:
+            return True
+        if self.slices is not None:
+            self.slices.showed(end_us, parts)
+            return True
+        lag_us = self._clock.now_us() - end_us
+        if self._gate.is_stale(lag_us):
+            self._tell.withhold([bar.symbol for bar in tape.bars(k)], lag_us, by_symbol=self._by_symbol)
+            return False
+        self._analysis.deliver_slice(parts, end_us, self._zone, lag_us / SECOND_US)
+        return True
+
+    def _show_bars(self, tape: Tape, k: int, shown: Shown) -> bool:
+        gate, end_us, now = self._gate, tape.ends[k], self._clock.now_us
 
         def is_fresh() -> bool:
-            return not gate.is_stale(clock.now_us() - end_us)
+            return not gate.is_stale(now() - end_us)
 
-        bars = tape.bars(k)
+        bars, is_stale, is_fenced = tape.bars(k), gate.is_stale, self._delivery.is_fenced
         for number, bar in enumerate(bars):
-            lag_us = clock.now_us() - end_us
-            if gate.is_stale(lag_us):
+            lag_us = now() - end_us
+            if is_stale(lag_us):
                 self._tell.withhold([bar.symbol for bar in bars[number:]], lag_us, by_symbol=self._by_symbol)
                 return False
-            if self._delivery.is_fenced(bar.symbol, bar.generation):
+            if is_fenced(bar.symbol, bar.generation):
                 continue
             self._tell.open_again()
             shown.add(1)
             self._analysis.deliver_while(replace(bar, lag_seconds=lag_us / SECOND_US), is_fresh)
-        if not self._analysis.wants_slices or not bars:
-            return True
-        if self.slices is not None:
-            self.slices.showed(end_us, tape.parts(k))
-            return True
-        lag_us = clock.now_us() - end_us
-        if gate.is_stale(lag_us):
-            self._tell.withhold([bar.symbol for bar in bars], lag_us, by_symbol=self._by_symbol)
-            return False
-        self._analysis.deliver_slice(tape.parts(k), end_us, self._zone, lag_us / SECOND_US)
         return True
 
     def deliver_due(self, head_us: int | None) -> None:

@@ -109,9 +109,9 @@ class IncrementalProcessor:
         """Nothing more is waited for of the base interval's ``window``: the derived bars that end with it."""
         return [self._grown(ended) for ended in self._open.end(window)]
 
-    def forget(self, owner: int) -> None:
-        """Nothing more comes of a symbol: what is open of it never ends."""
-        self._open.forget(owner)
+    def forget(self, owners: Ints) -> None:
+        """Nothing more comes of these symbols: what is open of them never ends."""
+        self._open.forget(owners)
 
     def _grown(self, ended: Ended) -> Grown:
         return self._derived[ended.row].append(

@@ -51,6 +51,7 @@ class OpenWindows:
         self._window = np.zeros(shape, dtype=np.int64)
         self._sources, self._has_sources = np.zeros(shape, dtype=np.uint8), False
         self._columns = tuple(self._prices)
+        self._has_room = True  # some symbol may have nothing open
         self._stands = [_NONE] * len(derived)
         """Per row the window that all open ones are, or that there is none, or that there are several."""
         self._of_base: list[Ints] = []
@@ -98,6 +99,8 @@ class OpenWindows:
 
     def passed_by(self, window: int, owners: Ints) -> Iterator[Ended]:
         """Windows of ``owners`` that are open while a bar beyond them comes, of the base interval's ``window``."""
+        if self._stands == self._windows_of[window]:
+            return
         for row, mine in enumerate(self._windows_of[window]):
             if self._stands[row] in (_NONE, mine):
                 continue
@@ -112,14 +115,18 @@ class OpenWindows:
         open_, high, low, close, volume = prices
         is_all = len(owners) == self._count.shape[1]
         if is_all:
-            if not self._count.all():
+            is_new = self._has_room
+            if is_new:
                 np.copyto(opens, open_, where=self._count == 0)
+                self._has_room = False
             np.maximum(highs, high, out=highs)
             np.minimum(lows, low, out=lows)
             closes[:] = close
             volumes += volume
             self._count += 1
-            self._window[:] = self._of[:, window : window + 1]
+            if is_new or self._stands != mine:
+                self._window[:] = self._of[:, window : window + 1]
+                self._stands = mine.copy()
         else:
             count = self._count[:, owners]
             opens[:, owners] = np.where(count == 0, open_, opens[:, owners])
@@ -132,9 +139,9 @@ class OpenWindows:
         if sources is not None:
             self._has_sources = True
             self._sources[:, owners] = np.maximum(self._sources[:, owners], sources)
-        for row, its in enumerate(mine):
+        for row, its in enumerate(mine if not is_all else ()):
             stands = self._stands[row]
-            if is_all or stands == _NONE:
+            if stands == _NONE:
                 self._stands[row] = its
             elif stands != its:
                 self._stands[row] = _SEVERAL
@@ -153,10 +160,10 @@ class OpenWindows:
                     row, mine, np.flatnonzero((self._count[row] > 0) & (self._window[row] == mine))
                 )
 
-    def forget(self, owner: int) -> None:
-        """What is open of a symbol never ends."""
+    def forget(self, owners: Ints) -> None:
+        """What is open of these symbols never ends."""
         for row in range(len(self._stands)):
-            self._reset(row, np.array([owner]))
+            self._reset(row, owners)
 
     def _close(self, row: int, window: int, owners: Ints) -> Iterator[Ended]:
         expected = self._expected[row]
@@ -175,6 +182,7 @@ class OpenWindows:
         _, highs, lows, _, volumes = self._columns
         highs[row, owners], lows[row, owners], volumes[row, owners] = -np.inf, np.inf, 0.0
         self._count[row, owners], self._sources[row, owners] = 0, 0
+        self._has_room = True
         if not self._count[row].any():
             self._stands[row] = _NONE
 
@@ -184,4 +192,4 @@ class OpenWindows:
         highs[row], lows[row], volumes[row], self._count[row] = -np.inf, np.inf, 0.0, 0
         if self._has_sources:
             self._sources[row] = 0
-        self._stands[row] = _NONE
+        self._stands[row], self._has_room = _NONE, True

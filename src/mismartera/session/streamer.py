@@ -132,7 +132,7 @@ class Streamer:
         if self._causes.any:
             self.look()
             return
-        self.handover.deliver_due(tape.head_end)
+        self._deliver_due()
         with self._delivery.running():
             while tape.position < len(ends):
                 end_us = ends[tape.position]
@@ -155,9 +155,13 @@ class Streamer:
                     self.look()
                 else:
                     self._show(end_us, now_us - end_us)
-                self.handover.deliver_due(tape.head_end)
+                self._deliver_due()
                 if inbox.attention:
                     return
+
+    def _deliver_due(self) -> None:
+        if self.handover.slices is not None:
+            self.handover.deliver_due(self.tape.head_end)
 
     def _has_strode(self, limit_us: int) -> bool:
         """Show what ends by ``limit_us`` to the only listener; False if it is not as simple as that."""

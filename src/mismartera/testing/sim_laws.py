@@ -11,7 +11,7 @@ import numpy as np
 from mismartera.bars import parse_interval
 from mismartera.bars.instants import MINUTE_US, to_iso
 from mismartera.indicators import resolve_indicator
-from mismartera.live.batch import Processing, base_block
+from mismartera.live.batch import base_block
 from mismartera.session.derive import derive
 from mismartera.session.processor import with_indicators
 from mismartera.session.windows import session_windows
@@ -92,11 +92,10 @@ def expected(simulation: Simulation, symbol: str, until_us: int) -> dict[str, An
     minutes = [m for s, m in sorted(simulation.market.minutes[symbol].items()) if s + MINUTE_US <= until_us]
     rows = np.array([m.correction or m.values for m in minutes], dtype=np.float64).reshape(-1, 5).T
     starts = np.array([m.start_us for m in minutes], dtype=np.int64)
-    processing = Processing(session, minute, (), complete_only=config.derived_bars == "complete")
-    found = (windows.of(starts).astype(np.int64), rows, np.zeros(len(starts), dtype=np.uint8))
+    owner = np.zeros(len(starts), dtype=np.int64)
     streams = sorted(parse_interval(label) for label in config.streams)
-    base, _ = base_block(processing, minute, (symbol,), [found], public=True)
-    derived = derive(base, [s for s in streams if s != minute], complete_only=processing.complete_only)
+    base = base_block(session, minute, (symbol,), owner, windows.of(starts).astype(np.int64), rows, public=True)
+    derived = derive(base, [s for s in streams if s != minute], complete_only=config.derived_bars == "complete")
     specs = [resolve_indicator(i.name, i.interval, i.params, i.input) for i in config.indicators]
     blocks = {}
     for found_block in (base, *derived):

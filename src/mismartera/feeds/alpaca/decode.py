@@ -78,9 +78,8 @@ class Codec:
     def columns(self, bars: Sequence[BarMessage]) -> RawBars:
         """The columns of ``bars``."""
         starts, bad_rows = self._starts(bars)
-        values = (np.array([getattr(bar, name) for bar in bars], np.float64) for name in "ohlcv")
-        opens, highs, lows, closes, volumes = values
-        trades = np.array([-1.0 if bar.n is None else bar.n for bar in bars], np.float64)
+        rows = [[b.o, b.h, b.l, b.c, b.v, -1.0 if b.n is None else b.n] for b in bars]
+        opens, highs, lows, closes, volumes, trades = np.array(rows, np.float64).reshape(-1, 6).T.copy()
         symbols = [bar.S for bar in bars]
         return RawBars(symbols, starts, opens, highs, lows, closes, volumes, trades, bad_rows)
 

@@ -1,0 +1,38 @@
+"""Update: what came of bars that were put into a ledger, to be shown and told by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mismartera.live.batch import LiveBatch
+from mismartera.live.entry import Entry
+from mismartera.session.increment import Grown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """One bar that was there before, or is filled in late: ``grown`` holds it alone."""
+
+    entry: Entry
+    grown: Grown
+    batch: LiveBatch
+
+
+@dataclass(slots=True, eq=False)
+class Update:
+    """New bars by the instant of their ends, and bars that changed."""
+
+    added: list[tuple[int, list[Grown], LiveBatch]] = field(default_factory=list)
+    changed: list[Change] = field(default_factory=list)
+
+    def add(self, grown: Iterable[Grown], batch: LiveBatch) -> None:
+        """New bars of a batch."""
+        by_end: dict[int, list[Grown]] = {}
+        for each in grown:
+            by_end.setdefault(each.end_us, []).append(each)
+        self.added += [(end_us, found, batch) for end_us, found in by_end.items()]
+
+    def change(self, grown: Grown, batch: LiveBatch, entry: Entry) -> None:
+        """A bar of a batch that changed."""
+        self.changed.append(Change(entry, grown, batch))
