@@ -68,8 +68,11 @@ def test_f02_a_market_that_is_halted_as_a_whole_is_quiet_not_dead(make_stage: Ma
     assert len(stage.log.of("quiet")) == 18
 
 
-def test_f02_a_market_without_trades_is_quiet_not_dead(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(skip=silent("10:03", "10:09")), until="10:12")
+@pytest.mark.parametrize("stall", [90, 180], ids="{} s".format)
+def test_f02_a_market_without_trades_is_quiet_not_dead(make_stage: MakeStage, stall: float) -> None:
+    """180 s after a bar another minute has just ended: what it was is not known yet."""
+    feed = {"stall_timeout_seconds": stall}
+    stage = make_stage(draw(skip=silent("10:03", "10:09")), until="10:12", feed=feed)
     stage.play()
     assert stage.server.handshakes == 1
     assert not stage.log.of("session_deactivated", reason="stale")

@@ -86,15 +86,21 @@ class Today:
     def silent_until_us(self, since_us: int) -> int | None:
         """Until when the silence since an instant is explained: every symbol was halted, or had no trades.
 
-        None if a minute has ended since then in which a symbol may have traded.
+        None if the first minute that has ended since then may have had trades. One that has only just ended, and
+        is still being asked for, says nothing yet.
         """
         first = int(self.ledger.windows.end.searchsorted(since_us, side="right"))
         last = int(self.ledger.windows.end.searchsorted(self._clock.now_us(), side="right"))
         if first >= last:
             return self._clock.now_us()
         indices = [entry.index for entry in self.ledger.joined() if entry.halted_us is None]
-        is_quiet = bool((self.ledger.marks[indices, first:last] == Mark.QUIET).all())
-        return self._ends[last - 1] if is_quiet else None
+        is_quiet = (self.ledger.marks[indices, first:last] == Mark.QUIET).all(axis=0)
+        quiet = last - first if is_quiet.all() else int(is_quiet.argmin())
+        if quiet:
+            return self._ends[first + quiet - 1]
+        has_bar = bool((self.ledger.marks[indices, first] >= Mark.HAS_BAR).any())
+        may_be_answered = self._clock.now_us() < self._ends[first] + 2 * self._grace_us
+        return since_us if may_be_answered and not has_bar else None
 
     def take(self, message: BarsArrived) -> int:
         """Bars of the stream; returns how many are of symbols that nobody asked for."""
