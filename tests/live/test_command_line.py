@@ -62,7 +62,7 @@ def test_an_interrupted_run_leaves_its_store_whole(make_command: MakeCommand, nu
 
 
 def test_a_killed_run_leaves_a_store_that_opens_with_all_but_the_last_minutes(make_command: MakeCommand) -> None:
-    command = make_command(draw(), until="10:40", speed=120)
+    command = make_command(draw(), until="10:40", speed=200)
     command.start()
     command.wait_until("10:06:30")
     assert command.process is not None

@@ -68,7 +68,7 @@ def plan(command: Command) -> list[tuple[str, Callable[[], object]]]:
         ("10:27:20", set_(rest_status=None)),
         ("10:40:20", command.server.forget_all),
         ("10:55:20", lose_one),
-        ("11:10:20", command.server.drop_all),
+        ("11:35:20", command.server.drop_all),
         ("11:40:20", set_(duplicate=True, bad_message=True, strangers=True, unknown_types=True, garbage_frames=2)),
         ("11:50:20", set_(duplicate=False, bad_message=False, strangers=False, unknown_types=False)),
         ("12:10:20", set_(delay_seconds=150.0)),
