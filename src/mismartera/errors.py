@@ -44,6 +44,10 @@ class FeedRefusedError(MismarteraError):
     """A feed that says no for good: refused keys, an unknown symbol, a request that it does not take."""
 
 
+class KeysRefusedError(FeedRefusedError):
+    """A vendor that does not take our keys, or whose plan does not include what is asked for."""
+
+
 class FeedUnavailableError(MismarteraError):
     """A feed that cannot answer for a while; ``retry_after_seconds`` of the engine's clock is a good next try."""
 

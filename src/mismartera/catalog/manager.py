@@ -58,6 +58,10 @@ class DataManager:
         """True if there is a store at the path (it may still be damaged)."""
         return self._store.exists()
 
+    def make(self) -> None:
+        """Make the store, empty, if there is none."""
+        writer.make(self._store)
+
     def refresh(self) -> int:
         """Move on to the newest version (a store opened at a version stays there) and return its number."""
         return self._store.refresh().version

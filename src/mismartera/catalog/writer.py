@@ -84,6 +84,15 @@ def compact(store: DeltaStore) -> int:
         return len(staged)
 
 
+def make(store: DeltaStore) -> None:
+    """Make the store, empty, if there is none."""
+    if store.path.exists() and not store.path.is_dir():
+        raise StoreError(f"{store.path} is a file: a store is a folder")
+    with write_lock(store.path):
+        if not store.exists():
+            store.create()
+
+
 def mark_generated(store: DeltaStore, symbols: Sequence[str]) -> None:
     """Record in the table that the bars of ``symbols`` are made up; makes the store if there is none."""
     with write_lock(store.path):

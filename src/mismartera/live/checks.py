@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars.instants import to_iso
+from mismartera.bars.instants import SECOND_US, to_iso
 from mismartera.errors import MismarteraError
 from mismartera.feeds.port import BackfillResult, Feed
 from mismartera.live.engine_end import EngineEnd
@@ -25,6 +25,7 @@ from mismartera.live.timers import Timers
 from mismartera.timing import WallClock
 
 Ints = NDArray[np.int64]
+_AGAIN_US = 10 * SECOND_US
 _WHOLE_DAY_BARS = 1_000_000
 """Up to so many bars the last comparison is about the whole session; beyond, about what no earlier one covered."""
 
@@ -124,6 +125,8 @@ class Checks:
 
         def answered(result: BackfillResult | MismarteraError, asked_us: int) -> None:
             self._is_asking = False
+            if self._is_over:
+                return
             if isinstance(result, MismarteraError):
                 self._again(wanted)
                 return
@@ -164,15 +167,22 @@ class Checks:
         until_us = min(self._clock.now_us(), self._session.close_us)
         size = len(entries) * len(self._ledger.windows)
         first_us = self._session.open_us if is_last and size <= _WHOLE_DAY_BARS else self._reconciled_us
-        if not entries or first_us >= until_us:
+        if self._is_over or not entries or first_us >= until_us:
             then()
             return
 
         def answered(result: BackfillResult | MismarteraError, asked_us: int) -> None:
+            if self._is_over:
+                return
             if isinstance(result, MismarteraError):
                 self._engine.warn(f"the comparison with the vendor's store failed: {result}")
+                if is_last:  # until somebody ends it
+                    self._timers.at(self._clock.now_us() + _AGAIN_US, lambda: self.reconcile(then, is_last=True))
+                    return
             else:
-                self._reconciled_us = asked_us - self._settings.grace_us
+                span = self._ledger.windows
+                due = int(span.end.searchsorted(asked_us - self._settings.grace_us, side="right"))
+                self._reconciled_us = int(span.start[due]) if due < len(span) else self._session.close_us
                 self._settle(result, entries, first_us, asked_us, only=None)
             then()
 

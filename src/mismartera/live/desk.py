@@ -226,7 +226,8 @@ class EngineDesk:
         registry, state = self._parts.registry, self._parts.state
         with registry.changed:
             with self._lock:
-                staying = {e: self._versions[e] for e in entries if registry.is_current(e.member)}
+                versions = {e: self._versions.get(e) for e in entries if registry.is_current(e.member)}
+            staying = {e: data for e, data in versions.items() if data is not None}  # none: of a session before
             state.put({entry.symbol: found for entry, found in staying.items()})
         self._grow(update)
         self._parts.streamer.join(None, [entry.member for entry in staying])

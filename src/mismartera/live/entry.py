@@ -69,6 +69,7 @@ class Entry:
     row: int = -1
     held: list[Held] | None = field(default_factory=list)
     halted_us: int | None = None
+    is_told_halted: bool = False
     attempts: int = 0
 
     @property

@@ -104,6 +104,10 @@ class Flow:
         self._has_data = True
         self.reflect()
 
+    def heard(self) -> None:
+        """The vendor has told what was missed: silence counts from here."""
+        self._silent_since_us = self._clock.now_us()
+
     def set_behind(self, *, is_behind: bool, lag_us: int = 0) -> None:
         """The newest that the stream has is stale when it arrives, by ``lag_us``: it is slower than real time."""
         if is_behind == self._is_behind:

@@ -206,13 +206,14 @@ class Intake:
         today = self._today
         assert today is not None, "a session that ends has begun"
         self.flow.end()
+        today.splices.give_up()
         is_done = False
 
         def done() -> None:
             nonlocal is_done
             if not is_done and today is self._today:
                 is_done = True
-                today.checks.stop()
+                today.stop()
                 self._flush()
                 self._requests.ask(self._keeper.tidy, lambda _: None)
                 self._engine.completed()
@@ -235,7 +236,7 @@ class Intake:
     def _leave_day(self) -> None:
         if self._today is not None:
             self._flush()
-            self._today.checks.stop()
+            self._today.stop()
         self._today = None
         self._timers.clear()
 
@@ -271,6 +272,7 @@ class Intake:
         session = today.ledger.processing.session if today is not None else None
         if session is None or int(message.start_us.max(initial=0)) >= session.close_us:
             self._later = [*self._later[-_LATER_MAX:], message]
+            return
         if today is not None:
             self.dropped["not_subscribed"] += today.take(message)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from mismartera.bars.instants import SECOND_US
-from mismartera.errors import FeedRefusedError, FeedUnavailableError, MismarteraError
+from mismartera.errors import FeedRefusedError, FeedUnavailableError, KeysRefusedError, MismarteraError
 from mismartera.feeds.port import BackfillResult, Feed
 from mismartera.live.answers import Answer, PastSource
 from mismartera.live.checks import Checks
@@ -56,12 +56,14 @@ class Splices:
         self._starting: set[Entry] = set()
         self._away: set[Entry] = set()
         self._proof_us = int(ledger.windows.end[0]) + grace_us
-        self.is_open = False
+        self.is_open = self._is_over = False
         self.prepared: dict[Entry, SymbolData] = {}
 
     @property
     def is_fetching(self) -> bool:
         """True while what was missed is being fetched, or the session has not begun with all of its symbols."""
+        if not self.is_open and self._clock.now_us() > self._session.open_us:
+            return True  # it will begin with a backlog
         return bool(self._starting or self._away)
 
     def start(self, entries: Sequence[Entry]) -> None:
@@ -98,7 +100,9 @@ class Splices:
         self._confirmed.clear()
         self._asked.clear()
         for entry in self._ledger.entries.values():
-            entry.halted_us = None  # the end of a halt may be missed
+            entry.halted_us = (
+                None  # the end of a halt may be missed; that it was told, it says
+            )
 
     def recover(self, window: int) -> None:
         """Data flow again, the newest of ``window``: hold them where something before it is not known."""
@@ -107,6 +111,25 @@ class Splices:
                 entry.held = []
                 self._away.add(entry)
         self._ask()
+
+    def stop(self) -> None:
+        """The session is over: nothing is asked or released any more."""
+        self._is_over = True
+
+    def give_up(self) -> None:
+        """The session has ended: what is still held is taken as it is; the last comparison does the rest."""
+        self._asked.clear()
+        changes: dict[Entry, Rows] = {}
+        for entry in self._ledger.joined():
+            held, entry.held = entry.held, None
+            merge = Merge(self._ledger, entry)
+            merge.arrived(held or ())
+            if len(rows := merge.rows()):
+                changes[entry] = rows
+        if changes:
+            update, data = self._ledger.put(changes, as_backlog=True)
+            self._engine.replaced(data)
+            self._engine.grew(update)
 
     def heard(self, entries: Iterable[Entry]) -> None:
         """Bars of these are held, or their time is over: whether they trade at all can be known now."""
@@ -126,6 +149,8 @@ class Splices:
 
     def _ask(self) -> None:
         """Fetch what is missing of the symbols that wait; those that join are confirmed first."""
+        if self._is_over:
+            return
         waiting = [entry for entry in self._ledger.entries.values() if entry.held is not None]
         waiting = [entry for entry in waiting if entry.has_joined or entry in self._confirmed]
         waiting = [entry for entry in waiting if entry not in self._asked and entry not in self._unproven]
@@ -145,6 +170,8 @@ class Splices:
         def call() -> Answer:
             try:
                 result = self._feed.backfill(symbols, "1m", first_us, last_us) if first_us < last_us else None
+            except KeysRefusedError:
+                raise
             except FeedRefusedError as error:
                 return Answer(asked_us, None, dict.fromkeys(symbols, str(error)), None)
             refused = dict(result.refused) if result else {}
@@ -154,7 +181,7 @@ class Splices:
 
         def done(answer: Answer | MismarteraError) -> None:
             staying = [entry for entry in entries if entry in self._asked]
-            if epoch != self._flow.epoch:
+            if epoch != self._flow.epoch or self._is_over:
                 return  # asked again when the vendor confirms the symbols on the new connection
             if isinstance(answer, MismarteraError):
                 self._unanswered(staying, answer)
@@ -172,6 +199,9 @@ class Splices:
 
     def _unanswered(self, entries: Sequence[Entry], error: MismarteraError) -> None:
         """The service is down: tried again; symbols that are to join fail when their time is over."""
+        if isinstance(error, KeysRefusedError):
+            self._engine.feed_failed(str(error))
+            return
         seconds = float(_RETRY_SECONDS[min(self._failures, len(_RETRY_SECONDS) - 1)])
         if isinstance(error, FeedUnavailableError):
             seconds = max(seconds, error.retry_after_seconds)
@@ -213,6 +243,7 @@ class Splices:
         update, data = ledger.put(changes, as_backlog=True)
         self._tell(merges, answer, first_us)
         self._hand_over(update, data, joining)
+        self._flow.heard()
         self._flow.reflect()
 
     def _hand_over(self, update: Update, data: dict[Entry, SymbolData], joining: frozenset[Entry]) -> None:
@@ -228,7 +259,7 @@ class Splices:
             self._engine.grew(update)
 
     def _refusal(self, entry: Entry, answer: Answer) -> str | None:
-        if entry.symbol in answer.refused:
+        if entry.symbol in answer.refused and not entry.has_joined:
             return answer.refused[entry.symbol]
         if answer.past is None or entry.symbol not in answer.past.unknown or entry.held:
             return None
@@ -272,22 +303,22 @@ class Splices:
 
     def _timed_out(self, entry: Entry, attempt: int) -> None:
         is_waiting = self._ledger.entries.get(entry.symbol) is entry and not entry.has_joined
-        if is_waiting and attempt == entry.attempts:
+        if is_waiting and attempt == entry.attempts and not self._is_over:
             again_us = self._clock.now_us() + min(2 ** (attempt - 1), 8) * _FAILED_RETRY_US
             self._fail(entry, f"not loaded after {self._load_timeout_us / SECOND_US:g} s", again_us)
 
     def _fail(self, entry: Entry, reason: str, retry_us: int | None) -> None:
         self.left(entry)
         self._feed.unsubscribe([entry.symbol])
-        if retry_us is None:
-            self._ledger.leave(entry)
-        else:
+        if retry_us is None and not entry.has_joined:
+            self._ledger.leave(entry)  # one that has joined is let go by the engine, once it is booked
+        elif retry_us is not None:
             self._timers.at(retry_us, lambda: self._retry(entry))
         self._engine.failed([entry], reason, retry_us)
         self._flow.reflect()
 
     def _retry(self, entry: Entry) -> None:
-        if self._ledger.entries.get(entry.symbol) is entry:
+        if self._ledger.entries.get(entry.symbol) is entry and not self._is_over:
             self._engine.retried([entry])
             entry.held = []
             self.start([entry])

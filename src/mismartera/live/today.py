@@ -43,6 +43,8 @@ class Today:
         self._grace_us = grace_us
         self._threshold_us = threshold_us
         self._until_us: int | None = None
+        self._cut_us: int | None = None
+        self._is_over = False
         self._next_end_us: int | None = None
         self._ends: list[int] = ledger.windows.end.tolist()
         self._newest = self._on_time = NOWHERE
@@ -55,6 +57,12 @@ class Today:
         self._flow.reflect()
         self._flow.watch()
         self.end_windows()
+
+    def stop(self) -> None:
+        """The session is over: nothing of it changes any more."""
+        self._is_over = True
+        self.checks.stop()
+        self.splices.stop()
 
     def leave(self, entry: Entry) -> None:
         """A symbol was removed."""
@@ -71,16 +79,18 @@ class Today:
         if isinstance(message, SymbolRefused):
             self.splices.refused(entry, message.reason)
             return
-        if (entry.halted_us is not None) == message.halted:
+        if (message.halted and entry.halted_us is not None) or not (message.halted or entry.is_told_halted):
             return
         if message.halted:
             entry.halted_us = self._clock.now_us()
-            self._engine.event("halted", symbol=message.symbol, reason=message.reason)
+            if not entry.is_told_halted:
+                entry.is_told_halted = True
+                self._engine.event("halted", symbol=message.symbol, reason=message.reason)
         else:
             self._resume(entry, message.reason)
 
     def _resume(self, entry: Entry, reason: str) -> None:
-        entry.halted_us = None
+        entry.halted_us, entry.is_told_halted = None, False
         self._engine.event("resumed", symbol=entry.symbol, reason=reason)
 
     def silent_until_us(self, since_us: int) -> int | None:
@@ -109,6 +119,13 @@ class Today:
         windows = windows_of(self._session, self.ledger.windows, message.start_us)
         prices = np.stack(message.prices)
         now_us = self._clock.now_us()
+        if self._is_over:
+            return len(found)
+        if self._cut_us is not None:  # what ends after the run is not of it
+            found = [
+                entry if w == NOWHERE or self._ends[w] <= self._cut_us else None
+                for entry, w in zip(found, windows.tolist(), strict=True)
+            ]
         ours = np.array([entry is not None for entry in found], dtype=np.bool_)
         newest = int(windows[ours].max(initial=NOWHERE))
         if newest == NOWHERE:
@@ -145,7 +162,7 @@ class Today:
         window = int(windows[0])
         if window < self.ledger.ended or self._is_late(window, now_us):
             return False
-        if any(e is None or e.held is not None or e.batch is None or e.halted_us is not None for e in found):
+        if any(e is None or e.held is not None or e.batch is None or e.is_told_halted for e in found):
             return False
         indices = np.array([entry.index for entry in found if entry is not None])
         return len(set(found)) == len(found) and bool((self.ledger.newest[indices] < window).all())
@@ -170,7 +187,8 @@ class Today:
                 self.ledger.count(entry, "out_of_hours")
                 continue
             is_on_time = not message.corrections and self._ends[window] + self._grace_us >= now_us
-            if is_on_time and entry.is_halted(int(self.ledger.windows.start[window])):
+            is_halted = entry.halted_us is None or entry.is_halted(int(self.ledger.windows.start[window]))
+            if is_on_time and entry.is_told_halted and is_halted:
                 self._resume(entry, "it trades")
             bar = Held(window, tuple(values[row]), message.corrections)
             if entry.held is not None:
@@ -258,7 +276,7 @@ class Today:
 
     def finish(self, until_us: int) -> None:
         """The session ends then."""
-        self._until_us = until_us
+        self._until_us = self._cut_us = until_us
         self._timers.at(until_us + self._grace_us, self._look_if_settled)
         self._look_if_settled()
 

@@ -342,18 +342,30 @@ class SessionCoordinator(SymbolCommands):
 
     def _fail(self, failed: Sequence[tuple[Member, str]]) -> None:
         for member, reason in failed:
+            self._give_up(member)
             if self._parts.registry.advance(member, SymbolState.FAILED, reason):
                 self.publisher.publish("symbol_failed", symbol=member.symbol, reason=reason)
                 self._notify("on_symbol_failed", member.symbol)
 
-    def _leaving(self, member: Member) -> None:
-        """The rest of a removal: the fence stands already."""
+    def _give_up(self, member: Member) -> None:
+        """A symbol that was loaded has failed: nothing of it is read or delivered any more."""
+        if member.state is SymbolState.LOADED and self._parts.registry.is_current(member):
+            self._parts.state.drop(member.symbol)
+            self._parts.delivery.fence(member.symbol, member.generation, 0.0)
+            self._book_out(member)
+
+    def _book_out(self, member: Member) -> None:
         parts, symbol = self._parts, member.symbol
         if self._session is not None and member.state is SymbolState.LOADED:
             parts.tally.add(member, self._session.date, parts.quality, self.time.now_us())
         parts.quality.forget(symbol)
         parts.supply.leave(member)
         parts.streamer.drop(symbol)
+
+    def _leaving(self, member: Member) -> None:
+        """The rest of a removal: the fence stands already."""
+        symbol = member.symbol
+        self._book_out(member)
         if member.announced:
             self.publisher.publish("symbol_removed", symbol=symbol, reason="removed")
             self._notify("on_symbol_removed", symbol)

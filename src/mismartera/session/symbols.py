@@ -88,7 +88,7 @@ class SymbolRegistry:
             if state is not SymbolState.FAILED:
                 member.retry_us = None
             # a failed stay does not count as one
-            failed = state is SymbolState.FAILED and member.retry_us is None
+            failed = state is SymbolState.FAILED and member.retry_us is None and not member.is_told
             self._generations[member.symbol] = member.generation - failed
             self.changed.notify_all()
             return True

@@ -23,7 +23,9 @@ class StoreKeeper:
         return self._flusher.put(interval, block)
 
     def write(self, interval: str, block: BarBlock) -> None:
-        """Keep ``block`` now."""
+        """Keep ``block`` now; afterwards there is a store, if an empty one."""
+        if not self._data.exists():
+            self._data.make()
         if len(block):
             self._data.write_block(interval, block)
 

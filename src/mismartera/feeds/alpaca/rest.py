@@ -16,7 +16,7 @@ import httpx
 
 from mismartera.bars import parse_interval
 from mismartera.bars.instants import SECOND_US
-from mismartera.errors import FeedRefusedError, FeedUnavailableError
+from mismartera.errors import FeedRefusedError, FeedUnavailableError, KeysRefusedError
 from mismartera.feeds.alpaca.address import Address
 from mismartera.feeds.alpaca.connection import socket_seconds
 from mismartera.feeds.alpaca.pages import PageError, PageMerger
@@ -178,7 +178,7 @@ class AlpacaRest:
         said = self._keys.scrub(body[:1000].decode("utf-8", "replace"))
         text = f"the service answers HTTP {status}: {said}"
         if status in {401, 403}:
-            raise FeedRefusedError(f"{text} (are the keys right, and does the plan include these data?)")
+            raise KeysRefusedError(f"{text} (are the keys right, and does the plan include these data?)")
         if status in {408, 425, 429} or status >= 500:
             wait = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now_us())
             raise _RetryError(text, wait)
