@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 SAMPLE := $(DATA)/_delta_log
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench peers lock clean
+.PHONY: help setup run test check format simulate bench peers lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -50,6 +50,11 @@ check: $(INSTALLED)  ## style, types, floors, and the sizes that may only shrink
 format: $(INSTALLED)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+SEEDS ?= 1000
+
+simulate: $(INSTALLED)  ## simulated live sessions with faults (SEEDS=10000); a failing seed says how to see it again
+	$(BIN)/python -m mismartera.testing.simulate --seeds $(SEEDS)
 
 bench: $(INSTALLED)  ## measure beside floors, and beside peers if they are set up (BENCH=--quick: 3 rounds, fewer shapes)
 	$(BIN)/python -m benchmarks.run $(BENCH)
