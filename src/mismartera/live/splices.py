@@ -100,9 +100,7 @@ class Splices:
         self._confirmed.clear()
         self._asked.clear()
         for entry in self._ledger.entries.values():
-            entry.halted_us = (
-                None  # the end of a halt may be missed; that it was told, it says
-            )
+            entry.halted_us = None  # the end of a halt may be missed; that it was told, it says
 
     def recover(self, window: int) -> None:
         """Data flow again, the newest of ``window``: hold them where something before it is not known."""
