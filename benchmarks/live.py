@@ -42,7 +42,7 @@ class Reader(Strategy):
         super().__init__()
         self.bars = self.revisions = 0
         self.read_at = self.active_at = 0.0
-        self.has_read = threading.Event()
+        self.has_read, self.is_active = threading.Event(), threading.Event()
 
     def on_slice(self, slice: Slice) -> None:
         self.bars += slice.size
@@ -55,12 +55,9 @@ class Reader(Strategy):
     def on_revision(self, bar: Bar) -> None:
         self.revisions += 1
 
-    def is_active(self) -> bool:
-        """True if it would be told of a bar."""
-        return self.active_at > 0.0
-
     def on_session_active(self, active: bool, reason: str) -> None:
-        self.active_at = time.perf_counter() if active else 0.0
+        self.active_at = time.perf_counter()
+        (self.is_active.set if active else self.is_active.clear)()
 
 
 class BarReader(Reader):
@@ -188,9 +185,9 @@ def reconnects(rounds: int) -> None:
                 stage.reach(stage.open_us + (6 * turn + 6) * MINUTE_US + ARRIVES_US)
                 stage.feed.connect()
                 stage.settle()
-                assert strategy.active_at == 0.0, "a connection proves nothing"
+                assert not strategy.is_active.is_set(), "a connection proves nothing"
                 stage.feed.send(stage.market.frame("b", 6 * turn + 5, range(symbols)))
-                stage.wait(strategy.is_active)
+                strategy.is_active.wait()
                 times.append(strategy.active_at - stage.feed.answered_at)
         show(f"{symbols:,} symbols back after 5 minutes, from REST's last page to active: ms", spread(times))
 

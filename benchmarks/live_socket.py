@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,14 +28,12 @@ class _Notes(Strategy):
     def __init__(self) -> None:
         super().__init__()
         self.at: dict[int, float] = {}
-        self.is_loaded = False
-
-    def on_symbol_loaded(self, symbol: str) -> None:
-        self.is_loaded = True
+        self.has_heard = threading.Event()
 
     def on_bar(self, bar: Bar) -> None:
         if bar.interval == "1m":
             self.at[bar.start_us] = time.perf_counter()
+            self.has_heard.set()
 
 
 def over_socket(minutes: int) -> list[float]:
@@ -59,8 +58,9 @@ def over_socket(minutes: int) -> list[float]:
                 frame = market.frame("b", minute, [0])
                 _sleep_until(clock, session.open_us + (minute + 1) * MINUTE_US + SECOND_US)
                 sent[session.open_us + minute * MINUTE_US] = time.perf_counter()
+                notes.has_heard.clear()
                 server.send_raw(frame)
-            time.sleep(0.2)
+            notes.has_heard.wait(1.0)
         finally:
             system.stop()
             shutil.rmtree(folder, ignore_errors=True)
@@ -68,5 +68,6 @@ def over_socket(minutes: int) -> list[float]:
 
 
 def _sleep_until(clock: RehearsalClock, us: int) -> None:
+    nobody = threading.Event()  # sets it: the clock alone is waited for
     while (missing_us := us - clock.now_us()) > 0:
-        time.sleep(clock.wall_seconds(missing_us / SECOND_US))
+        nobody.wait(clock.wall_seconds(missing_us / SECOND_US))

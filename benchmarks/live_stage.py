@@ -108,6 +108,7 @@ class BenchFeed:
         self.sink: FeedSink | None = None
         self.last_data_us: int | None = None
         self.answered_at = 0.0
+        self.has_told_past = threading.Event()
 
     def start(self, sink: FeedSink) -> None:
         """Connected at once, with all that is wanted."""
@@ -163,6 +164,7 @@ class BenchFeed:
             block = market.block(symbols, start_us, end_us)
         else:
             ones = np.ones(len(symbols))
+            self.has_told_past.set()
             day = np.full(len(symbols), market.open_us - DAY_US)
             block = BarBlock(tuple(symbols), np.arange(len(symbols) + 1), day, *[ones.copy() for _ in range(5)])
         self.answered_at = time.perf_counter()
@@ -187,11 +189,19 @@ class Echo:
 
     def __init__(self) -> None:
         self.heard = threading.Event()
+        self._changed = threading.Condition()
+
+    def wait_for(self, reached: Callable[[], bool]) -> bool:
+        """True once it is so, which is looked at after each event."""
+        with self._changed:
+            return self._changed.wait_for(reached, _PATIENCE_SECONDS)
 
     def event(self, name: str, now_us: int, fields: Mapping[str, Field]) -> None:
         """See :class:`EventSink`."""
         if name == "feed_subscribed" and not fields["symbols"]:
             self.heard.set()
+        with self._changed:
+            self._changed.notify_all()
 
     def bar(self, bar: Bar) -> None:
         """Not asked for."""
@@ -233,7 +243,7 @@ class Stage:
         self.wait(lambda: self.feed.sink is not None)
         self.settle()
         self.wait(lambda: len(self.system.coordinator.get_pending_symbols()) == len(self.market.symbols))
-        time.sleep(0.2)  # the answer about the days before, and the preparation
+        self.feed.has_told_past.wait(_PATIENCE_SECONDS)
         self.settle()
         self.reach(self.open_us)
         self.wait(lambda: len(self.system.coordinator.get_loaded_symbols()) == len(self.market.symbols))
@@ -260,12 +270,9 @@ class Stage:
                 raise TimeoutError(f"the engine stands: {self.system.outcome}, {self.system.error}")
 
     def wait(self, reached: Callable[[], bool]) -> None:
-        """Return once it is so."""
-        deadline = time.perf_counter() + _PATIENCE_SECONDS
-        while not reached():
-            if time.perf_counter() > deadline or not self.system.is_running():
-                raise TimeoutError(f"what was waited for does not come: {self.system.outcome}")
-            time.sleep(0.002)
+        """Return once it is so, which an event tells of."""
+        if not self.echo.wait_for(reached):
+            raise TimeoutError(f"what was waited for does not come: {self.system.outcome}, {self.system.error}")
 
 
 def _stamp(us: int) -> bytes:

@@ -34,7 +34,20 @@ def test_the_commands_of_the_tour_work_in_their_order(tmp_path: Path) -> None:
     assert "touches its average" in told
     assert re.search(r"Bars\('BRVO', '5m', 6 bars, 2024-07-02T09:30", told)
     assert "['BRVO', 'ALFA']" in told, "ORCA was removed, ALFA came at 11:00"
+    assert told.count('"event":"feed_connected"') == 2, "the replay's connection was dropped once"
+    assert '"reason":"stale"' in told
     assert (folder / "dump" / "2024-07-02" / "ALFA" / "5m.parquet").is_file()
+
+
+def test_the_commands_that_need_an_account_say_so_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = link_repository(tmp_path)
+    for name in ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    on_a_feed, on_a_replay = re.findall(r"^\$ (mismartera live .*)$", README, re.MULTILINE)
+    assert "APCA_API_KEY_ID" in run(on_a_feed.split(), folder, status=2)
+    assert "live" in run(on_a_replay.split(), folder, status=2), "no day was recorded yet"
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

@@ -143,6 +143,15 @@ def test_every_event_has_the_fields_that_its_page_names(store: Path) -> None:
     assert seen == documented
 
 
+def test_every_event_of_a_live_session_is_told_of() -> None:
+    rows = rows_after("EVENTS.md", "| live event | its fields | what happened |")
+    documented = {name for events, *_ in rows for name in re.findall(r"`(\w+)`", events)}
+    texts = [path.read_text("utf-8") for path in (ROOT / "src" / "mismartera" / "live").glob("*.py")]
+    published = {name for text in texts for name in re.findall(r'(?:\.event|publish)\(\s*"(\w+)"', text)}
+    told_elsewhere = {"strategy_deactivated", "strategy_activated"}
+    assert documented == published | told_elsewhere
+
+
 def test_the_dump_has_the_columns_that_its_page_names(store: Path, tmp_path: Path) -> None:
     import polars as pl
 
@@ -209,5 +218,8 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_named_modules_exist() -> None:
     package = ROOT / "src" / "mismartera"
     for page, text in PAGES.items():
-        for name in re.findall(r"\b(?:bars|catalog|config|indicators|session|system|timing|report)/\w+\.py", text):
+        for name in re.findall(
+            r"\b(?:bars|catalog|config|feeds|indicators|live|report|session|system|testing|timing)/[\w/]+\.py",
+            text,
+        ):
             assert (package / name).exists(), f"{page} names {name}"
