@@ -141,7 +141,8 @@ def market(minutes: int, *, trading: float) -> None:
         opened = memory_bytes()[0]
         for minute in range(minutes):
             of_vendor, begun = -time.thread_time(), time.process_time()
-            places = np.flatnonzero(rng.random(MARKET) < trading).tolist()
+            stage.market.trades[minute] = rng.random(MARKET) < trading
+            places = np.flatnonzero(stage.market.trades[minute]).tolist()
             frame = stage.market.frame("b", minute, places)
             corrected = rng.choice(places, round(len(places) * CORRECTED), replace=False).tolist()
             end_us = stage.open_us + (minute + 1) * MINUTE_US
