@@ -86,6 +86,10 @@ class EngineDesk:
         failed = [(member, reason) for member, reason, _ in refused if wanted.get(member.symbol) is member]
         return [entry.member for entry in ready], failed
 
+    def retry(self, member: Member) -> None:
+        """A symbol that failed for a while is tried again with the next session."""
+        self._symbols.announce(member, "retried")
+
     def leave(self, member: Member) -> None:
         """Drop what is on its way of a symbol that was removed."""
         self._gone[member.symbol] = max(member.generation, self._gone.get(member.symbol, 0))
@@ -165,7 +169,7 @@ class EngineDesk:
         def tell() -> None:
             for entry in entries:
                 if self._parts.registry.advance(entry.member, SymbolState.LOADING):
-                    self._symbols.announce(entry.member, "retried")
+                    self.retry(entry.member)
 
         self._do(tell)
 
@@ -247,7 +251,7 @@ class EngineDesk:
         parts.streamer.open_again()
         if parts.gate.active and bar.symbol not in parts.state.inactive:
             with parts.delivery.running():
-                parts.analysis.revise(bar)
+                parts.analysis.revise(bar, lambda: parts.state.active)
 
     def _send(self, update: Update, command: Callable[[], None]) -> None:
         """Let the engine take new bars; until then it is known that they wait."""

@@ -53,6 +53,7 @@ class LiveSupply:
         for member in registry.members(SymbolState.FAILED):
             if member.retry_us is not None and registry.advance(member, SymbolState.LOADING):
                 members.append(member)
+                self._desk.retry(member)
         self._asked_to_settle = self._asked_to_complete = False
         self._desk.clear()
         if not self._has_begun:

@@ -143,9 +143,11 @@ class AnalysisEngine:
         """The strategy that ``calling`` is about; None if it is no strategy."""
         return next((run.name for run in self.runs if calling.is_of(run.strategy)), None)
 
-    def revise(self, bar: Bar) -> None:
-        """Notify of a bar that has changed, or was filled in late."""
+    def revise(self, bar: Bar, is_active: Callable[[], bool]) -> None:
+        """Notify of a bar that has changed, or was filled in late, as long as the session is active then."""
         for run in self.runs:
+            if not is_active():  # a slow callback has kept the engine from what is stale by now
+                return
             self._delivery.acknowledge()
             wanted = run.overrides("on_revision") and run.wants(bar.symbol, bar.interval)
             if wanted and not self._delivery.is_fenced(bar.symbol, bar.generation):

@@ -329,9 +329,11 @@ class SessionCoordinator(SymbolCommands):
             self._parts.streamer.join(loading.lane, loading.members)
 
     def announce(self, member: Member, reason: str) -> None:
-        """``member`` is on its way again. On the engine's thread."""
+        """``member`` is on its way again: told now, or at the open. On the engine's thread."""
         if self._is_open:
             self._announce(member, reason)
+        else:
+            self._early.append((member, reason))
 
     def fail(self, failed: Sequence[tuple[Member, str]]) -> None:
         """Symbols that were on their way cannot be had. On the engine's thread. RunFailedError if none is left."""

@@ -24,10 +24,12 @@ class Transitions:
         self._analysis = analysis
         self._publisher = publisher
         self._registry = registry
+        self._has_told = False
 
     def activate(self, reason: str, lag_us: int, symbol: str | None) -> None:
         """Strategies are notified and may read."""
         self._gate.move(GateState.ACTIVE)
+        self._has_told = True
         with self._state.lock:  # whoever watches the engine may be shutting the reads just now
             self._state.active = self._state.readable = self._state.history_readable = True
         self._publisher.publish("session_activated", reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol)
@@ -42,11 +44,18 @@ class Transitions:
     def deactivate(
         self, reason: str, lag_us: int, symbol: str | None, state: GateState = GateState.CATCHING_UP
     ) -> None:
-        """Strategies are notified no more; what a session that has ended showed stays readable."""
+        """Strategies are notified no more; what a session that has ended showed stays readable.
+
+        A session that opens inactive after another one was told inactive by that one's close.
+        """
         closing = state is GateState.CLOSED
-        self._gate.move(state)
+        before = self._gate.move(state)
         self._state.active = False
         self._state.readable = self._state.history_readable = closing
+        if before is GateState.CLOSED and self._has_told:
+            self._publisher.publish("session_state", **{"from": before, "to": state, "reason": reason})
+            return
+        self._has_told = True
         self._publisher.publish(
             "session_deactivated", reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol
         )

@@ -69,3 +69,14 @@ def test_a_session_that_is_held_at_its_open_says_why() -> None:
     stage.causes.open()
     assert stage.gate.state is GateState.STALE
     assert names(stage) == ["session_deactivated"]
+
+
+def test_a_second_session_that_is_held_at_its_open_is_not_deactivated_twice() -> None:
+    stage = Stage()
+    stage.causes.open()
+    stage.tell.deactivate("close", 0, None, GateState.CLOSED)
+    stage.causes.hold(GateState.STALE, "stale")
+    stage.causes.open()
+    assert stage.gate.state is GateState.STALE
+    assert not stage.state.readable
+    assert names(stage) == ["session_activated", "session_deactivated", "session_state"]
