@@ -179,8 +179,12 @@ class Splices:
 
         def done(answer: Answer | MismarteraError) -> None:
             staying = [entry for entry in entries if entry in self._asked]
-            if epoch != self._flow.epoch or self._is_over:
-                return  # asked again when the vendor confirms the symbols on the new connection
+            if epoch != self._flow.epoch:  # of a connection before: asked again, or nobody ever would
+                self._asked.difference_update(entries)
+                self._ask()
+                return
+            if self._is_over:
+                return
             if isinstance(answer, MismarteraError):
                 self._unanswered(staying, answer)
                 return
