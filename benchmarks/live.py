@@ -100,13 +100,13 @@ def frames(rounds: int) -> None:
         for name, strategy in (("slice", Reader()), ("bar", BarReader())):
             with staged(FRAME_BARS, 6, strategy) as stage:
                 with timed_steps() as spent:
-                    whole[name].append(_frame(stage, 0, strategy))
+                    whole[name].append(frame_seconds(stage, 0, strategy))
                 if name == "bar":
                     continue
                 for step, seconds in spent.items():
                     steps[step].append(seconds)
                 for minute in range(1, 5):
-                    took = _frame(stage, minute, strategy)
+                    took = frame_seconds(stage, minute, strategy)
                 whole["fifth"].append(took)
                 with timed_steps() as spent:
                     stage.reach(stage.clock.now_us() + MINUTE_US)
@@ -121,7 +121,8 @@ def frames(rounds: int) -> None:
     show("- the flusher's commit of them", spread(whole["commit"]))
 
 
-def _frame(stage: Stage, minute: int, strategy: Reader) -> float:
+def frame_seconds(stage: Stage, minute: int, strategy: Reader) -> float:
+    """From the bytes of a minute's frame until the strategy has read it."""
     frame = stage.market.frame("b", minute, range(len(stage.market.symbols)))
     stage.reach(stage.open_us + (minute + 1) * MINUTE_US + ARRIVES_US)
     strategy.has_read.clear()
@@ -141,7 +142,8 @@ def market(minutes: int, *, trading: float) -> None:
         opened = memory_bytes()[0]
         for minute in range(minutes):
             of_vendor, begun = -time.thread_time(), time.process_time()
-            places = np.flatnonzero(rng.random(MARKET) < trading).tolist()
+            stage.market.trades[minute] = rng.random(MARKET) < trading
+            places = np.flatnonzero(stage.market.trades[minute]).tolist()
             frame = stage.market.frame("b", minute, places)
             corrected = rng.choice(places, round(len(places) * CORRECTED), replace=False).tolist()
             end_us = stage.open_us + (minute + 1) * MINUTE_US
@@ -168,7 +170,7 @@ def latency(minutes: int) -> None:
     """One symbol: from the bytes of its frame to ``on_bar``, on the wall."""
     strategy = BarReader()
     with staged(1, minutes, strategy) as stage:
-        times = [_frame(stage, minute, strategy) for minute in range(minutes)]
+        times = [frame_seconds(stage, minute, strategy) for minute in range(minutes)]
     show("one symbol, from a frame's bytes to `on_bar`: us", spread(times, 1e6))
     show("- the same over a socket, from the server's `send`: us", spread(over_socket(minutes // 4), 1e6))
 
@@ -180,16 +182,21 @@ def reconnects(rounds: int) -> None:
         times: list[float] = []
         with staged(symbols, 6 * rounds, strategy) as stage:
             for turn in range(rounds):
-                _frame(stage, 6 * turn, strategy)
-                stage.feed.drop()
-                stage.reach(stage.open_us + (6 * turn + 6) * MINUTE_US + ARRIVES_US)
-                stage.feed.connect()
-                stage.settle()
-                assert not strategy.is_active.is_set(), "a connection proves nothing"
-                stage.feed.send(stage.market.frame("b", 6 * turn + 5, range(symbols)))
-                strategy.is_active.wait()
-                times.append(strategy.active_at - stage.feed.answered_at)
+                frame_seconds(stage, 6 * turn, strategy)
+                times.append(seconds_to_come_back(stage, 6 * turn + 5, strategy))
         show(f"{symbols:,} symbols back after 5 minutes, from REST's last page to active: ms", spread(times))
+
+
+def seconds_to_come_back(stage: Stage, minute: int, strategy: Reader) -> float:
+    """The connection drops, and is back with the bars of ``minute``: from REST's answer to active."""
+    stage.feed.drop()
+    stage.reach(stage.open_us + (minute + 1) * MINUTE_US + ARRIVES_US)
+    stage.feed.connect()
+    stage.settle()
+    assert not strategy.is_active.is_set(), "a connection proves nothing"
+    stage.feed.send(stage.market.frame("b", minute, range(len(stage.market.symbols))))
+    strategy.is_active.wait()
+    return strategy.active_at - stage.feed.answered_at
 
 
 PARTS: dict[str, Callable[[bool], None]] = {

@@ -60,7 +60,7 @@ class HandClock:
 
 
 class Market:
-    """Bars in cents, a row per minute. ``late``: which of them the vendor corrects, and by how much."""
+    """Bars in cents, a row per minute. ``trades``: which of them there are, on the stream and for REST."""
 
     def __init__(self, count: int, minutes: int, open_us: int, seed: int = 7) -> None:
         rng = np.random.default_rng(seed)
@@ -71,6 +71,7 @@ class Market:
         close = np.maximum(close, 100.0)
         self.prices = np.stack((close, close + 3, close - 3, close + 1, 100.0 * rng.integers(1, 900, close.shape)))
         self.prices[:4] /= 100
+        self.trades = np.ones(close.shape, dtype=np.bool_)
 
     def frame(self, kind: str, minute: int, places: Sequence[int]) -> bytes:
         """Messages about one minute of these symbols, in msgpack; a correction has another close and volume."""
@@ -92,9 +93,11 @@ class Market:
         first = min(max(-(-(start_us - self.open_us) // MINUTE_US), 0), self.prices.shape[1])
         last = min(max((end_us - self.open_us) // MINUTE_US, first), self.prices.shape[1])
         places = [self.place[symbol] for symbol in symbols]
-        starts = np.tile(self.open_us + np.arange(first, last) * MINUTE_US, len(places))
-        columns = [table[first:last, places].T.flatten() for table in self.prices]
-        return BarBlock(tuple(symbols), np.arange(len(places) + 1) * (last - first), starts, *columns)
+        owner, minute = np.nonzero(self.trades[first:last, places].T)
+        offsets = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=len(places)))))
+        of_all = np.array(places)[owner]
+        columns = [table[first + minute, of_all] for table in self.prices]
+        return BarBlock(tuple(symbols), offsets, self.open_us + (first + minute) * MINUTE_US, *columns)
 
 
 class BenchFeed:

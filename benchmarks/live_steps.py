@@ -8,10 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmarks import live_stage
-from mismartera.catalog.flush import BarFlusher
 from mismartera.feeds.alpaca.decode import Codec
-from mismartera.live import intake
-from mismartera.live.desk import EngineDesk
 from mismartera.live.intake import Intake
 from mismartera.live.today import Today
 from mismartera.session.arriving import ArrivingTape
@@ -30,12 +27,11 @@ _PLACES: tuple[tuple[str, Any, str], ...] = (
     ("handed to the flusher", Intake, "_flush"),
 )
 STEPS = tuple(name for name, _, _ in _PLACES)
-assert all((intake, EngineDesk, BarFlusher)), "the way's other stations"
 
 
 @contextmanager
 def timed_steps() -> Iterator[dict[str, float]]:
-    """Seconds of the wall in each step, while this is open; what waits for another thread is in none."""
+    """CPU seconds of the step's own thread, while this is open; what waits for another thread is in none."""
     spent = dict.fromkeys(STEPS, 0.0)
     before = [(owner, name, getattr(owner, name)) for _, owner, name in _PLACES]
     for step, owner, name in _PLACES:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from benchmarks import arriving, engine, floors
+from benchmarks import arriving, engine, floors, live
 from benchmarks.case import Measured, Result, Task, Work
 from benchmarks.data import Store, make_store
 from benchmarks.harness import Bench, BenchmarkError, contenders_of, first_difference, run_process
@@ -106,6 +106,25 @@ def test_a_symbol_that_joins_a_later_day_and_memory_are_measured(folder: Path) -
     assert loaded.bars == 3 * 390
     assert loaded.load_cpu_seconds > 0
     assert len(engine.run(two.task(Work("W6", 3, 2), "on_bar")).extra["memory_bytes"]) == 2
+
+
+def test_the_live_stage_shows_corrects_and_comes_back() -> None:
+    reader = live.Reader()
+    with live.staged(3, 6, reader) as stage:
+        stage.market.trades[4, 1] = False
+        for minute in range(4):
+            assert live.frame_seconds(stage, minute, reader) > 0
+        assert reader.bars == 3 * 4
+        stage.market.correct(2, [1])
+        stage.feed.send(stage.market.frame("u", 2, [1]))
+        stage.settle()
+        assert reader.revisions == 1
+        assert live.seconds_to_come_back(stage, 5, reader) > 0
+        found = stage.system.session_data.get_bars("S00001", "1m")
+        assert found is not None
+        assert len(found) == 5, "what was missed is there, but for the minute without trades"
+        assert found.close.tolist() == [float(price) for price in stage.market.prices[3, [0, 1, 2, 3, 5], 1]]
+    assert not stage.system.warnings
 
 
 def test_the_command_measures_and_writes_json(

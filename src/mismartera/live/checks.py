@@ -218,10 +218,12 @@ class Checks:
             bad = sum(rejected.symbols.count(entry.symbol) for rejected in result.rejected)
             if (found := rows_of(entry.symbol)) is None:
                 continue
-            windows = found[0][: int(found[0].searchsorted(due))]
-            if can_fill:
+            windows, prices = found
+            if len(windows) and windows[-1] >= due:
+                windows = windows[windows < due]
+            if can_fill and len(windows):
                 merge = Merge(ledger, entry)
-                merge.backfilled(windows, found[1][:, : len(windows)], counts_duplicates=False)
+                merge.backfilled(windows, prices[:, : len(windows)], counts_duplicates=False)
                 if len(rows := merge.rows()):
                     changes[entry] = rows
                 if merge.filled:
