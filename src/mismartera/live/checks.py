@@ -101,15 +101,13 @@ class Checks:
         for window in windows:
             if marks[window] == Mark.UNKNOWN:
                 marks[window] = Mark.QUIET
-                self._engine.event("quiet", symbol=entry.symbol, start=self._starts[window])
+                self._engine.event_of(entry, "quiet", start=self._starts[window])
         self.drop_settled(entry)
 
     def tell_backfilled(self, entry: Entry, windows: Sequence[int]) -> None:
         """Bars of these minutes came from the vendor's store."""
         first, last = self._starts[windows[0]], self._ends[windows[-1]]
-        self._engine.event(
-            "backfilled", symbol=entry.symbol, interval="1m", **{"from": first, "to": last}, bars=len(windows)
-        )
+        self._engine.event_of(entry, "backfilled", interval="1m", **{"from": first, "to": last}, bars=len(windows))
 
     def _ask(self) -> None:
         """Ask for all minutes that are wanted, unless an answer is on its way."""

@@ -148,6 +148,15 @@ class EngineDesk:
         """Publish an event."""
         self._do(lambda: self._parts.publisher.publish(name, **fields))
 
+    def event_of(self, entry: Entry, name: str, /, **fields: Field) -> None:
+        """Publish an event about a symbol, unless it was removed meanwhile: what follows is of its next stay."""
+
+        def publish() -> None:
+            if self._parts.registry.is_current(entry.member):
+                self._parts.publisher.publish(name, symbol=entry.symbol, **fields)
+
+        self._do(publish)
+
     def failed(self, entries: Sequence[Entry], reason: str, retry_us: int | None) -> None:
         """Symbols cannot be loaded: for good, or until they are tried again. Before the open it is told there."""
         shown = reason if retry_us is None else f"{reason}; next try at {to_iso(retry_us)}"

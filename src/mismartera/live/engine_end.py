@@ -47,6 +47,10 @@ class EngineEnd(Protocol):
         """Publish an event."""
         ...
 
+    def event_of(self, entry: Entry, name: str, /, **fields: Field) -> None:
+        """Publish an event about a symbol, unless it was removed meanwhile."""
+        ...
+
     def failed(self, entries: Sequence[Entry], reason: str, retry_us: int | None) -> None:
         """Symbols cannot be loaded: for good, or until they are tried again."""
         ...

@@ -85,13 +85,13 @@ class Today:
             entry.halted_us = self._clock.now_us()
             if not entry.is_told_halted:
                 entry.is_told_halted = True
-                self._engine.event("halted", symbol=message.symbol, reason=message.reason)
+                self._engine.event_of(entry, "halted", reason=message.reason)
         else:
             self._resume(entry, message.reason)
 
     def _resume(self, entry: Entry, reason: str) -> None:
         entry.halted_us, entry.is_told_halted = None, False
-        self._engine.event("resumed", symbol=entry.symbol, reason=reason)
+        self._engine.event_of(entry, "resumed", reason=reason)
 
     def silent_until_us(self, since_us: int) -> int | None:
         """Until when the silence since an instant is explained: every symbol was halted, or had no trades.
