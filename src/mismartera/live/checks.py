@@ -40,8 +40,16 @@ class CheckSettings:
     grace_us: int
 
 
+@dataclass(slots=True, eq=False)
+class _Question:
+    """A minute of which nothing is known: how often that was asked, and when it is next (None: often enough)."""
+
+    attempts: int = 0
+    due_us: int | None = 0
+
+
 class Checks:
-    """The open questions of one session. ``attempts`` of a minute count from its first answerless request.
+    """The open questions of one session.
 
     ``can_fill``: False while the stream is away: what is missing then is its backlog, and only silence is noted.
     """
@@ -59,7 +67,7 @@ class Checks:
         self._clock = clock
         self._engine = engine
         self._can_fill = can_fill
-        self._wanted: dict[Entry, dict[int, int]] = {}
+        self._wanted: dict[Entry, dict[int, _Question]] = {}
         self._starts = [to_iso(us) for us in ledger.windows.start.tolist()]
         self._ends = [to_iso(us) for us in ledger.windows.end.tolist()]
         self._is_asking = False
@@ -86,7 +94,7 @@ class Checks:
             if halted:
                 self.confirm_quiet(entry, halted)
                 new = [window for window in new if window not in halted]
-            self._wanted.setdefault(entry, {}).update(dict.fromkeys(new, 0))
+            self._wanted.setdefault(entry, {}).update((window, _Question()) for window in new)
             is_new = True
         if is_new:
             self._ask()
@@ -110,11 +118,18 @@ class Checks:
         self._engine.event_of(entry, "backfilled", interval="1m", **{"from": first, "to": last}, bars=len(windows))
 
     def _ask(self) -> None:
-        """Ask for all minutes that are wanted, unless an answer is on its way."""
-        wanted = {
-            entry: list(windows) for entry, windows in self._wanted.items() if entry.held is None and windows
-        }
-        if self._is_asking or not wanted or self._is_over:
+        """Ask for the minutes whose turn it is, unless an answer is on its way."""
+        if self._is_asking or self._is_over:
+            return
+        now_us = self._clock.now_us()
+        wanted: dict[Entry, list[int]] = {}
+        for entry, questions in self._wanted.items():
+            due = [
+                w for w, question in questions.items() if question.due_us is not None and question.due_us <= now_us
+            ]
+            if due and entry.held is None:
+                wanted[entry] = due
+        if not wanted:
             return
         self._is_asking = True
         first = min(min(windows) for windows in wanted.values())
@@ -140,19 +155,18 @@ class Checks:
 
     def _again(self, wanted: dict[Entry, list[int]]) -> None:
         """Nobody could tell: later, unless it was asked often enough."""
+        again_us = self._clock.now_us() + self._settings.retry_us
         is_left = False
         for entry, windows in wanted.items():
-            attempts = self._wanted.get(entry, {})
-            for window in windows:
-                if window in attempts:
-                    attempts[window] += 1
-                    if attempts[window] > self._settings.max_retries:
-                        del attempts[window]  # a gap, unless a comparison finds it
-                    else:
-                        is_left = True
+            questions = self._wanted.get(entry, {})
+            for question in [questions[window] for window in windows if window in questions]:
+                question.attempts += 1
+                is_spent = question.attempts > self._settings.max_retries
+                question.due_us = None if is_spent else again_us  # spent: a gap, unless a comparison finds it
+                is_left = is_left or not is_spent
             self.drop_settled(entry)
         if is_left:
-            self._timers.at(self._clock.now_us() + self._settings.retry_us, self._ask)
+            self._timers.at(again_us, self._ask)
 
     def _reconcile_in_turn(self) -> None:
         if not self._is_over:
@@ -243,7 +257,7 @@ class Checks:
         if wanted is None:
             return
         marks = self._ledger.marks[entry.index]
-        left = {window: attempts for window, attempts in wanted.items() if marks[window] == Mark.UNKNOWN}
+        left = {window: question for window, question in wanted.items() if marks[window] == Mark.UNKNOWN}
         if left:
             self._wanted[entry] = left
         else:
