@@ -49,6 +49,18 @@ def test_f01_a_mute_stream_is_found_and_replaced(make_stage: MakeStage) -> None:
     assert 2 <= stage.server.handshakes <= 6, "found again and again, without a storm"
 
 
+def test_f01_a_symbol_that_joins_does_not_make_a_mute_stream_look_alive(make_stage: MakeStage) -> None:
+    stage = make_stage(
+        draw(), until="10:08", symbols=["AAA", "BBB"], feed={"stall_timeout_seconds": 90}, speed=300
+    )
+    stage.set("10:03:20", mute=True)
+    stage.at("10:04:20", lambda: stage.system.coordinator.add_symbol("CCC"))
+    stage.play()
+    held = stage.log.of("session_deactivated", reason="stale")
+    assert held
+    assert held[0]["now_us"] <= us("10:05:10"), "counted from the last data frame"
+
+
 def test_f02_before_the_open_silence_means_nothing(make_stage: MakeStage) -> None:
     stage = make_stage(draw(), start="09:20", until="09:36")
     stage.play()

@@ -104,8 +104,8 @@ class Flow:
         self._has_data = True
         self.reflect()
 
-    def heard(self) -> None:
-        """The vendor has told what was missed: silence counts from here."""
+    def began(self) -> None:
+        """The first symbol joins: before, nobody could miss anything, and silence counts from here."""
         self._silent_since_us = self._clock.now_us()
 
     def set_behind(self, *, is_behind: bool, lag_us: int = 0) -> None:

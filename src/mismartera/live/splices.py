@@ -242,10 +242,11 @@ class Splices:
             rows = merge.rows()
             if len(rows) or not entry.has_joined:
                 changes[entry] = rows
+        if not ledger.joined():
+            self._flow.began()
         update, data = ledger.put(changes, as_backlog=True)
         self._tell(merges, answer, first_us)
         self._hand_over(update, data, joining)
-        self._flow.heard()
         self._flow.reflect()
 
     def _hand_over(self, update: Update, data: dict[Entry, SymbolData], joining: frozenset[Entry]) -> None:
