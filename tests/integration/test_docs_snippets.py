@@ -147,7 +147,8 @@ def test_every_event_of_a_live_session_is_told_of() -> None:
     rows = rows_after("EVENTS.md", "| live event | its fields | what happened |")
     documented = {name for events, *_ in rows for name in re.findall(r"`(\w+)`", events)}
     texts = [path.read_text("utf-8") for path in (ROOT / "src" / "mismartera" / "live").glob("*.py")]
-    published = {name for text in texts for name in re.findall(r'(?:\.event|publish)\(\s*"(\w+)"', text)}
+    call = r'(?:\.event\(|\.event_of\(\w+,|publish\()\s*"(\w+)"'
+    published = {name for text in texts for name in re.findall(call, text)}
     told_elsewhere = {"strategy_deactivated", "strategy_activated"}
     assert documented == published | told_elsewhere
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mismartera.feeds.port import BackfillResult
+from mismartera.errors import FeedRefusedError, KeysRefusedError
+from mismartera.feeds.port import BackfillResult, Feed
 from mismartera.session.history import SymbolHistory
 from mismartera.timing import TradingSession
 
@@ -35,3 +36,30 @@ class Answer:
     result: BackfillResult | None
     refused: Mapping[str, str]
     past: Past | None
+
+
+def fetch(
+    feed: Feed, past: PastSource | None, symbols: Sequence[str], session: TradingSession, span_us: tuple[int, int],
+    asked_us: int,
+) -> Answer:  # fmt: skip
+    """Ask for the bars of ``span_us``, and for the past if there is one to be asked. Blocks.
+
+    KeysRefusedError and FeedUnavailableError go through: they say nothing of the symbols.
+    """
+    first_us, last_us = span_us
+    try:
+        result = feed.backfill(symbols, "1m", first_us, last_us) if first_us < last_us else None
+    except KeysRefusedError:
+        raise
+    except FeedRefusedError as error:
+        return Answer(asked_us, None, dict.fromkeys(symbols, str(error)), None)
+    refused = dict(result.refused) if result else {}
+    asked = [symbol for symbol in symbols if symbol not in refused]
+    return Answer(asked_us, result, refused, None if past is None else past.load(asked, _traded(result), session))
+
+
+def _traded(result: BackfillResult | None) -> frozenset[str]:
+    if result is None:
+        return frozenset()
+    sizes = result.block.rows_per_symbol.tolist()
+    return frozenset(s for s, size in zip(result.block.symbols, sizes, strict=True) if size)

@@ -101,6 +101,11 @@ class DayLedger:
         self.counts[indices, COUNTS.index("received")] += 1
         self.counts[indices, COUNTS.index(fate)] += 1
 
+    def unresolved_us(self, entry: Entry) -> int:
+        """The start of the first minute of which nothing is known; the close if there is none."""
+        unknown = np.flatnonzero(self.marks[entry.index] == Mark.UNKNOWN)
+        return int(self.windows.start[unknown[0]]) if len(unknown) else self.processing.session.close_us
+
     def has_bar(self, entry: Entry, window: int) -> bool:
         """True if the bar is there."""
         return bool(self.marks[entry.index, window] >= Mark.HAS_BAR)

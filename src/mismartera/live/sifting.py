@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock
+from mismartera.feeds.port import BackfillResult
 from mismartera.live.entry import BACKFILL, LIVE, REVISED, Entry, Held, Mark, Rows
 from mismartera.live.ledger import DayLedger
 from mismartera.session.windows import Windows
@@ -91,6 +92,16 @@ class Merge:
             ledger.count(entry, "revised", int(differ.sum()))
             if counts_duplicates:
                 ledger.count(entry, "duplicate", int((~differ).sum()))
+
+    def fetched(self, result: BackfillResult, rows_of: SymbolRows) -> None:
+        """What the vendor's store has of the symbol, with all that is wrong with it."""
+        if bad := sum(rejected.symbols.count(self._entry.symbol) for rejected in result.rejected):
+            self._ledger.count(self._entry, "rejected", bad)
+        if (found := rows_of(self._entry.symbol)) is None:
+            return
+        if outside := rows_of.outside(self._entry.symbol):
+            self._ledger.count(self._entry, "out_of_hours", outside)
+        self.backfilled(*found, counts_duplicates=True)
 
     def arrived(self, held: Iterable[Held], *, late_fate: str = "accepted") -> None:
         """Bars of the stream, in their order. A correction is right; where a plain bar differs from the vendor's

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
 from mismartera.bars.instants import SECOND_US
-from mismartera.errors import FeedRefusedError, FeedUnavailableError, KeysRefusedError, MismarteraError
-from mismartera.feeds.port import BackfillResult, Feed
-from mismartera.live.answers import Answer, PastSource
+from mismartera.errors import FeedUnavailableError, KeysRefusedError, MismarteraError
+from mismartera.feeds.port import Feed
+from mismartera.live.answers import Answer, PastSource, fetch
 from mismartera.live.checks import Checks
 from mismartera.live.engine_end import EngineEnd
-from mismartera.live.entry import Entry, Mark, Rows
+from mismartera.live.entry import Entry, Rows
 from mismartera.live.flow import Flow
 from mismartera.live.ledger import DayLedger
 from mismartera.live.requests import Requests
@@ -161,21 +159,13 @@ class Splices:
         self._asked.update(entries)
         epoch, session = self._flow.epoch, self._session
         symbols = [entry.symbol for entry in entries]
-        first_us = min(map(self._unresolved_us, entries)) if is_back else session.open_us
+        first_us = min(map(self._ledger.unresolved_us, entries)) if is_back else session.open_us
         asked_us = self._clock.now_us()
         last_us = min(asked_us, session.close_us)
 
         def call() -> Answer:
-            try:
-                result = self._feed.backfill(symbols, "1m", first_us, last_us) if first_us < last_us else None
-            except KeysRefusedError:
-                raise
-            except FeedRefusedError as error:
-                return Answer(asked_us, None, dict.fromkeys(symbols, str(error)), None)
-            refused = dict(result.refused) if result else {}
-            asked = [symbol for symbol in symbols if symbol not in refused]
-            past = None if is_back else self._past.load(asked, _traded(result), session)
-            return Answer(asked_us, result, refused, past)
+            past = None if is_back else self._past
+            return fetch(self._feed, past, symbols, session, (first_us, last_us), asked_us)
 
         def done(answer: Answer | MismarteraError) -> None:
             staying = [entry for entry in entries if entry in self._asked]
@@ -192,12 +182,6 @@ class Splices:
             self._release(staying, answer, first_us)
 
         self._requests.ask(call, done)
-
-    def _unresolved_us(self, entry: Entry) -> int:
-        """The start of the first minute of which nothing is known."""
-        unknown = np.flatnonzero(self._ledger.marks[entry.index] == Mark.UNKNOWN)
-        starts = self._ledger.windows.start
-        return int(starts[unknown[0]]) if len(unknown) else self._session.close_us
 
     def _unanswered(self, entries: Sequence[Entry], error: MismarteraError) -> None:
         """The service is down: tried again; symbols that are to join fail when their time is over."""
@@ -232,7 +216,7 @@ class Splices:
         for entry in entries:
             merge = merges[entry] = Merge(ledger, entry)
             if answer.result is not None and rows_of is not None:
-                self._merge_block(merge, entry, answer.result, rows_of)
+                merge.fetched(answer.result, rows_of)
             merge.arrived(entry.held or ())
             entry.held = None
             self._starting.discard(entry)
@@ -272,17 +256,6 @@ class Splices:
             self._timers.at(self._proof_us, lambda: self.heard([entry]))
             return None
         return f"{entry.symbol} has no bar in the last {RECENT_SESSIONS} sessions"
-
-    def _merge_block(self, merge: Merge, entry: Entry, result: BackfillResult, rows_of: SymbolRows) -> None:
-        for rejected in result.rejected:
-            mine = rejected.symbols.count(entry.symbol)
-            if mine:
-                self._ledger.count(entry, "rejected", mine)
-        if (found := rows_of(entry.symbol)) is None:
-            return
-        if outside := rows_of.outside(entry.symbol):
-            self._ledger.count(entry, "out_of_hours", outside)
-        merge.backfilled(*found, counts_duplicates=True)
 
     def _tell(self, merges: Mapping[Entry, Merge], answer: Answer, first_us: int) -> None:
         """Each minute that was asked for has ended as a bar, or without trades, if it is long enough ago."""
@@ -325,10 +298,3 @@ class Splices:
             self._engine.retried([entry])
             entry.held = []
             self.start([entry])
-
-
-def _traded(result: BackfillResult | None) -> frozenset[str]:
-    if result is None:
-        return frozenset()
-    sizes = result.block.rows_per_symbol.tolist()
-    return frozenset(s for s, size in zip(result.block.symbols, sizes, strict=True) if size)
