@@ -55,7 +55,7 @@ class LiveSupply:
                 members.append(member)
                 self._desk.retry(member)
         self._asked_to_settle = self._asked_to_complete = False
-        self._desk.clear()
+        self._desk.clear(session)
         if not self._has_begun:
             self._has_begun = True
             self._parts.streamer.hold(GateState.STALE, "stale")  # the intake will say when the feed is good

@@ -14,6 +14,7 @@ from mismartera.feeds.port import Feed
 from mismartera.indicators import IndicatorSpec
 from mismartera.live.checks import CheckSettings
 from mismartera.live.desk import EngineDesk
+from mismartera.live.door import IntakeDoor
 from mismartera.live.flow import FlowSettings
 from mismartera.live.intake import Intake
 from mismartera.live.keeping import Keeper
@@ -119,8 +120,8 @@ def bind_live(
     trailing = max((w.trailing_days for w in config.session_data_config.historical.data), default=0)
     past = VendorPast(source.feed, parts.time, history, trailing, source.keeper.write)
     requests = source.requests or PooledRequests(lambda call: intake.do(call), desk.broke)  # noqa: PLW0108  # made below
+    door = IntakeDoor(supply.driver.wake)
     intake = Intake(
-        settings, source.feed, past, requests, source.wall, desk, parts.quality,
-        source.keeper, supply.driver.wake,
+        settings, source.feed, past, requests, source.wall, desk, parts.quality, source.keeper, door
     )  # fmt: skip
     supply.bind(parts, intake, desk)
