@@ -10,7 +10,7 @@ from mismartera.errors import UsageError
 from mismartera.session.parts import SessionParts
 from mismartera.session.quality import Quality
 from mismartera.session.reader import Streams, parse_streams
-from mismartera.session.symbols import Member, SymbolState
+from mismartera.session.symbols import Member, Standing, Stay, SymbolState
 
 
 class SymbolCommands:
@@ -117,6 +117,25 @@ class SymbolCommands:
         """The loaded symbols in rank order."""
         return self._parts.registry.symbols(SymbolState.LOADED)
 
+    def standings(self) -> list[Standing]:
+        """How all symbols stand that are in the session, on their way, or failed; in rank order."""
+        return [self._standing(member) for member in self._parts.registry.members()]
+
+    def standing(self, symbol: str) -> Standing | None:
+        """How ``symbol`` stands; None if the session does not have it."""
+        member = self._parts.registry.get(symbol)
+        return None if member is None else self._standing(member)
+
+    def follow(self, symbol: str) -> Stay | None:
+        """The present stay of ``symbol``, to be asked later what became of it; None if there is none."""
+        member = self._parts.registry.get(symbol)
+        return None if member is None else Stay(member, self._parts.registry)
+
+    @property
+    def next_instant_us(self) -> int | None:
+        """The end of the next instant that waits to be shown; None if none is known. Exact in a pause only."""
+        return self._parts.streamer.tape.head_end
+
     @property
     def config(self) -> SessionConfig:
         """The configuration with the symbols as they are now."""
@@ -125,6 +144,12 @@ class SymbolCommands:
     def _streams_of(self, symbol: str) -> Streams | None:
         member = self._parts.registry.get(symbol)
         return None if member is None else member.streams or self._streams
+
+    def _standing(self, member: Member) -> Standing:
+        intervals = tuple(interval.label for interval in member.streams or self._streams)
+        return Standing(
+            member.symbol, member.state, member.reason, member.generation, member.rank, intervals
+        )
 
     def _arriving_now(self, member: Member) -> None:
         """On the engine's thread: ``member`` was added."""

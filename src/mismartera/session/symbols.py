@@ -38,6 +38,37 @@ class Member:
     retry_us: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a symbol stands, at the moment of asking. ``intervals``: what was requested for it."""
+
+    symbol: str
+    state: SymbolState
+    reason: str
+    generation: int
+    rank: int
+    intervals: tuple[str, ...]
+
+
+class Stay:
+    """One stay of a symbol in the run, followed from any thread, whatever becomes of its name afterwards."""
+
+    def __init__(self, member: Member, registry: SymbolRegistry) -> None:
+        self._member = member
+        self._registry = registry
+
+    @property
+    def state(self) -> SymbolState | None:
+        """The stay's state; None once the symbol was removed."""
+        state = self._member.state
+        return state if state is SymbolState.FAILED or self._registry.is_current(self._member) else None
+
+    @property
+    def reason(self) -> str:
+        """Why it failed; "" if it has not."""
+        return self._member.reason
+
+
 class SymbolRegistry:
     """The members of the session. The add or removal counts from the moment at which this registry takes it."""
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from mismartera.bars.instants import to_us
+from mismartera.bars.instants import to_datetime, to_us
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
 from mismartera.errors import RunFailedError, UsageError
@@ -21,10 +21,11 @@ from mismartera.session.session_data import SessionData
 from mismartera.session.strategy import Strategy
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
+from mismartera.system.stepping import advance_to, next_moment_us
 from mismartera.system.strategies import load_strategies
 from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
-from mismartera.timing import Clock, LiveClock, TimeManager, WallClock
+from mismartera.timing import Clock, LiveClock, PacedClock, TimeManager, WallClock
 
 
 class Outcome(StrEnum):
@@ -181,6 +182,43 @@ class SystemManager:
         inbox.resume()
         self._start()
         return inbox.wait_until(reached.is_set)
+
+    @property
+    def is_paused(self) -> bool:
+        """True from ``pause`` (or the arrival of ``run_until``) to the next ``resume``."""
+        return self.coordinator.inbox.pausing
+
+    def step(self) -> bool:
+        """In a paused backtest: show the next instant, or let the next entries act, and stand there, paused.
+
+        Where nothing is left of a session, a step goes to its close, and then to the next open. True when it
+        stands there, False if the run has ended. UsageError if the run is not paused, live, or on the engine's
+        own thread.
+        """
+        if self.config.mode == "live":
+            raise UsageError("a live session cannot be stepped: its bars come when they come")
+        if not self.is_paused:
+            raise UsageError("a step goes on from a pause: pause the run first")
+        self.pause()  # the engine stands
+        at_us = next_moment_us(self.coordinator)
+        if at_us is None:
+            self.resume()
+            return not self.wait()
+        advance_to(at_us, self.coordinator)
+        return self.run_until(to_datetime(at_us, self._time.zone))
+
+    def set_speed(self, speed: float) -> None:
+        """Let a backtest that follows a clock go on at ``speed``; the clock goes on from where it is.
+
+        UsageError for a live session, and for a run at speed 0: that follows no clock. ValueError for a speed
+        that is not above 0.
+        """
+        clock = self._time.clock
+        if not isinstance(clock, PacedClock):
+            kind = "a live session" if clock.is_live else "a run that began with speed 0"
+            raise UsageError(f"{kind} has no speed to change: begin a backtest with a speed above 0 (--speed 60)")
+        clock.set_speed(speed)
+        self.coordinator.inbox.look_again()  # it may be waiting at the old speed
 
     def stop(self) -> None:
         """End the run after the present instant and wait for it (from a callback: return at once). Idempotent."""

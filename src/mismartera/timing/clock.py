@@ -103,9 +103,7 @@ class PacedClock:
         monotonic: Callable[[], float] = time.monotonic,  # noqa: TID251 (this package's task)
         start_us: int = 0,
     ) -> None:
-        if isinstance(speed, bool) or not 0 < speed < math.inf:
-            raise ValueError(f"the speed of a paced clock is a number above 0: found {speed!r}")
-        self._speed = speed
+        self._speed = _checked(speed)
         self._monotonic = monotonic
         # One lock for all: a reader that held the old base across a pause could see the clock jump back.
         self._lock = threading.Lock()
@@ -119,6 +117,16 @@ class PacedClock:
     def speed(self) -> float:
         """Seconds of the clock per second of the wall."""
         return self._speed
+
+    def set_speed(self, speed: float) -> None:
+        """Run on from the present instant at another speed; ValueError for one that is not above 0.
+
+        Who waits for an instant has to ask again how long that takes.
+        """
+        checked = _checked(speed)
+        with self._lock:
+            self._rebase(self._now())
+            self._speed = checked
 
     @property
     def is_paused(self) -> bool:
@@ -176,6 +184,12 @@ class PacedClock:
     def _rebase(self, us: int) -> None:
         self._base_us = us
         self._base_seconds = self._monotonic()
+
+
+def _checked(speed: float) -> float:
+    if isinstance(speed, bool) or not 0 < speed < math.inf:
+        raise ValueError(f"the speed of a paced clock is a number above 0: found {speed!r}")
+    return speed
 
 
 def make_clock(speed: float, monotonic: Callable[[], float] = time.monotonic) -> Clock:  # noqa: TID251 (as above)

@@ -215,3 +215,36 @@ def test_a_stepped_clock_moves_forward_or_refuses(steps: list[int]) -> None:
         else:
             clock.advance_to(before + step)
             assert clock.now_us() == before + step
+
+
+def test_another_speed_does_not_make_the_clock_jump() -> None:
+    wall = [0.0]
+    clock = PacedClock(60, lambda: wall[0])
+    clock.start_at(1_000_000)
+    wall[0] = 2.0
+    clock.set_speed(1)
+    assert clock.now_us() == 121_000_000
+    wall[0] = 3.0
+    assert clock.now_us() == 122_000_000
+    assert clock.speed == 1
+
+
+def test_another_speed_does_not_end_a_pause() -> None:
+    wall = [0.0]
+    clock = PacedClock(60, lambda: wall[0])
+    clock.start_at(0)
+    clock.pause()
+    clock.set_speed(2)
+    wall[0] = 10.0
+    assert clock.now_us() == 0
+    clock.resume()
+    wall[0] = 11.0
+    assert clock.now_us() == 2_000_000
+
+
+@pytest.mark.parametrize("speed", [0, -1, float("inf"), float("nan"), True])
+def test_a_refused_speed_leaves_the_clock_as_it_is(speed: float) -> None:
+    clock = PacedClock(60, lambda: 0.0)
+    with pytest.raises(ValueError, match="above 0"):
+        clock.set_speed(speed)
+    assert clock.speed == 60
