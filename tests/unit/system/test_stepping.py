@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import MakeSystem
 from tests.runs import HALF_DAY, Recorder, SimulatedPace, clock_time, config, us
 
+from mismartera import Bar, Strategy
 from mismartera.errors import UsageError
 
 
@@ -55,8 +56,12 @@ def test_a_run_at_speed_0_has_no_speed_to_change(make_system: MakeSystem) -> Non
 
 def test_another_speed_takes_effect_for_whoever_waits_at_the_old_one(make_system: MakeSystem) -> None:
     begun = threading.Event()
-    seen = Recorder({"AAA 09:31": begun.set})
-    system = make_system(config("AAA", speed=1), seen)
+
+    class First(Strategy):
+        def on_bar(self, bar: Bar) -> None:
+            begun.set()
+
+    system = make_system(config("AAA", speed=1), First())
     system.start()
     system.set_speed(600)  # a minute takes a tenth of a second
     assert begun.wait(20)
