@@ -113,6 +113,17 @@ class SymbolCommands:
             return None
         return self._parts.quality.quality(symbol, self._parts.state.visible_us(symbol))
 
+    def get_counts(self, symbol: str) -> dict[str, int] | None:
+        """R1's counts of ``symbol`` in the present session, up to the clock; None if it is not measured."""
+        return self._parts.quality.counts(symbol, self._parts.state.visible_us(symbol))
+
+    def busy_strategies(self) -> list[str]:
+        """The strategies whose callbacks run at this moment, as far as the engine takes note (not at speed 0)."""
+        analysis, desks = self._parts.analysis, self._parts.desks
+        calling = analysis.calling
+        name = analysis.name_of(calling) if calling is not None else None
+        return [*([name] if name else []), *(desk.name for desk in (desks.desks if desks else ()) if desk.is_busy)]
+
     def loaded_in_order(self) -> tuple[str, ...]:
         """The loaded symbols in rank order."""
         return self._parts.registry.symbols(SymbolState.LOADED)

@@ -122,10 +122,8 @@ class DataQualityManager:
 
     def counts(self, symbol: str, until_us: int | None) -> dict[str, int] | None:
         """R1's counts of ``symbol`` over the rows that have ended by ``until_us`` (None: the whole day)."""
-        if symbol not in self._groups:
-            return None
-        group, k = self._groups[symbol]
-        return group.admitted.counts(k, until_us)
+        found = self._groups.get(symbol)  # once, as above
+        return None if found is None else found[0].admitted.counts(found[1], until_us)
 
     def gaps(self, symbol: str) -> list[Gap]:
         """The gaps of ``symbol`` in the whole session, in time order."""

@@ -128,6 +128,11 @@ class StrategyDesk:
         """True for the thread of this desk."""
         return thread is self._thread
 
+    @property
+    def is_busy(self) -> bool:
+        """True while a callback runs, or is about to."""
+        return self._is_busy
+
     def fence(self, timeout: float) -> bool:
         """Wait until no callback runs that had begun before; False after so many seconds. For other threads."""
         with self._changed:

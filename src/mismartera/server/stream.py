@@ -1,0 +1,227 @@
+"""The stream: what is new, ten times a second at most, to every client that listens. Nobody is waited for.
+
+Frames are JSON, encoded once for all clients:
+  {"type": "hello", "run", "seq"}         the first one
+  {"type": "reset", "seq", "reason"}      events between are no longer kept: read everything anew
+  {"type": "events", "events": [...]}     in order, without a hole
+  {"type": "session", ...}                as GET /api/session
+  {"type": "rows", "rows", "gone"}        symbols that have changed, as GET /api/symbols
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from mismartera.server.guard import Receive, Scope, Send
+from mismartera.server.limits import Limits
+from mismartera.server.metrics import Metrics
+from mismartera.server.rates import Rates
+from mismartera.server.rows import ChangedRows
+from mismartera.server.views import SessionView
+
+TICK_SECONDS = 0.1
+_ROWS_EVERY = 3
+"""Turns without an event until the session and its symbols are looked at again."""
+_EVENTS_A_FRAME = 500
+_CLOSE_SECONDS = 1.0
+
+TRY_LATER, TOO_MUCH = 1013, 1008
+_encode = msgspec.json.Encoder().encode
+
+
+class Client:
+    """One listener: what waits for it is bounded, in number and in bytes. ``seq``: the last event that it was sent."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._frames: deque[bytes] = deque()
+        self._bytes = 0
+        self._filled = asyncio.Event()
+        self.is_slow = False
+        self.is_closing = False
+
+    def put(self, frame: bytes) -> None:
+        """Let ``frame`` wait to be sent; a client that does not keep up is marked as slow, and gets no more."""
+        if self.is_slow:
+            return
+        self._bytes += len(frame)
+        if len(self._frames) >= self._limits.client_messages_max or self._bytes > self._limits.client_bytes_max:
+            self.is_slow = True
+            self._frames.clear()
+        else:
+            self._frames.append(frame)
+        self._filled.set()
+
+    def end(self) -> None:
+        """The server stops."""
+        self.is_closing = True
+        self._filled.set()
+
+    async def take(self) -> bytes | None:
+        """The next frame, when there is one; None once the client is to be closed."""
+        while not self._frames:
+            if self.is_slow or self.is_closing:
+                return None
+            self._filled.clear()
+            await self._filled.wait()
+        frame = self._frames.popleft()
+        self._bytes -= len(frame)
+        return frame
+
+
+class Stream:
+    """Makes the frames and hands them to the clients. Lives on the server's event loop."""
+
+    def __init__(
+        self, view: SessionView, metrics: Metrics, limits: Limits, monotonic: Callable[[], float],
+        scrub: Callable[[bytes], bytes],
+    ) -> None:  # fmt: skip
+        self._view = view
+        self._metrics = metrics
+        self._limits = limits
+        self._monotonic = monotonic
+        self._scrub = scrub
+        self._clients: dict[Client, None] = {}
+        self._seq = 0
+        self._rows = ChangedRows(view)
+        self._session = b""
+        self._turns = 0
+        self._stopping = asyncio.Event()
+
+    # The clock of the stream
+
+    async def run(self) -> None:
+        """Tell what is new until :meth:`stop`."""
+        before = self._monotonic()
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._stopping.wait()
+            now = self._monotonic()
+            for name in self._view.system.coordinator.busy_strategies():
+                self._metrics.busy_seconds[name] += now - before
+            before = now
+            if self._clients:
+                self._tell()
+
+    def stop(self) -> None:
+        """End the stream, and all clients'."""
+        self._stopping.set()
+        for client in self._clients:
+            client.end()
+
+    def _tell(self) -> None:
+        self._turns += 1
+        for frame in self._news():
+            for client in self._clients:
+                client.put(frame)
+
+    def _news(self) -> list[bytes]:
+        frames = list(self._event_frames())
+        if self._turns % _ROWS_EVERY and not frames:
+            return []
+        rows, gone = self._rows.take()
+        if rows or gone:
+            frames.append(self._frame({"type": "rows", "rows": rows, "gone": gone}))
+        session = self._frame({"type": "session", **self._view.session(self._rows.lag_seconds)})
+        if session != self._session:
+            self._session = session
+            frames.append(session)
+        return frames
+
+    def _event_frames(self) -> list[bytes]:
+        frames = []
+        while self._seq < self._view.recent.seq:
+            events, missed = self._view.recent.after(self._seq, _EVENTS_A_FRAME)
+            if missed:
+                frames.append(self._reset())
+            if not events:
+                break
+            self._seq = events[-1].seq
+            frames.append(self._frame({"type": "events", "events": [event.as_json() for event in events]}))
+        return frames
+
+    def _reset(self) -> bytes:
+        reason = "events that were asked for are no longer kept"
+        return self._frame({"type": "reset", "seq": self._view.recent.seq, "reason": reason})
+
+    def _frame(self, message: dict[str, Any]) -> bytes:
+        return self._scrub(_encode(message))
+
+    # One client
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send, after: int | None) -> None:
+        """Talk to one client until it goes, is too slow, or the server stops. ``after``: the last event it has."""
+        await send({"type": "websocket.accept"})
+        client = Client(self._limits)
+        self._greet(client, after)
+        self._clients[client] = None
+        self._metrics.streams = len(self._clients)
+        reader = asyncio.ensure_future(self._listen(receive))
+        writer = asyncio.ensure_future(self._write(client, send))
+        try:
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            code = 1001 if client.is_closing else TRY_LATER if client.is_slow else TOO_MUCH
+            if client.is_slow:
+                self._metrics.slow_clients += 1
+            if not (reader.done() and reader.result()):
+                await self._close(send, code)
+        finally:
+            self._clients.pop(client, None)
+            self._metrics.streams = len(self._clients)
+            for task in (reader, writer):
+                task.cancel()
+            await asyncio.gather(reader, writer, return_exceptions=True)
+
+    @property
+    def is_full(self) -> bool:
+        """True if no more clients are taken."""
+        return len(self._clients) >= self._limits.clients_max
+
+    def _greet(self, client: Client, after: int | None) -> None:
+        """Hello, the events that the client has missed, and how everything stands."""
+        self._tell()  # so that all clients stand at the same event
+        client.put(self._frame({"type": "hello", "run": self._view.run, "seq": self._seq}))
+        if after is not None and after != self._seq:
+            self._send_missed(client, after)
+        client.put(self._frame({"type": "session", **self._view.session()}))
+        client.put(self._frame({"type": "rows", "rows": self._rows.all(), "gone": []}))
+
+    def _send_missed(self, client: Client, after: int) -> None:
+        while after < self._seq:
+            events, missed = self._view.recent.after(after, _EVENTS_A_FRAME)
+            events = [event for event in events if event.seq <= self._seq]
+            if missed:
+                client.put(self._reset())
+            if not events:
+                return
+            after = events[-1].seq
+            client.put(self._frame({"type": "events", "events": [event.as_json() for event in events]}))
+        if after > self._seq:
+            client.put(self._reset())
+
+    async def _write(self, client: Client, send: Send) -> None:
+        while (frame := await client.take()) is not None:
+            await send({"type": "websocket.send", "text": frame.decode()})
+
+    async def _listen(self, receive: Receive) -> bool:
+        """True once the client has gone; False if it says too much. What it says means nothing."""
+        said = Rates(self._limits.client_says_max / 10, self._limits.client_says_max, self._monotonic)
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return True
+            if not said.take("client"):
+                return False
+
+    async def _close(self, send: Send, code: int) -> None:
+        reasons = {TRY_LATER: "too slow: come back with after=", TOO_MUCH: "too many messages", 1001: "the server stops"}
+        with suppress(TimeoutError, Exception):  # whoever does not read does not hear of it either
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await send({"type": "websocket.close", "code": code, "reason": reasons[code]})
