@@ -18,7 +18,7 @@ from mismartera.server.answers import answer
 from mismartera.server.checks import Addresses
 from mismartera.server.commands import CommandDesk
 from mismartera.server.files import file_routes
-from mismartera.server.guard import Application, Guard, request_id
+from mismartera.server.guard import Application, Guard, fault, request_id
 from mismartera.server.limits import Limits
 from mismartera.server.metrics import Metrics
 from mismartera.server.reads import read_routes
@@ -112,8 +112,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def broke(request: Request, error: Exception) -> Response:  # noqa: ARG001  # the guard logs it
-        refusal = Refusal(500, "fault", "a fault of the server itself; its log names it by the request id")
-        return answer(refusal.body(request_id(request.scope)), 500)
+        return answer(fault().body(request_id(request.scope)), 500)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: Exception) -> Response:

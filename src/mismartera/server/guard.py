@@ -30,6 +30,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 CSRF_HEADER: Final = b"x-mismartera-csrf"
 METHODS = ("GET", "HEAD", "POST", "DELETE")
 SIGN_IN = "/api/login"
+_HEADER_BYTES_MAX = 16_384
 _WHO: Final = "mismartera.who"
 _REQUEST_ID: Final = "mismartera.request_id"
 
@@ -59,6 +60,11 @@ def who_asks(scope: Scope) -> Who:
 def request_id(scope: Scope) -> str:
     """The id that the answer, the log and the error of this request share."""
     return str(scope.get(_REQUEST_ID, ""))
+
+
+def fault() -> Refusal:
+    """What a client is told of our own mistakes."""
+    return Refusal(500, "fault", "a fault of the server itself; its log names it by the request id")
 
 
 def is_public(path: str) -> bool:
@@ -99,8 +105,7 @@ class Guard:
         except MismarteraError as error:
             await self._failed(error, scope, sealed, Refusal(409, "refused", str(error)))
         except Exception as error:  # noqa: BLE001  # the last line of defence: a request id, never a trace
-            refusal = Refusal(500, "fault", "a fault of the server itself; its log names it by the request id")
-            await self._failed(error, scope, sealed, refusal)
+            await self._failed(error, scope, sealed, fault())
 
     async def _failed(self, error: Exception, scope: Scope, sealed: _Sealed, refusal: Refusal) -> None:
         said = self._access.scrub(f"{type(error).__name__}: {error}")
@@ -111,6 +116,8 @@ class Guard:
     async def _checked(self, scope: Scope, receive: Receive) -> Receive:
         """Everything that is looked at of a request; what the handler receives then."""
         method, path = scope["method"], scope["path"]
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > _HEADER_BYTES_MAX:
+            raise Refusal(431, "too_large", "the headers are too large")
         if method not in METHODS:
             raise Refusal(405, "bad_method", "allowed are GET, HEAD, POST and DELETE", headers={"allow": ALLOW})
         is_read = method in {"GET", "HEAD"}

@@ -78,6 +78,7 @@ class Server:
         self._monotonic = monotonic
         self._limits = limits or Limits()
         self._sockets: list[socket.socket] = []
+        self._port = 0
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
@@ -85,9 +86,9 @@ class Server:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
-        assert self._sockets, "the server was started"
-        return int(self._sockets[0].getsockname()[1])
+        """Where it listens, or has listened."""
+        assert self._port, "the server was started"
+        return self._port
 
     @property
     def url(self) -> str:
@@ -98,7 +99,7 @@ class Server:
     def start(self) -> None:
         """Listen, and return once requests are answered. UsageError if the address cannot be had."""
         self._sockets = _listen(self._binding)
-        port = self.port
+        port = self._port = int(self._sockets[0].getsockname()[1])
         app = make_app(
             self._view, self._desk, self._access, Addresses(port, self._binding.names), self._limits,
             f"mismartera_{port}", self._monotonic,

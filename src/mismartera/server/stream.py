@@ -31,7 +31,7 @@ _ROWS_EVERY = 3
 _EVENTS_A_FRAME = 500
 _CLOSE_SECONDS = 1.0
 
-TRY_LATER, TOO_MUCH = 1013, 1008
+GOING, TOO_MUCH, TRY_LATER = 1001, 1008, 1013
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,8 +43,9 @@ class Client:
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._filled = asyncio.Event()
+        self.over = asyncio.Event()
+        """Set once nothing more is to be sent."""
         self.is_slow = False
-        self.is_closing = False
 
     def put(self, frame: bytes) -> None:
         """Let ``frame`` wait to be sent; a client that does not keep up is marked as slow, and gets no more."""
@@ -54,20 +55,14 @@ class Client:
         if len(self._frames) >= self._limits.client_messages_max or self._bytes > self._limits.client_bytes_max:
             self.is_slow = True
             self._frames.clear()
+            self.over.set()
         else:
             self._frames.append(frame)
-        self._filled.set()
+            self._filled.set()
 
-    def end(self) -> None:
-        """The server stops."""
-        self.is_closing = True
-        self._filled.set()
-
-    async def take(self) -> bytes | None:
-        """The next frame, when there is one; None once the client is to be closed."""
+    async def take(self) -> bytes:
+        """The next frame, when there is one."""
         while not self._frames:
-            if self.is_slow or self.is_closing:
-                return None
             self._filled.clear()
             await self._filled.wait()
         frame = self._frames.popleft()
@@ -114,7 +109,7 @@ class Stream:
         """End the stream, and all clients'."""
         self._stopping.set()
         for client in self._clients:
-            client.end()
+            client.over.set()
 
     def _tell(self) -> None:
         self._turns += 1
@@ -163,21 +158,20 @@ class Stream:
         self._greet(client, after)
         self._clients[client] = None
         self._metrics.streams = len(self._clients)
-        reader = asyncio.ensure_future(self._listen(receive))
-        writer = asyncio.ensure_future(self._write(client, send))
+        reader = asyncio.create_task(self._listen(receive))
+        tasks = (reader, asyncio.create_task(self._write(client, send)), asyncio.create_task(client.over.wait()))
         try:
-            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
-            code = 1001 if client.is_closing else TRY_LATER if client.is_slow else TOO_MUCH
-            if client.is_slow:
-                self._metrics.slow_clients += 1
-            if not (reader.done() and reader.result()):
-                await self._close(send, code)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            has_gone = reader.done() and reader.result()
         finally:
             self._clients.pop(client, None)
             self._metrics.streams = len(self._clients)
-            for task in (reader, writer):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+        self._metrics.slow_clients += client.is_slow
+        if not has_gone:
+            await self._close(send, TRY_LATER if client.is_slow else GOING if client.over.is_set() else TOO_MUCH)
 
     @property
     def is_full(self) -> bool:
@@ -207,7 +201,8 @@ class Stream:
             client.put(self._reset())
 
     async def _write(self, client: Client, send: Send) -> None:
-        while (frame := await client.take()) is not None:
+        while True:
+            frame = await client.take()
             await send({"type": "websocket.send", "text": frame.decode()})
 
     async def _listen(self, receive: Receive) -> bool:
@@ -221,7 +216,7 @@ class Stream:
                 return False
 
     async def _close(self, send: Send, code: int) -> None:
-        reasons = {TRY_LATER: "too slow: come back with after=", TOO_MUCH: "too many messages", 1001: "the server stops"}
-        with suppress(TimeoutError, Exception):  # whoever does not read does not hear of it either
+        reasons = {TRY_LATER: "too slow: come back with after=", TOO_MUCH: "too many messages", GOING: "the end"}
+        with suppress(TimeoutError, OSError):  # whoever does not read does not hear of it either
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await send({"type": "websocket.close", "code": code, "reason": reasons[code]})
