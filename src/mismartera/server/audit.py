@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from loguru import logger
 
+from mismartera.feeds.secret import one_line
 from mismartera.server.recent import RecentEvents
+
+_LENGTH_MAX = 500
 
 
 class AuditTrail(Protocol):
@@ -33,12 +36,16 @@ class EventAudit:
 
 
 class Trails:
-    """Several trails as one, for example the events and a journal."""
+    """Several trails as one, for example the events and a journal. What clients have sent is made one line, without
+    our secrets (``scrub``).
+    """
 
-    def __init__(self, trails: Sequence[AuditTrail]) -> None:
+    def __init__(self, trails: Sequence[AuditTrail], scrub: Callable[[str], str]) -> None:
         self._trails = tuple(trails)
+        self._scrub = scrub
 
     def audit(self, command: str, who: str, result: str) -> None:
         """Give a row to all of them."""
+        row = [one_line(self._scrub(text), _LENGTH_MAX) for text in (command, who, result)]
         for trail in self._trails:
-            trail.audit(command, who, result)
+            trail.audit(*row)

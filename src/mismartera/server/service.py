@@ -106,7 +106,7 @@ class Server:
         )  # fmt: skip
         config = uvicorn.Config(
             app, ws=StreamProtocol, ws_max_size=16_384, ws_per_message_deflate=False, ws_ping_interval=20.0,
-            ws_ping_timeout=20.0, http="h11", loop="asyncio", lifespan="on", log_config=None, access_log=False,
+            ws_ping_timeout=20.0, http="h11", loop="asyncio", lifespan="on", log_config=None, log_level="warning", access_log=False,
             proxy_headers=False, server_header=False, date_header=False, timeout_keep_alive=30,
             limit_concurrency=self._limits.connections_max, h11_max_incomplete_event_size=32_768,
             timeout_graceful_shutdown=1,

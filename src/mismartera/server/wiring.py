@@ -28,8 +28,9 @@ class SessionDesk:
         self.limits = limits or Limits()
         self.view = SessionView(system, recent)
         self.monotonic = system.get_time_manager().monotonic
-        self.commands = CommandDesk(self.view, Trails([EventAudit(recent), *trails]), self.limits)
         self.access = Access(token, self.limits, self.monotonic)
+        audit = Trails([EventAudit(recent), *trails], self.access.scrub)
+        self.commands = CommandDesk(self.view, audit, self.limits)
 
     def server(self, binding: Binding) -> Server:
         """A server for it; start it, and stop it."""
