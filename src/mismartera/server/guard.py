@@ -31,6 +31,7 @@ CSRF_HEADER: Final = b"x-mismartera-csrf"
 METHODS = ("GET", "HEAD", "POST", "DELETE")
 SIGN_IN = "/api/login"
 _HEADER_BYTES_MAX = 16_384
+_DRAINED_MAX = 4_000_000
 _WHO: Final = "mismartera.who"
 _REQUEST_ID: Final = "mismartera.request_id"
 
@@ -181,25 +182,13 @@ class Guard:
         """Read and check the whole body, which is small; what gives it to the handler."""
         length_max = self._limits.body_bytes_max
         declared = checks.only(scope["headers"], b"content-length")
-        if declared is not None and (not declared.isdecimal() or int(declared[:20]) > length_max):
+        if declared is not None and (not declared.isdecimal() or int(declared[:20]) > _DRAINED_MAX):
             raise _too_large(length_max)
-        chunks: list[bytes] = []
-        size = 0
         try:
             async with asyncio.timeout(self._limits.body_seconds_max):
-                while True:
-                    message = await receive()
-                    if message["type"] != "http.request":
-                        raise Refusal(400, "cut_off", "the body was cut off")
-                    chunks.append(message.get("body", b""))
-                    size += len(chunks[-1])
-                    if size > length_max:
-                        raise _too_large(length_max)
-                    if not message.get("more_body"):
-                        break
+                body = await _read(receive, length_max)
         except TimeoutError as error:
             raise Refusal(408, "too_slow", "the body took too long to come") from error
-        body = b"".join(chunks)
         checks.check_json(body, self._limits.json_depth_max)
         given = iter(({"type": "http.request", "body": body, "more_body": False},))
 
@@ -207,6 +196,25 @@ class Guard:
             return next(given, None) or await receive()
 
         return replay
+
+
+async def _read(receive: Receive, length_max: int) -> bytes:
+    """The body. One that is somewhat too large is read to its end, so that the client hears why it is refused."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Refusal(400, "cut_off", "the body was cut off")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size <= length_max:
+            chunks.append(chunk)
+        if not message.get("more_body") or size > _DRAINED_MAX:
+            break
+    if size > length_max:
+        raise _too_large(length_max)
+    return b"".join(chunks)
 
 
 class _Sealed:
