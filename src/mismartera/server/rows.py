@@ -65,11 +65,6 @@ class ChangedRows:
         self._told = rows
         return changed, gone
 
-    @property
-    def lag_seconds(self) -> float:
-        """The largest lag of the rows that were told last."""
-        return max((float(row["lag_seconds"]) for row in self._told.values()), default=0.0)
-
     def all(self) -> list[Row]:
         """What was told last of every symbol."""
         return list(self._told.values())

@@ -124,7 +124,7 @@ class Stream:
         rows, gone = self._rows.take()
         if rows or gone:
             frames.append(self._frame({"type": "rows", "rows": rows, "gone": gone}))
-        session = self._frame({"type": "session", **self._view.session(self._rows.lag_seconds)})
+        session = self._frame({"type": "session", **self._view.session()})
         if session != self._session:
             self._session = session
             frames.append(session)

@@ -44,8 +44,8 @@ class SessionView:
         day = self._coordinator.date
         return None if day is None else self._time.get_trading_session(day)
 
-    def session(self, lag_seconds: float | None = None) -> dict[str, Any]:
-        """How the session stands. ``lag_seconds``: the largest lag, if it is known already."""
+    def session(self) -> dict[str, Any]:
+        """How the session stands."""
         system, coordinator, recent = self.system, self._coordinator, self.recent
         session, clock, progress = self.trading_session(), self._time.clock, coordinator.progress()
         standings = coordinator.standings()
@@ -61,7 +61,7 @@ class SessionView:
             "close": None if session is None else to_iso(session.close_us),
             "zone": str(self._time.zone), "now": to_iso(self.now_us), "state": span.state, "reason": span.reason,
             "is_active": self._data.is_session_active(), "is_paused": system.is_paused and not is_over,
-            "lag_seconds": self.lag_seconds(standings) if lag_seconds is None else lag_seconds,
+            "lag_seconds": self.lag_seconds,
             "speed": None if is_live else clock.speed if isinstance(clock, PacedClock) else 0.0,
             "can_step": not is_live and not is_over,
             "can_set_speed": isinstance(clock, PacedClock) and not is_over,
@@ -80,9 +80,11 @@ class SessionView:
         ]
         return {"now": to_iso(self.now_us), "states": spans, "seconds": self.recent.seconds(self.now_us)}
 
-    def lag_seconds(self, standings: list[Standing]) -> float:
-        """The largest lag of a loaded or joining symbol."""
-        return max((self.lag_of(s)[1] for s in standings if s.state is not SymbolState.FAILED), default=0.0)
+    @property
+    def lag_seconds(self) -> float:
+        """The session's lag: how far the clock is past the end of the oldest bar that was not shown."""
+        due_us = None if self.is_over else self._coordinator.next_instant_us
+        return 0.0 if due_us is None else round(max(0, self.now_us - due_us) / SECOND_US, 3)
 
     def lag_of(self, standing: Standing, bars: Bars | None = None) -> tuple[int | None, float]:
         """The end of the newest bar that was shown, and the lag: how long the one after it has been due."""

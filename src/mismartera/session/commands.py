@@ -145,7 +145,10 @@ class SymbolCommands:
     @property
     def next_instant_us(self) -> int | None:
         """The end of the next instant that waits to be shown; None if none is known. Exact in a pause only."""
-        return self._parts.streamer.tape.head_end
+        try:
+            return self._parts.streamer.tape.head_end
+        except IndexError:  # the tape was being changed
+            return None
 
     @property
     def config(self) -> SessionConfig:

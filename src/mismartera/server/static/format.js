@@ -1,0 +1,52 @@
+// How numbers and moments look. Times are those of the exchange.
+
+const plain = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const small = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+export const price = (value) => (value === null || value === undefined ? "–" : Math.abs(value) >= 1 ? plain.format(value) : small.format(value));
+export const count = (value) => whole.format(value);
+export const percent = (value, sign = false) => (value === null || value === undefined ? "–" : `${sign && value > 0 ? "+" : ""}${value.toFixed(sign ? 2 : value === 100 ? 0 : 1)} %`);
+
+export function lag(seconds) {
+  if (!seconds) return "0 s";
+  if (seconds < 120) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+let zone = "UTC";
+let clockFormat, minuteFormat, dayFormat;
+
+export function setZone(name) {
+  if (name === zone && clockFormat) return;
+  zone = name;
+  const base = { timeZone: zone, hourCycle: "h23" };
+  clockFormat = new Intl.DateTimeFormat("en-GB", { ...base, hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  minuteFormat = new Intl.DateTimeFormat("en-GB", { ...base, hour: "2-digit", minute: "2-digit" });
+  dayFormat = new Intl.DateTimeFormat("en-GB", { ...base, weekday: "short", day: "numeric", month: "short", year: "numeric" });
+}
+setZone("UTC");
+
+export const clock = (moment) => clockFormat.format(new Date(moment));
+export const minute = (moment) => minuteFormat.format(new Date(moment));
+export const day = (moment) => dayFormat.format(new Date(moment));
+export const wall = (moment) => new Date(moment).toLocaleTimeString("en-GB");
+export const words = (text) => String(text).replaceAll("_", " ");
+
+export function color(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+export function fit(canvas) { // its pixels are those of the screen
+  const ratio = window.devicePixelRatio || 1;
+  const box = canvas.getBoundingClientRect();
+  const width = Math.round(box.width), height = Math.round(box.height);
+  if (canvas.width !== width * ratio || canvas.height !== height * ratio) {
+    canvas.width = width * ratio;
+    canvas.height = height * ratio;
+  }
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  return { pen, width, height };
+}
