@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
@@ -26,6 +29,9 @@ from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system import SystemManager
 from mismartera.system.manager import Outcome
 
+if TYPE_CHECKING:  # a server needs packages that not every installation has
+    from mismartera.cli.serving import ServeOptions, Serving
+
 _POLL_SECONDS = 0.1
 
 
@@ -39,6 +45,7 @@ class OutputOptions:
     as_json: bool
     log_level: str
     log_file: Path | None
+    serve: ServeOptions | None = None
 
     @property
     def has_table(self) -> bool:
@@ -56,6 +63,7 @@ class Listeners:
 
     def __init__(self, options: OutputOptions, zone: tzinfo) -> None:
         self._options = options
+        self.serving = _serving(options)
         self.events = EventLog(options.events) if options.events else None
         self.figures = SymbolFigures()
         self._dump = SessionDump(options.dump) if options.dump else None
@@ -66,7 +74,8 @@ class Listeners:
     def sinks(self) -> list[EventSink]:
         """Listeners to the events."""
         figures = [self.figures] if self._options.has_table else []
-        return [*([self.events] if self.events else []), self._log, *figures]
+        served = [self.serving.recent] if self.serving else []
+        return [*([self.events] if self.events else []), self._log, *figures, *served]
 
     @property
     def recorders(self) -> list[SessionRecorder]:
@@ -74,8 +83,22 @@ class Listeners:
         figures = [self.figures] if self._options.has_table else []
         return [*([self._dump] if self._dump else []), *figures]
 
-    def open(self) -> None:
-        """Make the folder of the dump and the file of the events."""
+    def open(self, system: SystemManager) -> None:
+        """Let ``system`` be served, make the folder of the dump and the file of the events."""
+        try:
+            if self.serving is not None:
+                self.serving.start(system)
+            self._open_files()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the server, if there is one."""
+        if self.serving is not None:
+            self.serving.stop()
+
+    def _open_files(self) -> None:
         if self._dump is not None and self._dump.prepare():
             logger.warning(
                 f"the dump folder {self._options.dump} is not empty: other files stay beside the new ones"
@@ -121,11 +144,13 @@ def _drive(run: Run) -> None:
             try:
                 with run.progress:
                     _wait(run)
+                _stay(run)
             except Exception as error:  # noqa: BLE001  # whatever ended the run is reported with its summary
                 run.failure = error
             run.system.stop()
     except KeyboardInterrupt:  # the second signal: nobody waits for the callback that is running
         run.system.coordinator.inbox.stop()
+    run.listeners.close()
     if run.listeners.events is not None:
         try:
             run.listeners.events.close()
@@ -143,6 +168,26 @@ def _wait(run: Run) -> None:
         run.show()
         if run.listeners.events is not None:
             run.listeners.events.flush()
+
+
+def _stay(run: Run) -> None:
+    """After the run's end a page that was asked for can be looked at until somebody has seen enough."""
+    serving = run.listeners.serving
+    if serving is None or not serving.stays or run.signals.received is not None:
+        return
+    say(f"the run has {run.system.outcome}: its page stays until Ctrl-C")
+    waiting = threading.Event()
+    while run.signals.received is None:
+        waiting.wait(_POLL_SECONDS)
+    run.signals.received = None  # it ended before: nothing was interrupted
+
+
+def _serving(options: OutputOptions) -> Serving | None:
+    if options.serve is None:
+        return None
+    from mismartera.cli.serving import Serving  # needs packages that not every installation has
+
+    return Serving(options.serve, os.environ)
 
 
 def _report(run: Run, options: OutputOptions) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mismartera.cli.serve_command import serve_option, serve_options
 from mismartera.cli.status import Settings, data_option, json_option, log_level_option, output_options
 
 
@@ -27,12 +28,13 @@ from mismartera.cli.status import Settings, data_option, json_option, log_level_
     metavar="TIME",
     help="End at TIME: a date and time, or HH:MM of the first session, in exchange time.",
 )
+@serve_option
 @json_option
 @log_level_option
 @click.pass_obj
 def live(
     settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, feed: str | None,
-    clock: str | None, until: str | None, *, quiet: bool, as_json: bool, log_file: Path | None,
+    clock: str | None, until: str | None, serve_port: int | None, *, quiet: bool, as_json: bool, log_file: Path | None,
 ) -> int:  # fmt: skip
     """Run the live session that CONFIG describes, on the bars of its feed as they come.
 
@@ -46,6 +48,6 @@ def live(
         config,
         LiveOptions(
             store=store, events=events, dump=dump, feed=feed, clock=clock, until=until, quiet=quiet,
-            as_json=as_json, log_level=settings.log_level, log_file=log_file,
+            as_json=as_json, log_level=settings.log_level, log_file=log_file, serve=serve_options(serve_port),
         ),
     )  # fmt: skip

@@ -164,7 +164,7 @@ def _build(plan: LivePlan, folder: Path, options: LiveOptions) -> Run:
             sinks=[*listeners.sinks, *([watch] if options.has_progress else [])], recorders=listeners.recorders,
             feed=plan.feed, wall=plan.wall, until=plan.until,
         )  # fmt: skip
-        listeners.open()
+        listeners.open(system)
     except BaseException:
         plan.feed.stop()  # nobody else will
         raise

@@ -20,7 +20,9 @@ from mismartera import __version__
 from mismartera.cli.config_commands import schema, validate
 from mismartera.cli.data_commands import data
 from mismartera.cli.live_command import live
+from mismartera.cli.remote_commands import REMOTE_COMMANDS
 from mismartera.cli.run_command import run
+from mismartera.cli.serve_command import serve
 from mismartera.cli.status import (
     BAD_INPUT,
     FAILED,
@@ -45,6 +47,9 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(live)
+cli.add_command(serve)
+for command in REMOTE_COMMANDS:
+    cli.add_command(command)
 cli.add_command(data)
 cli.add_command(validate)
 cli.add_command(schema)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mismartera.cli.serve_command import serve_option, serve_options
 from mismartera.cli.status import Settings, data_option, json_option, log_level_option, output_options
 
 
@@ -16,13 +17,14 @@ from mismartera.cli.status import Settings, data_option, json_option, log_level_
 @click.option(
     "--speed", type=float, metavar="X", help="0: as fast as possible; 1: real time; 60: sixty times as fast."
 )
+@serve_option
 @json_option
 @log_level_option
 @click.option("--store-version", type=click.IntRange(min=0), metavar="N", help="Read this version of the store.")
 @click.pass_obj
 def run(
     settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, speed: float | None,
-    *, quiet: bool, as_json: bool, log_file: Path | None, store_version: int | None,
+    serve_port: int | None, *, quiet: bool, as_json: bool, log_file: Path | None, store_version: int | None,
 ) -> int:  # fmt: skip
     """Run the backtest that CONFIG describes.
 
@@ -35,6 +37,6 @@ def run(
         config,
         RunOptions(
             store=store, store_version=store_version, events=events, dump=dump, speed=speed, quiet=quiet,
-            as_json=as_json, log_level=settings.log_level, log_file=log_file,
+            as_json=as_json, log_level=settings.log_level, log_file=log_file, serve=serve_options(serve_port),
         ),
     )  # fmt: skip

@@ -54,7 +54,7 @@ def _build(config: SessionConfig, folder: Path, options: RunOptions) -> Run:
         config, data_manager=data, folder=folder, warn=logger.warning, sinks=listeners.sinks,
         recorders=listeners.recorders,
     )  # fmt: skip
-    listeners.open()
+    listeners.open(system)
     progress = ProgressLine(is_shown=options.has_progress)
     return Run(system, listeners, progress, partial(_show, system, progress))
 
