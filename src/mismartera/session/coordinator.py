@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError, RunFailedError
+from mismartera.session.beginning import FROM_NOTHING, Beginning
 from mismartera.session.commands import SymbolCommands
 from mismartera.session.gate import GateState
 from mismartera.session.parts import SessionParts
@@ -31,8 +32,9 @@ class SessionCoordinator(SymbolCommands):
     """
 
     def __init__(
-        self, config: SessionConfig, parts: SessionParts, dates: Sequence[dt.date], until_us: int | None = None
-    ) -> None:
+        self, config: SessionConfig, parts: SessionParts, dates: Sequence[dt.date], until_us: int | None = None,
+        beginning: Beginning = FROM_NOTHING,
+    ) -> None:  # fmt: skip
         super().__init__(config, parts)
         self.dates = tuple(dates)
         self._until_us = NEVER_US if until_us is None else until_us
@@ -45,8 +47,10 @@ class SessionCoordinator(SymbolCommands):
         self.agenda = parts.agenda
         self.inbox = parts.inbox
         self.tally = parts.tally
+        parts.registry.begin(beginning.generations)
         for symbol in config.session_data_config.symbols:
-            member = parts.registry.add(symbol)
+            own = beginning.streams.get(symbol)
+            member = parts.registry.add(symbol, None if own is None else self._own_streams(symbol, own))
             assert member is not None, "the configuration refuses repeated symbols"
             self._arriving.append((member, _CONFIGURED))
 
@@ -271,11 +275,11 @@ class SessionCoordinator(SymbolCommands):
 
     def _take_commands(self) -> None:
         for _ in range(_PASSES_MAX):
-            fences = self._parts.delivery.fences  # the command of each of them was posted before it was raised
+            fences = self._parts.delivery.fences  # the command of each of them was accepted before it was raised
             commands = self._parts.inbox.take_all()
             for command in commands:
                 command()
-            self._parts.delivery.purged(fences)
+            self._parts.delivery.purged(fences - self._parts.commands.removals_waiting)
             if not commands:
                 return
 
