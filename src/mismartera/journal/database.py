@@ -28,6 +28,11 @@ class Database:
         self.label = str(url.database) if self.is_sqlite else url.render_as_string(hide_password=True)
         self.engine = _make_engine(url, is_sqlite=self.is_sqlite)
 
+    @classmethod
+    def at(cls, where: Path | str) -> Database:
+        """That in the file, or behind the URL, ``where``. JournalError for a URL that is none of ours."""
+        return cls(_url_of(where))
+
     @property
     def path(self) -> Path | None:
         """The file, if it is one."""
@@ -108,7 +113,7 @@ def open_database(where: Path | str, *, make: bool) -> Database:
 
     JournalError if it is not there, is damaged or of another version.
     """
-    database = Database(_url_of(where))
+    database = Database.at(where)
     path = database.path
     try:
         if path is not None and not path.exists():

@@ -119,6 +119,10 @@ class SymbolCommands:
             return None
         return self._parts.quality.quality(symbol, self._parts.state.visible_us(symbol))
 
+    def get_counts(self, symbol: str) -> dict[str, int] | None:
+        """R1's counts of ``symbol`` in the present session; None if it is not there."""
+        return self._parts.quality.counts(symbol, None)
+
     def loaded_in_order(self) -> tuple[str, ...]:
         """The loaded symbols in rank order."""
         return self._parts.registry.symbols(SymbolState.LOADED)

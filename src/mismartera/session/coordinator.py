@@ -228,6 +228,16 @@ class SessionCoordinator(SymbolCommands):
             self._take_commands()
         parts.state.reveal(end_us)
 
+    def record_present(self) -> None:
+        """Count what a session that was left in its middle has shown, and give the recorders what it holds."""
+        parts, session = self._parts, self._session
+        if parts.gate.state is GateState.CLOSED or session is None:
+            return
+        for member in parts.registry.members(SymbolState.LOADED):
+            parts.tally.add(member, session.date, parts.quality, self.time.now_us())
+        parts.tally.add_session(parts.streamer.tape.base_shown, parts.streamer.tape.derived_shown)
+        self._record(session.date, self.loaded_in_order())
+
     def _record(self, day: dt.date, symbols: Sequence[str]) -> None:
         intervals = {symbol: [i.label for i in self._streams_of(symbol) or ()] for symbol in symbols}
         for recorder in self._parts.recorders:

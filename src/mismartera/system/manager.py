@@ -22,6 +22,7 @@ from mismartera.session.moments import moment_us
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.session.session_data import SessionData
 from mismartera.session.strategy import Strategy
+from mismartera.system.journaling import SessionJournal
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
 from mismartera.system.playing import PlayedSession
@@ -29,6 +30,7 @@ from mismartera.system.strategies import load_strategies
 from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.timing import Clock, LiveClock, TimeManager, WallClock
+from mismartera.trace import DepartedError, TraceEndedError
 
 
 class Outcome(StrEnum):
@@ -53,6 +55,11 @@ class LiveRecord(Protocol):
     @property
     def sinks(self) -> tuple[EventSink, ...]:
         """Its listeners to the session."""
+        ...
+
+    @property
+    def recorders(self) -> tuple[SessionRecorder, ...]:
+        """Its keepers of finished sessions."""
         ...
 
     @property
@@ -103,6 +110,7 @@ class SystemManager:
         if wall is not None:
             clock = LiveClock(wall if record is None else record.engine_wall)
             sinks = (*sinks, *(record.sinks if record is not None else ()))
+            recorders = (*recorders, *(record.recorders if record is not None else ()))
         self._time = make_time(config, clock)
         self.warnings: list[str] = []
         self._warn = warn or self.warnings.append
@@ -118,6 +126,8 @@ class SystemManager:
         )  # fmt: skip
         if isinstance(record, PlayedSession):
             record.player.give = self._give_again
+        elif isinstance(record, SessionJournal):
+            record.counts_of = self.coordinator.get_counts
         self._thread: threading.Thread | None = None
         self._outcome = Outcome.NOT_STARTED
         self._error: BaseException | None = None
@@ -275,6 +285,11 @@ class SystemManager:
             outcome = Outcome.STOPPED if self.coordinator.inbox.stopping else Outcome.FINISHED
             if self._error is not None:
                 outcome = Outcome.FAILED
+        except TraceEndedError:
+            self.coordinator.record_present()
+            outcome = Outcome.STOPPED
+        except DepartedError as error:
+            self._error, outcome = RunFailedError(str(error)), Outcome.FAILED
         except (KeyboardInterrupt, SystemExit) as error:  # a strategy asked for the end of the run
             self._error, outcome = error, Outcome.INTERRUPTED
         except BaseException as error:  # noqa: BLE001  # the thread's last line of defence: wait() raises it

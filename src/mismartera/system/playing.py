@@ -9,7 +9,7 @@ from mismartera.feeds.port import Feed
 from mismartera.journal import JournalReader, PastSession
 from mismartera.live.keeping import Keeper
 from mismartera.session.beginning import Beginning
-from mismartera.session.ports import EventSink
+from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system.live import LiveSource
 from mismartera.timing import WallClock
 from mismartera.trace import Player
@@ -52,6 +52,11 @@ class PlayedSession:
     def sinks(self) -> tuple[EventSink, ...]:
         """A listener in place of the journal's."""
         return (self.player.sink,)
+
+    @property
+    def recorders(self) -> tuple[SessionRecorder, ...]:
+        """None: it was kept then."""
+        return ()
 
     def source(self, feed: Feed, wall: WallClock, keeper: Keeper, until_us: int | None) -> LiveSource:
         """The feed of the past."""
