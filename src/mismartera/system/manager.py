@@ -7,16 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mismartera.bars.instants import to_us
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError, RunFailedError, UsageError
 from mismartera.feeds.port import Feed
-from mismartera.live.keeping import Keeper
 from mismartera.session.analysis import StrategyRun
-from mismartera.session.beginning import FROM_NOTHING, Beginning
+from mismartera.session.beginning import FROM_NOTHING
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.moments import moment_us
 from mismartera.session.ports import EventSink, SessionRecorder
@@ -26,6 +25,7 @@ from mismartera.system.journaling import SessionJournal
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
 from mismartera.system.playing import PlayedSession
+from mismartera.system.record import LiveRecord
 from mismartera.system.strategies import load_strategies
 from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
@@ -42,42 +42,6 @@ class Outcome(StrEnum):
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
-
-
-class LiveRecord(Protocol):
-    """What keeps the journal of a live session, or plays one from its journal."""
-
-    @property
-    def engine_wall(self) -> WallClock:
-        """The engine's clock."""
-        ...
-
-    @property
-    def sinks(self) -> tuple[EventSink, ...]:
-        """Its listeners to the session."""
-        ...
-
-    @property
-    def recorders(self) -> tuple[SessionRecorder, ...]:
-        """Its keepers of finished sessions."""
-        ...
-
-    @property
-    def beginning(self) -> Beginning:
-        """What the session goes on with."""
-        ...
-
-    def source(self, feed: Feed, wall: WallClock, keeper: Keeper, until_us: int | None) -> LiveSource:
-        """What the session's bars come from."""
-        ...
-
-    def begin(self, config: SessionConfig, data: DataManager, until_us: int | None) -> None:
-        """The session begins."""
-        ...
-
-    def end(self, outcome: str) -> None:
-        """It has ended."""
-        ...
 
 
 class SystemManager:
@@ -125,7 +89,7 @@ class SystemManager:
             FROM_NOTHING if record is None else record.beginning,
         )  # fmt: skip
         if isinstance(record, PlayedSession):
-            record.player.give = self._give_again
+            record.player.give_by(self._give_again)
         elif isinstance(record, SessionJournal):
             record.counts_of = self.coordinator.get_counts
         self._thread: threading.Thread | None = None

@@ -7,26 +7,24 @@ they take out of their inboxes and when, and from what the feed says. All of tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from itertools import count
-from typing import TypeVar
+from collections.abc import Callable
 
-from mismartera.errors import MismarteraError
-from mismartera.feeds.port import BackfillResult, BarsArrived, Feed, FeedMessage, FeedSink
-from mismartera.journal import Arrival, Command, Event, JournalWriter
+from mismartera.feeds.port import Feed
+from mismartera.journal import JournalWriter
 from mismartera.live.door import IntakeDoor, Order
 from mismartera.live.requests import Requests
-from mismartera.session.inbox import FOREIGN, INTAKE, Inbox
-from mismartera.session.inbox import Command as Act
-from mismartera.session.ports import Field
 from mismartera.timing import WallClock
 from mismartera.trace import items
 from mismartera.trace.items import Kind, TraceLog
-from mismartera.trace.messages import ANSWER, encode_answer, encode_message, kind_of
-
-T = TypeVar("T")
-FIRST_LOGGED = INTAKE + 1
-"""The origin of the command of number 0."""
+from mismartera.trace.recorded import (
+    JournalSink,
+    LoggedCommands,
+    RecordedDoor,
+    RecordedFeed,
+    RecordedInbox,
+    RecordedRequests,
+    RecordedWall,
+)
 
 
 class Recorder:
@@ -45,15 +43,19 @@ class Recorder:
         # What the engine has seen of the intake's doings must not be there without what the intake had seen.
         writer.pull_from(self.engine.pull)
         writer.pull_from(self.intake.pull)
-        self.engine_wall = _Wall(wall, self.engine, lambda: self.is_engine())  # noqa: PLW0108  # set later
-        self.intake_wall = _Wall(wall, self.intake, lambda: True)
-        self.inbox = _Inbox(self.engine, lambda: self.is_engine(), writer.nudge)  # noqa: PLW0108  # set later
-        self.commands = LoggedCommands(self, writer, wall)
+
+        def is_engine() -> bool:  # what is set later
+            return self.is_engine()
+
+        self.engine_wall = RecordedWall(wall, self.engine, is_engine)
+        self.intake_wall = RecordedWall(wall, self.intake, lambda: True)
+        self.inbox = RecordedInbox(self.engine, is_engine, writer.nudge)
+        self.commands = LoggedCommands(self.engine, is_engine, self.inbox, writer, wall)
         self.sink = JournalSink(writer)
 
     def feed(self, feed: Feed) -> Feed:
         """``feed``, whose answers are noted."""
-        return _Feed(feed, self._writer, self.intake, self._asking)
+        return RecordedFeed(feed, self._writer, self.intake, self._asking)
 
     def order(self, order: Order) -> Order:
         """An order of the engine for its intake."""
@@ -66,244 +68,12 @@ class Recorder:
 
     def requests(self, requests: Requests) -> Requests:
         """``requests``, whose answers are noted when the intake is handed them."""
-        return _Requests(requests, self.intake, self._asking)
+        return RecordedRequests(requests, self.intake, self._asking)
 
     def door(self, on_work: Callable[[], None]) -> IntakeDoor:
         """The intake's."""
-        return _Door(on_work, self._writer, self.intake)
+        return RecordedDoor(on_work, self._writer, self.intake)
 
     def bind(self, is_engine: Callable[[], bool]) -> None:
         """Know the engine's thread."""
         self.is_engine = is_engine
-
-
-class _Wall:
-    """A clock whose readings are noted."""
-
-    def __init__(self, wall: WallClock, log: TraceLog, is_noted: Callable[[], bool]) -> None:
-        self._wall = wall
-        self._note = log.clock
-        self._is_noted = is_noted
-        self.wall_seconds = wall.wall_seconds
-        self.monotonic = wall.monotonic
-        self.begin = wall.begin
-
-    def now_us(self) -> int:
-        us = self._wall.now_us()
-        if self._is_noted():
-            self._note(us)
-        return us
-
-
-class _Inbox(Inbox):
-    """Notes what the engine's thread sees of its flags, and whose commands it takes."""
-
-    def __init__(self, log: TraceLog, is_engine: Callable[[], bool], nudge: Callable[[], None]) -> None:
-        self._is_engine = is_engine
-        self._log = log
-        self._nudge = nudge
-        self._attention = self._stopping = self._pausing = False
-        super().__init__()
-        self._origins: list[int] = []
-
-    def _seen(self, flag: bool) -> bool:  # what was seen
-        if self._is_engine():
-            self._log.note(Kind.FLAG, int(flag))
-        return flag
-
-    @property
-    def attention(self) -> bool:  # a plain attribute where nobody takes notes
-        return self._seen(self._attention)
-
-    @attention.setter
-    def attention(self, up: bool) -> None:
-        self._attention = up
-
-    @property
-    def stopping(self) -> bool:
-        return self._seen(self._stopping)
-
-    @stopping.setter
-    def stopping(self, up: bool) -> None:
-        self._stopping = up
-
-    @property
-    def pausing(self) -> bool:
-        return self._seen(self._pausing)
-
-    @pausing.setter
-    def pausing(self, up: bool) -> None:
-        self._pausing = up
-
-    def post(self, command: Act) -> None:
-        with self._changed:
-            self.check_room()
-            self.urge(command)
-
-    def urge(self, command: Act, origin: int = FOREIGN) -> None:
-        with self._changed:
-            self._commands.append(command)
-            self._origins.append(origin)
-            self._wake()
-
-    def take_all(self) -> list[Act]:
-        with self._changed:
-            commands, origins = list(self._commands), self._origins
-            self._commands.clear()
-            self._origins = []
-            self._attention = self._stopping or self._pausing
-        self._log.note(Kind.TAKEN, len(commands))
-        for origin in origins:
-            self._log.note(Kind.ORIGIN, origin)
-        if commands:
-            self._nudge()
-        return commands
-
-    def wait(self, seconds: float | None) -> bool:
-        with self._changed:
-            bounded = None if seconds is None else min(seconds, threading.TIMEOUT_MAX)
-            return self._seen(self._changed.wait_for(lambda: self._attention, bounded))
-
-    def hold(self) -> None:
-        with self._changed:
-            self._holding = True
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._stopping or not self._pausing or bool(self._commands))
-            self._holding = False
-            self._attention = bool(self._commands) or self._stopping or self._pausing
-
-
-class LoggedCommands:
-    """The :class:`~mismartera.session.command_log.CommandLog` of a journal: the engine acts on what is durable."""
-
-    def __init__(self, recorder: Recorder, writer: JournalWriter, wall: WallClock) -> None:
-        self._recorder = recorder
-        self._writer = writer
-        self._wall = wall
-        self._numbers = count()
-        self.removals_waiting = 0
-
-    def accept(self, what: str, symbol: str, streams: tuple[str, ...] | None, act: Act) -> None:
-        """See :meth:`CommandLog.accept`."""
-        number, recorder = next(self._numbers), self._recorder
-        is_removal = what == "remove"
-        self.removals_waiting += is_removal
-        who = "engine" if recorder.is_engine() else "user"
-        if who == "user":
-            recorder.engine.note(Kind.COMMAND, number)
-
-        def carry_out() -> None:
-            act()
-            self.removals_waiting -= is_removal
-
-        entry = Command(number, self._wall.now_us(), what, who, symbol, streams)
-        self._writer.settle(entry, lambda: recorder.inbox.urge(carry_out, FIRST_LOGGED + number))
-
-    def acted(self, label: str) -> None:
-        """See :meth:`CommandLog.acted`."""
-        self._writer.put(Command(-1, self._wall.now_us(), "acted", label))
-
-
-class JournalSink:
-    """Takes the session's events into the journal; its bars are those that the feed has sent."""
-
-    wants_bars = False
-    wants_gaps = True
-
-    def __init__(self, writer: JournalWriter) -> None:
-        self._writer = writer
-
-    def event(self, name: str, now_us: int, fields: Mapping[str, Field]) -> None:
-        """See :meth:`EventSink.event`."""
-        self._writer.put(Event(now_us, name, fields))
-
-    def bar(self, bar: object) -> None:
-        """Never called."""
-        raise AssertionError(bar)
-
-
-class _Door(IntakeDoor):
-    """Notes what the intake takes of the feed's messages."""
-
-    def __init__(self, on_work: Callable[[], None], writer: JournalWriter, log: TraceLog) -> None:
-        super().__init__(on_work)
-        self._writer = writer
-        self._log = log
-
-    def begin(self) -> None:
-        self._log.note(Kind.STEP, 0)
-
-    def messages(self) -> list[FeedMessage]:
-        found = super().messages()
-        if found:
-            for message in found:
-                self._writer.put(_arrival(message))
-            self._log.note(Kind.MESSAGES, len(found))
-        return found
-
-
-def _arrival(message: FeedMessage) -> Arrival:
-    arrived_us, bars = (message.arrived_us, len(message)) if isinstance(message, BarsArrived) else (None, 0)
-    return Arrival(kind_of(message), arrived_us, bars, lambda: encode_message(message))
-
-
-class _Requests:
-    """Numbers the requests, and notes when the answer of each reaches the intake."""
-
-    def __init__(self, requests: Requests, log: TraceLog, asking: threading.local) -> None:
-        self._requests = requests
-        self._asking = asking
-        self._log = log
-        self._numbers = count()
-
-    def ask(self, call: Callable[[], T], done: Callable[[T | MismarteraError], None]) -> None:
-        number = next(self._numbers)
-
-        def numbered() -> T:
-            self._asking.number = number
-            return call()
-
-        def told(answer: T | MismarteraError) -> None:
-            self._log.note(Kind.ANSWER, number)
-            done(answer)
-
-        self._requests.ask(numbered, told)
-
-    def stop(self) -> None:
-        self._requests.stop()
-
-
-class _Feed:
-    """Notes what the vendor's store answers, and when data came last."""
-
-    def __init__(self, feed: Feed, writer: JournalWriter, log: TraceLog, asking: threading.local) -> None:
-        self._feed = feed
-        self._asking = asking
-        self._writer = writer
-        self._log = log
-        self.subscribe = feed.subscribe
-        self.unsubscribe = feed.unsubscribe
-        self.reconnect = feed.reconnect
-        self.stop = feed.stop
-
-    @property
-    def last_data_us(self) -> int | None:
-        us = self._feed.last_data_us
-        self._log.note(Kind.DATA, -1 if us is None else us)
-        return us
-
-    def start(self, sink: FeedSink) -> None:
-        self._feed.start(sink)
-
-    def backfill(self, symbols: Sequence[str], interval: str, start_us: int, end_us: int) -> BackfillResult:
-        try:
-            found = self._feed.backfill(symbols, interval, start_us, end_us)
-        except MismarteraError as error:
-            self._note(error, 0)
-            raise
-        self._note(found, len(found.block))
-        return found
-
-    def _note(self, answer: BackfillResult | MismarteraError, bars: int) -> None:
-        number = self._asking.number
-        self._writer.put(Arrival(ANSWER, None, bars, lambda: encode_answer(number, answer)))
