@@ -19,6 +19,7 @@ import click
 from mismartera import __version__
 from mismartera.cli.config_commands import schema, validate
 from mismartera.cli.data_commands import data
+from mismartera.cli.journal_commands import db, replay, sessions
 from mismartera.cli.live_command import live
 from mismartera.cli.remote_commands import REMOTE_COMMANDS
 from mismartera.cli.run_command import run
@@ -50,9 +51,12 @@ cli.add_command(live)
 cli.add_command(serve)
 for command in REMOTE_COMMANDS:
     cli.add_command(command)
+cli.add_command(sessions)
+cli.add_command(replay)
 cli.add_command(data)
 cli.add_command(validate)
 cli.add_command(schema)
+cli.add_command(db)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -29,6 +29,9 @@ class IntakeDoor:
         """True if anything waits."""
         return bool(self._orders) or self.queue.waiting_bars > 0
 
+    def begin(self) -> None:
+        """The intake begins a step."""
+
     def next_order(self) -> Order | None:
         """The next order, taken out; None if there is none."""
         return self._orders.popleft() if self._orders else None

@@ -95,6 +95,7 @@ class Intake:
 
     def step(self) -> None:
         """Commands, what the feed sent, and what is due, in this order: data come before anybody misses them."""
+        self._door.begin()
         while (order := self._door.next_order()) is not None:
             order()
         for message in self._door.messages():

@@ -108,7 +108,7 @@ class Metrics:
             total.update(counts)
         if coordinator.gate_state != "closed":  # a session that has closed is booked
             for symbol in coordinator.loaded_in_order():
-                total.update(coordinator.get_counts(symbol) or {})
+                total.update(coordinator.get_counts_so_far(symbol) or {})
         return {name: total[name] for name in ("received", "accepted", "duplicate", "revised", "late", "out_of_hours",
                                                "rejected")}  # fmt: skip
 

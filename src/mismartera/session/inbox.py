@@ -10,8 +10,8 @@ from mismartera.errors import UsageError
 
 Command = Callable[[], None]
 COMMANDS_MAX = 100_000
-FOREIGN, INTAKE = 0, 1
-"""Who gave a command: anybody, or the side that takes what arrives. Higher numbers are of logged commands."""
+FOREIGN, INTAKE, LOGGED = 0, 1, 2
+"""Who gave a command: anybody, or the side that takes what arrives; LOGGED + k: it is the k-th on record."""
 
 
 class Inbox:
