@@ -93,11 +93,14 @@ class Stand:
         made.headers["x-mismartera-csrf"] = reply.json()["csrf"]
         return made
 
-    def stream(self, after: int | None = None, headers: Mapping[str, str] | None = None, **options: Any) -> ClientConnection:
+    def stream(
+        self, after: int | None = None, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> ClientConnection:
         query = "" if after is None else f"?after={after}"
         sent = {"authorization": f"Bearer {TOKEN}"} if headers is None else headers
-        return connect(f"ws://{self.host}/api/stream{query}", additional_headers=sent, compression=None,
-                       max_size=None, open_timeout=WALL_SECONDS, **options)  # fmt: skip
+        opened: ClientConnection = connect(f"ws://{self.host}/api/stream{query}", additional_headers=sent, compression=None,
+                                            max_size=None, open_timeout=WALL_SECONDS, **options)  # fmt: skip
+        return opened
 
 
 MakeStand = Callable[..., Stand]

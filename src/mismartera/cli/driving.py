@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_stdout
@@ -176,10 +175,7 @@ def _stay(run: Run) -> None:
     if serving is None or not serving.stays or run.signals.received is not None:
         return
     say(f"the run has {run.system.outcome}: its page stays until Ctrl-C")
-    waiting = threading.Event()
-    while run.signals.received is None:
-        waiting.wait(_POLL_SECONDS)
-    run.signals.received = None  # it ended before: nothing was interrupted
+    run.signals.wait(_POLL_SECONDS)
 
 
 def _serving(options: OutputOptions) -> Serving | None:

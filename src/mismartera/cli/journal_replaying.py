@@ -54,7 +54,7 @@ def _build(reader: JournalReader, past: PastSession, options: ReplayOptions) -> 
         feed=played.feed, wall=played.wall, record=played,
         until=None if past.until_us is None else to_datetime(past.until_us, time.zone),
     )  # fmt: skip
-    listeners.open()
+    listeners.open(system)
     line = StatusLine(is_shown=options.has_progress)
     return Run(system, listeners, line, partial(_show, system, watch, line))
 

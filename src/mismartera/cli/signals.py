@@ -5,6 +5,7 @@ call.
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -27,6 +28,13 @@ class StopSignals:
     def is_terminate(self) -> bool:
         """True if SIGTERM was received."""
         return self.received is signal.SIGTERM
+
+    def wait(self, poll_seconds: float) -> None:
+        """Wait for a signal, and forget it: what it would have interrupted has ended before."""
+        turn = threading.Event()  # Python handles a signal between two waits
+        while self.received is None:
+            turn.wait(poll_seconds)
+        self.received = None
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}

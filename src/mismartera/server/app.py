@@ -63,7 +63,7 @@ def make_app(
     _add_rest(app)
     _add_stream(app, streams)
     _add_errors(app)
-    return Guard(app, access, addresses, limits, cookie_name, monotonic)  # type: ignore[arg-type]  # Starlette's types
+    return Guard(app, access, addresses, limits, cookie_name, monotonic)
 
 
 def _add_rest(app: FastAPI) -> None:
@@ -91,7 +91,7 @@ def _add_stream(app: FastAPI, streams: list[Stream]) -> None:
     ) -> None:
         if not streams or streams[0].is_full:
             raise Refusal(503, "too_many_clients", "no more clients are taken", headers={"retry-after": "5"})
-        await streams[0].serve(socket.scope, socket.receive, socket.send, after)  # type: ignore[arg-type]  # as above
+        await streams[0].serve(socket.scope, socket.receive, socket.send, after)
 
 
 def _add_errors(app: FastAPI) -> None:

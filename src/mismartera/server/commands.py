@@ -65,7 +65,7 @@ class Command:
         if self.items:
             outcomes = {item.outcome for item in self.items.values()}
             self.outcome = PENDING if PENDING in outcomes else outcomes.pop() if len(outcomes) == 1 else "mixed"
-            self.reason = next((item.reason for item in self.items.values() if item.reason), None)
+            self.reason = next((item.reason for item in self.items.values() if item.reason), self.reason)
         return {
             "command": self.number, "action": self.action, "outcome": self.outcome, "reason": self.reason,
             "symbols": {s: {"outcome": i.outcome, "reason": i.reason} for s, i in self.items.items()},
@@ -181,6 +181,8 @@ class CommandDesk:
         finally:
             command.begun.set()
         self._audit.audit(what, who, "accepted")
+        if not self._system.wait_durable(self._limits.durable_seconds_max):
+            command.reason = "accepted, and not in the journal yet"
         return self._shown(command)
 
     def _act(self, command: Command, act: Callable[[Command], None]) -> None:

@@ -54,7 +54,7 @@ def _read() -> dict[str, tuple[bytes, str, str]]:
     for package in ("mismartera.server", "mismartera"):
         folder = resources.files(package) / ("static" if package == "mismartera.server" else "assets")
         for item in folder.iterdir() if folder.is_dir() else ():
-            kind = _KINDS.get(item.name[item.name.rfind(".") :])
+            kind = _KINDS.get(item.name[item.name.rfind(".") :] if "." in item.name else ".txt")
             if item.is_file() and kind is not None:
                 body = item.read_bytes()
                 found[item.name] = (body, kind, f'"{hashlib.sha256(body).hexdigest()[:16]}"')

@@ -35,5 +35,7 @@ class Limits:
     page_hours: float = 24.0
     events_kept: int = 20_000
     commands_kept: int = 2_000
+    durable_seconds_max: float = 5.0
+    """How long an answer waits until its command is in the journal, if there is one."""
     steerers_max: int = 8
     """Commands that are carried out at one time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from mismartera.server.recent import STATES
@@ -21,7 +21,7 @@ class Metrics:
         self._told: dict[str, float] = {}
         self.streams = 0
         self.slow_clients = 0
-        self.busy_seconds: Counter[str] = Counter()
+        self.busy_seconds: defaultdict[str, float] = defaultdict(float)
         """Per strategy, sampled by the stream's clock."""
 
     def text(self) -> str:

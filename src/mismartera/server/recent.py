@@ -7,7 +7,7 @@ whoever reads it, on a thread of its own.
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -69,7 +69,7 @@ class RecentEvents:
         self.spans: deque[StateSpan] = deque(maxlen=_SPANS_MAX)
         self.withheld: dict[str, str] = {}
         self.last_us = 0
-        self._seconds: Counter[str] = Counter()
+        self._seconds: dict[str, float] = dict.fromkeys(STATES, 0.0)
 
     def event(self, name: str, now_us: int, fields: Mapping[str, Field]) -> None:
         """Keep an event."""
@@ -109,7 +109,7 @@ class RecentEvents:
 
     def seconds(self, now_us: int) -> dict[str, float]:
         """How many seconds of the engine's time the session was in each state, up to ``now_us``."""
-        span, found = self.span, dict.fromkeys(STATES, 0.0) | dict(self._seconds)
+        span, found = self.span, self._seconds.copy()
         if span.from_us:
             found[span.state] += max(0, now_us - span.from_us) / SECOND_US
         return found

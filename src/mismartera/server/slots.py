@@ -21,7 +21,7 @@ class Slots:
     def next_end(self, session: TradingSession, interval: str, after_us: int) -> int | None:
         """When the first window that ends after ``after_us`` does; None if none is left."""
         ends = _ends(session, interval)
-        at = bisect_right(ends, after_us)  # type: ignore[arg-type]  # a NumPy array has a buffer
+        at = bisect_right(ends, after_us)
         return ends[at] if at < len(ends) else None
 
     def expected(self, session: TradingSession, interval: str, until_us: int, edges: Ints) -> Ints:
@@ -33,4 +33,4 @@ class Slots:
 
 @lru_cache(maxsize=64)
 def _ends(session: TradingSession, interval: str) -> memoryview:
-    return memoryview(session_windows(session, parse_interval(interval)).end)  # type: ignore[arg-type]  # as above
+    return memoryview(session_windows(session, parse_interval(interval)).end)  # type: ignore[arg-type]  # it has a buffer

@@ -15,6 +15,17 @@ from mismartera.server.views import SessionView
 from mismartera.system import SystemManager
 
 
+class _Journaled:
+    """The system's journal as a trail."""
+
+    def __init__(self, system: SystemManager) -> None:
+        self._system = system
+
+    def audit(self, command: str, who: str, result: str) -> None:
+        """Note a row."""
+        self._system.audit(who, command, result)
+
+
 class SessionDesk:
     """Everything of one system that its servers share: its reads, its commands, who may ask.
 
@@ -29,7 +40,7 @@ class SessionDesk:
         self.view = SessionView(system, recent)
         self.monotonic = system.get_time_manager().monotonic
         self.access = Access(token, self.limits, self.monotonic)
-        audit = Trails([EventAudit(recent), *trails], self.access.scrub)
+        audit = Trails([EventAudit(recent), _Journaled(system), *trails], self.access.scrub)
         self.commands = CommandDesk(self.view, audit, self.limits)
 
     def server(self, binding: Binding) -> Server:

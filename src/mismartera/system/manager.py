@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from mismartera.bars.instants import to_datetime, to_us
+from mismartera.bars.instants import to_us
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError, RunFailedError, UsageError
@@ -17,7 +17,6 @@ from mismartera.feeds.port import Feed
 from mismartera.session.analysis import StrategyRun
 from mismartera.session.beginning import FROM_NOTHING
 from mismartera.session.coordinator import SessionCoordinator
-from mismartera.session.moments import moment_us
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.session.session_data import SessionData
 from mismartera.session.strategy import Strategy
@@ -26,11 +25,11 @@ from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
 from mismartera.system.playing import PlayedSession
 from mismartera.system.record import LiveRecord
-from mismartera.system.stepping import advance_to, next_moment_us
+from mismartera.system.steering import SteeredRun
 from mismartera.system.strategies import load_strategies
 from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
-from mismartera.timing import Clock, LiveClock, PacedClock, TimeManager, WallClock
+from mismartera.timing import Clock, LiveClock, TimeManager, WallClock
 from mismartera.trace import DepartedError, TraceEndedError
 
 
@@ -45,7 +44,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-class SystemManager:
+class SystemManager(SteeredRun):
     """Runs one configuration: ``start`` it on a thread of its own, steer it from any other, ``wait`` for its end.
 
     ``data_manager``: the bar store (default: the folder ``data``). ``strategies``: instances, notified after
@@ -173,82 +172,6 @@ class SystemManager:
     def is_running(self) -> bool:
         """True from ``start`` to the run's end, pauses included."""
         return self._outcome is Outcome.RUNNING
-
-    def pause(self) -> None:
-        """Hold after the present instant; returns when the engine stands (from a callback: at once).
-
-        Commands go on being carried out. TimeoutError if a callback keeps the engine longer than the command
-        time-out; the pause takes effect after it.
-        """
-        self.coordinator.inbox.pause()
-        if self._on_engine_thread() or not self.is_running():
-            return
-        if not self.coordinator.inbox.wait_paused(self._timeout_seconds):
-            raise TimeoutError(
-                f"the engine is still busy after {self._timeout_seconds} s; it will pause afterwards"
-            )
-
-    def resume(self) -> None:
-        """Go on after a pause; nothing happens if there is none."""
-        self.coordinator.inbox.resume()
-
-    def run_until(self, time: str | datetime) -> bool:
-        """Run to the next such time of day ("10:00", exchange time) or to an aware datetime, and pause there.
-
-        That instant and the entries of that time are included. Starts a system that was not started; resumes
-        one that is paused. A time outside all sessions means the next session's open. True when it stands
-        there, False if the run ended first. UsageError on the engine's own thread.
-        """
-        if self._on_engine_thread():
-            raise UsageError("run_until on the engine's own thread would wait for itself: use session.at")
-        reached = threading.Event()
-        inbox = self.coordinator.inbox
-
-        def stand() -> None:
-            reached.set()
-            inbox.pause()
-
-        self.coordinator.agenda.add(moment_us(time, self._time, self.coordinator.dates), stand, last=True)
-        inbox.resume()
-        self._start()
-        return inbox.wait_until(reached.is_set)
-
-    @property
-    def is_paused(self) -> bool:
-        """True from ``pause`` (or the arrival of ``run_until``) to the next ``resume``."""
-        return self.coordinator.inbox.pausing
-
-    def step(self) -> bool:
-        """In a paused backtest: show the next instant, or let the next entries act, and stand there, paused.
-
-        Where nothing is left of a session, a step goes to its close, and then to the next open. True when it
-        stands there, False if the run has ended. UsageError if the run is not paused, live, or on the engine's
-        own thread.
-        """
-        if self.config.mode == "live":
-            raise UsageError("a live session cannot be stepped: its bars come when they come")
-        if not self.is_paused:
-            raise UsageError("a step goes on from a pause: pause the run first")
-        self.pause()  # the engine stands
-        at_us = next_moment_us(self.coordinator)
-        if at_us is None:
-            self.resume()
-            return not self.wait()
-        advance_to(at_us, self.coordinator)
-        return self.run_until(to_datetime(at_us, self._time.zone))
-
-    def set_speed(self, speed: float) -> None:
-        """Let a backtest that follows a clock go on at ``speed``; the clock goes on from where it is.
-
-        UsageError for a live session, and for a run at speed 0: that follows no clock. ValueError for a speed
-        that is not above 0.
-        """
-        clock = self._time.clock
-        if not isinstance(clock, PacedClock):
-            kind = "a live session" if clock.is_live else "a run that began with speed 0"
-            raise UsageError(f"{kind} has no speed to change: begin a backtest with a speed above 0 (--speed 60)")
-        clock.set_speed(speed)
-        self.coordinator.inbox.look_again()  # it may be waiting at the old speed
 
     def stop(self) -> None:
         """End the run after the present instant and wait for it (from a callback: return at once). Idempotent."""
