@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.sources import ROOT
@@ -22,6 +24,22 @@ def run(command: Sequence[str | Path], folder: Path, *, status: int = 0) -> str:
     )  # fmt: skip
     assert done.returncode == status, f"{command} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout
+
+
+@contextmanager
+def background(command: Sequence[str | Path], folder: Path) -> Iterator[str]:
+    """The first line that ``command`` writes to stderr while it runs; it is interrupted afterwards."""
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    with subprocess.Popen(
+        [str(part) for part in command], cwd=folder, env=os.environ | {"PATH": programs}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        try:
+            yield process.stderr.readline()
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=TIMEOUT_SECONDS)
 
 
 def link_repository(folder: Path) -> Path:

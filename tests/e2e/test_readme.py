@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.processes import link_repository, run
+from tests.processes import background, link_repository, run
 from tests.sources import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -48,6 +48,23 @@ def test_the_commands_that_need_an_account_say_so_without_one(
     on_a_feed, on_a_replay = re.findall(r"^\$ (mismartera live .*)$", README, re.MULTILINE)
     assert "APCA_API_KEY_ID" in run(on_a_feed.split(), folder, status=2)
     assert "live" in run(on_a_replay.split(), folder, status=2), "no day was recorded yet"
+
+
+def test_the_session_that_is_served_takes_the_commands_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = link_repository(tmp_path)
+    made = [text for language, text in BLOCKS if language == "bash" and "crossing.json" in text][0]
+    run(["bash", "-euo", "pipefail", "-c", made.split("mismartera validate")[0]], folder)
+    run(["mismartera", "data", "sample"], folder)
+    serve, *commands, watch = re.findall(r"^\$ (mismartera (?:serve|add|pause|status|watch).*)$", README, re.MULTILINE)
+    assert watch == "mismartera watch"
+    with background([*serve.split(), "--port", "0"], folder) as first_line:
+        assert "the session is at http://127.0.0.1:" in first_line
+        told = "".join(run(command.split(), folder) for command in commands)
+    assert "BRVO loaded" in told
+    assert re.search(r"^BRVO +loaded", told, re.MULTILINE)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
