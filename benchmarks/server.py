@@ -1,7 +1,7 @@
 """``python -m benchmarks.server``: what 200 clients of the stream, of which 50 never read, cost the engine.
 
-A backtest of 100 symbols and 60 days is run at speed 0, with and without them, in turns; the clients are a process of their
-own. The figure is wall time per bar delivered to one strategy.
+A backtest of 100 symbols and 60 days is run at speed 0, with and without them, in turns; the clients are a
+process of their own. The figure is wall time per bar delivered to one strategy.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ async def listen(url: str, clients: int, silent: int) -> None:
 
     headers = {"authorization": f"Bearer {TOKEN}"}
     opened = [
-        await connect(url, additional_headers=headers, compression=None, max_size=None, max_queue=1 if k < silent else 16)
+        await connect(
+            url, additional_headers=headers, compression=None, max_size=None, max_queue=1 if k < silent else 16
+        )
         for k in range(clients)
     ]
 
@@ -80,7 +82,17 @@ def run_once(data: DataManager, config: SessionConfig, *, clients: int, silent: 
         server.start()
         url = server.url.replace("http", "ws", 1) + "/api/stream"
         listeners = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.server", "--listen", url, "--clients", str(clients), "--silent", str(silent)],
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.server",
+                "--listen",
+                url,
+                "--clients",
+                str(clients),
+                "--silent",
+                str(silent),
+            ],
             stdout=subprocess.PIPE,
         )
         assert listeners.stdout is not None and listeners.stdout.readline() == b"connected\n"
@@ -128,7 +140,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         plain, served = compare(Path(folder), given.symbols, given.days, given.rounds, given.clients, given.silent)
     print(f"alone                                 {plain:.3f} us a bar")
-    print(f"{given.clients} clients, {given.silent} of them never read    {served:.3f} us a bar ({served / plain - 1:+.1%})")
+    print(
+        f"{given.clients} clients, {given.silent} of them never read    "
+        f"{served:.3f} us a bar ({served / plain - 1:+.1%})"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The page in a real browser: a symbol is added and caught up with, removed; the connection is lost and found again."""
+"""The page in a real browser: a symbol is added, caught up with, removed; the connection is lost and found."""
 
 from __future__ import annotations
 

@@ -55,10 +55,12 @@ def test_the_session_that_is_served_takes_the_commands_beside_it(
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     folder = link_repository(tmp_path)
-    made = [text for language, text in BLOCKS if language == "bash" and "crossing.json" in text][0]
+    made = next(text for language, text in BLOCKS if language == "bash" and "crossing.json" in text)
     run(["bash", "-euo", "pipefail", "-c", made.split("mismartera validate")[0]], folder)
     run(["mismartera", "data", "sample"], folder)
-    serve, *commands, watch = re.findall(r"^\$ (mismartera (?:serve|add|pause|status|watch).*)$", README, re.MULTILINE)
+    serve, *commands, watch = re.findall(
+        r"^\$ (mismartera (?:serve|add|pause|status|watch).*)$", README, re.MULTILINE
+    )
     assert watch == "mismartera watch"
     with background([*serve.split(), "--port", "0"], folder) as first_line:
         assert "the session is at http://127.0.0.1:" in first_line

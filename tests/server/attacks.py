@@ -73,8 +73,12 @@ def _foreign_host() -> Iterator[Attack]:
     for host in hosts:
         yield Attack(f"host {host or 'empty'}", "GET", "/api/session", {"host": host}, right="token")
         yield Attack(f"host {host or 'empty'}, page", "GET", "/", {"host": host})
-    yield Attack("host evil, write", "POST", "/api/session/resume", {"host": "evil.example"} | JSON, b"{}", "token")
-    yield Attack("forwarded host", "GET", "/api/session", {"x-forwarded-host": "localhost", "host": "evil"}, right="token")
+    yield Attack(
+        "host evil, write", "POST", "/api/session/resume", {"host": "evil.example"} | JSON, b"{}", "token"
+    )
+    yield Attack(
+        "forwarded host", "GET", "/api/session", {"x-forwarded-host": "localhost", "host": "evil"}, right="token"
+    )
 
 
 def _foreign_origin() -> Iterator[Attack]:
@@ -83,11 +87,26 @@ def _foreign_origin() -> Iterator[Attack]:
                "", "*", "chrome-extension://abcdef")  # fmt: skip
     for origin in origins:
         for right in ("token", "cookie"):
-            yield Attack(f"origin {origin or 'empty'}, {right}, read", "GET", "/api/session", {"origin": origin}, right=right)
-        yield Attack(f"origin {origin or 'empty'}, write", "POST", "/api/session/resume", {"origin": origin} | JSON, b"{}", "page")
+            yield Attack(
+                f"origin {origin or 'empty'}, {right}, read",
+                "GET",
+                "/api/session",
+                {"origin": origin},
+                right=right,
+            )
+        yield Attack(
+            f"origin {origin or 'empty'}, write",
+            "POST",
+            "/api/session/resume",
+            {"origin": origin} | JSON,
+            b"{}",
+            "page",
+        )
     for site in ("cross-site", "same-site"):
         yield Attack(f"fetched {site}", "GET", "/api/session", {"sec-fetch-site": site}, right="cookie")
-        yield Attack(f"fetched {site}, write", "POST", "/api/session/resume", {"sec-fetch-site": site} | JSON, b"{}", "page")
+        yield Attack(
+            f"fetched {site}, write", "POST", "/api/session/resume", {"sec-fetch-site": site} | JSON, b"{}", "page"
+        )
 
 
 def _cross_site_forms() -> Iterator[Attack]:
@@ -95,11 +114,20 @@ def _cross_site_forms() -> Iterator[Attack]:
              "text/json", "application/jsonp", "application/x-json", "text/plain; application/json")  # fmt: skip
     for kind in kinds:
         for right in ("token", "page"):
-            yield Attack(f"form {kind or 'no kind'}, {right}", "POST", "/api/session/resume", {"content-type": kind}, b"{}", right)
+            yield Attack(
+                f"form {kind or 'no kind'}, {right}",
+                "POST",
+                "/api/session/resume",
+                {"content-type": kind},
+                b"{}",
+                right,
+            )
     for method, path, body in WRITES:
-        yield Attack(f"cookie alone: {method} {path}", method, path, JSON | {"origin": "ORIGIN"}, body.encode(), "cookie")
-        yield Attack(f"wrong csrf: {method} {path}", method, path,
-                     JSON | {"origin": "ORIGIN", "x-mismartera-csrf": "x" * 43}, body.encode(), "cookie")  # fmt: skip
+        yield Attack(
+            f"cookie alone: {method} {path}", method, path, JSON | {"origin": "ORIGIN"}, body.encode(), "cookie"
+        )
+        guessed = JSON | {"origin": "ORIGIN", "x-mismartera-csrf": "x" * 43}
+        yield Attack(f"wrong csrf: {method} {path}", method, path, guessed, body.encode(), "cookie")
 
 
 def _get_with_effect() -> Iterator[Attack]:
@@ -109,14 +137,18 @@ def _get_with_effect() -> Iterator[Attack]:
         yield Attack(f"get {path}", "GET", path, right="page")
     for method in ("PUT", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "post"):
         yield Attack(f"method {method}", method, "/api/session/resume", JSON, b"{}", "token")
-    yield Attack("method override", "GET", "/api/session/resume", {"x-http-method-override": "POST"}, right="token")
+    yield Attack(
+        "method override", "GET", "/api/session/resume", {"x-http-method-override": "POST"}, right="token"
+    )
 
 
 def _names() -> Iterator[Attack]:
     for number, name in enumerate(NAMES):
         body = json.dumps({"symbols": [name]}).encode()
         yield Attack(f"symbol {number} {name[:24]!a}", "POST", "/api/symbols", JSON, body, "token")
-        yield Attack(f"bars of {number} {name[:24]!a}", "GET", f"/api/bars/{quote(name, safe='')}/1m", {}, b"", "token")
+        yield Attack(
+            f"bars of {number} {name[:24]!a}", "GET", f"/api/bars/{quote(name, safe='')}/1m", {}, b"", "token"
+        )
 
 
 def _bodies() -> Iterator[Attack]:
@@ -124,22 +156,27 @@ def _bodies() -> Iterator[Attack]:
         "50 MB": b'{"symbols": ["' + b"A" * 200_000 + b'"]}', "deep": b"[" * 5_000 + b"]" * 5_000,
         "deep objects": b'{"a":' * 100 + b"1" + b"}" * 100, "bad utf-8": b'{"symbols": ["\xff\xfe"]}',
         "utf-16": '{"symbols": ["BBB"]}'.encode("utf-16"), "NaN": b'{"speed": NaN}', "cut": b'{"symbols": ["BBB"',
-        "same key twice": b'{"symbols": ["BBB"], "symbols": ["CCC"]}', "huge int": b'{"symbols": [' + b"9" * 5_000 + b"]}",
-        "code": b'{"symbols": ["BBB"], "strategy": "os:system"}', "null": b"null", "number": b"1", "text": b'"BBB"',
+        "same key twice": b'{"symbols": ["BBB"], "symbols": ["CCC"]}',
+        "huge int": b'{"symbols": [' + b"9" * 5_000 + b"]}", "null": b"null", "number": b"1", "text": b'"BBB"',
+        "code": b'{"symbols": ["BBB"], "strategy": "os:system"}',
         "empty": b"", "lone surrogate": b'{"symbols": ["\\ud800"]}', "pickle": b"\x80\x04K\x01.", "xml": b"<a/>",
-        "comment": b'{"symbols": ["BBB"]} // x', "two values": b"{}{}", "prototype": b'{"__proto__": {"symbols": ["BBB"]}}',
+        "comment": b'{"symbols": ["BBB"]} // x', "two values": b"{}{}",
+        "prototype": b'{"__proto__": {"symbols": ["BBB"]}}',
     }  # fmt: skip
     for name, body in bodies.items():
         yield Attack(f"body {name}", "POST", "/api/symbols", JSON, body, "token")
     for value in (b"0", b"-1", b"1e400", b'"fast"', b"null", b"[1]", b"true", b"1000000000"):
-        yield Attack(f"speed {value.decode()}", "POST", "/api/session/speed", JSON, b'{"speed": ' + value + b"}", "token")
+        yield Attack(
+            f"speed {value.decode()}", "POST", "/api/session/speed", JSON, b'{"speed": ' + value + b"}", "token"
+        )
 
 
 def _paths() -> Iterator[Attack]:
     paths = ("/static/../access.py", "/static/..%2faccess.py", "/static/%2e%2e/access.py", "/static//etc/passwd",
-             "/static/..%5c..%5caccess.py", "/static/index.html%00.js", "/static/", "/../../etc/passwd", "//etc/passwd",
-             "/api/../etc", "/api/commands/../../x", "/%2e%2e/%2e%2e/etc/passwd", "/.git/config", "/.env", "/redoc",
-             "/api/bars/AAA/..%2f..%2fetc", "/api/bars/AAA/1m%00", "/api/commands/' OR 1=1", "/server-status")  # fmt: skip
+             "/static/..%5c..%5caccess.py", "/static/index.html%00.js", "/static/", "/../../etc/passwd",
+             "//etc/passwd", "/api/../etc", "/api/commands/../../x", "/%2e%2e/%2e%2e/etc/passwd", "/.git/config",
+             "/.env", "/redoc", "/api/bars/AAA/..%2f..%2fetc", "/api/bars/AAA/1m%00", "/server-status",
+             "/api/commands/' OR 1=1")  # fmt: skip
     for path in paths:
         yield Attack(f"path {path}", "GET", path, right="token")
     for query in ("after=-1", "after=1e9", "after=99999999999999999999", "limit=0", "limit=999999999", "after=NaN",
@@ -149,8 +186,12 @@ def _paths() -> Iterator[Attack]:
 
 def _headers() -> Iterator[Attack]:
     yield Attack("two tokens", "GET", "/api/session", {"authorization": "Bearer x, Bearer y"})
-    yield Attack("a key with spaces", "POST", "/api/session/step", JSON | {"idempotency-key": "a b"}, b"{}", "token")
-    yield Attack("a long key", "POST", "/api/session/step", JSON | {"idempotency-key": "k" * 5_000}, b"{}", "token")
+    yield Attack(
+        "a key with spaces", "POST", "/api/session/step", JSON | {"idempotency-key": "a b"}, b"{}", "token"
+    )
+    yield Attack(
+        "a long key", "POST", "/api/session/step", JSON | {"idempotency-key": "k" * 5_000}, b"{}", "token"
+    )
     yield Attack("accept of nothing we have", "GET", "/api/bars/AAA/1m", {"accept": "image/png"}, right="token")
     yield Attack("a header of 100 kB", "GET", "/api/session", {"x-long": "x" * 100_000}, right="token")
     yield Attack("a false length", "POST", "/api/symbols", JSON | {"content-length": "99999999"}, b"{}", "token")
@@ -162,5 +203,11 @@ def _logins() -> Iterator[Attack]:
     for body in bodies:
         yield Attack(f"login {body.decode()}", "POST", "/api/login", JSON, body)
     yield Attack("login by form", "POST", "/api/login", {"content-type": "text/plain"}, b'{"token": "x"}')
-    yield Attack("login from elsewhere", "POST", "/api/login", JSON | {"origin": "http://evil.example"}, b'{"token": "TOKEN"}')
+    yield Attack(
+        "login from elsewhere",
+        "POST",
+        "/api/login",
+        JSON | {"origin": "http://evil.example"},
+        b'{"token": "TOKEN"}',
+    )
     yield Attack("login by get", "GET", "/api/login?code=x")

@@ -20,7 +20,7 @@ from mismartera.server.service import Binding, Server
 from mismartera.server.wiring import SessionDesk
 from mismartera.timing import Clock
 
-TOKEN = "canary-token-Qm9vIQ-0123456789abcdef"
+TOKEN = "canary-token-Qm9vIQ-0123456789abcdef"  # noqa: S105  # of the tests alone
 WALL_SECONDS = 15.0
 
 
@@ -98,8 +98,10 @@ class Stand:
     ) -> ClientConnection:
         query = "" if after is None else f"?after={after}"
         sent = {"authorization": f"Bearer {TOKEN}"} if headers is None else headers
-        opened: ClientConnection = connect(f"ws://{self.host}/api/stream{query}", additional_headers=sent, compression=None,
-                                            max_size=None, open_timeout=WALL_SECONDS, **options)  # fmt: skip
+        opened: ClientConnection = connect(
+            f"ws://{self.host}/api/stream{query}", additional_headers=sent, compression=None, max_size=None,
+            open_timeout=WALL_SECONDS, **options,
+        )  # fmt: skip
         return opened
 
 
@@ -117,9 +119,7 @@ def make_stand(
     desk = SessionDesk(system, recent, Secret(TOKEN), limits=limits, trails=[audit])
     server = desk.server(Binding())
     server.start()
-    client = httpx.Client(
-        base_url=server.url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=WALL_SECONDS
-    )
+    client = httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=WALL_SECONDS)
     if until is not None:
         system.run_until(until)
     return Stand(system, desk, server, client, audit, [client])

@@ -40,7 +40,11 @@ def raw(stand: Stand, attack: Attack) -> tuple[int, bytes, bytes]:
         headers = {"content-length": str(len(attack.body))} | headers
     lines = [f"{attack.method} {attack.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     text = "\r\n".join([*lines, "", ""])
-    for name, value in {"PORT": str(stand.server.port), "ORIGIN": stand.origin, "COOKIE": cookie.split("=")[0]}.items():
+    for name, value in {
+        "PORT": str(stand.server.port),
+        "ORIGIN": stand.origin,
+        "COOKIE": cookie.split("=")[0],
+    }.items():
         text = text.replace(name, value)
     with socket.create_connection(("127.0.0.1", stand.server.port), timeout=15) as connection:
         received = b""

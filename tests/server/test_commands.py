@@ -118,7 +118,9 @@ def test_pause_resume_step_and_speed(stands: MakeStand) -> None:
     assert stand.get("/api/session")["outcome"] == "finished"
 
 
-def test_a_step_without_a_pause_and_a_speed_of_a_stepped_run_are_refused_with_what_to_do(stands: MakeStand) -> None:
+def test_a_step_without_a_pause_and_a_speed_of_a_stepped_run_are_refused_with_what_to_do(
+    stands: MakeStand,
+) -> None:
     stand = stands(config("AAA"), until=None)
     reply = stand.post("/api/session/step")
     assert (reply.status_code, reply.json()["error"]["message"]) == (
@@ -179,8 +181,13 @@ def test_a_pause_that_waits_for_a_slow_callback_does_not_keep_reads_waiting(mark
         stand.client.close()
 
 
-@pytest.mark.parametrize("body", [{}, {"symbols": ["A"], "symbol": "B"}, {"symbols": "A"}, {"symbols": [1]}, [], "A",
-                                  {"symbols": ["A"], "class": "os:system"}, {"symbol": ""}])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        {}, {"symbols": ["A"], "symbol": "B"}, {"symbols": "A"}, {"symbols": [1]}, [], "A", {"symbol": ""},
+        {"symbols": ["A"], "class": "os:system"},
+    ],
+)  # fmt: skip
 def test_a_body_that_is_not_as_it_has_to_be_is_422(stands: MakeStand, body: object) -> None:
     reply = stands(config("AAA")).post("/api/symbols", body)
     assert reply.status_code == 422

@@ -46,14 +46,20 @@ def test_a06_nothing_that_is_sent_to_the_described_api_makes_it_fail(stands: Mak
 
 def _examples(strategy: SearchStrategy[Any], probe: Callable[[Any], None]) -> None:
     settings(
-        max_examples=_EXAMPLES, deadline=None, phases=[Phase.generate], derandomize=True, database=None,
+        max_examples=_EXAMPLES,
+        deadline=None,
+        phases=[Phase.generate],
+        derandomize=True,
+        database=None,
         suppress_health_check=list(HealthCheck),
     )(given(strategy)(probe))()
 
 
 def test_the_description_names_every_operation_and_its_errors(stands: MakeStand) -> None:
     paths = stands(config("AAA")).get("/openapi.json")["paths"]
-    assert {"/api/session", "/api/symbols", "/api/bars/{symbol}/{interval}", "/api/events", "/metrics"} <= set(paths)
+    assert {"/api/session", "/api/symbols", "/api/bars/{symbol}/{interval}", "/api/events", "/metrics"} <= set(
+        paths
+    )
     for path, kinds in paths.items():
         for operation in kinds.values():
             assert operation["summary"], path

@@ -133,7 +133,10 @@ def test_events_are_read_on_from_a_number(stands: MakeStand) -> None:
     stand = stands(config("AAA"))
     found = stand.get("/api/events?after=0")
     assert [event["event"] for event in found["events"]] == [
-        "session_opened", "symbol_pending", "symbol_loaded", "session_activated"
+        "session_opened",
+        "symbol_pending",
+        "symbol_loaded",
+        "session_activated",
     ]
     assert [event["seq"] for event in found["events"]] == [1, 2, 3, 4]
     stand.add("BBB")

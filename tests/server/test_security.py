@@ -1,4 +1,4 @@
-"""The faults A01 to A10 of the control API, each by its number (A04, A07, A08 and A11 beside stream and commands)."""
+"""The faults A01 to A10 of the control API by number (A04, A07, A08 and A11: beside stream and commands)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ from mismartera.server.service import Binding
 
 def test_a01_without_the_token_every_read_is_401_without_detail(stands: MakeStand) -> None:
     stand = stands(config("AAA"))
-    for headers in ({}, {"authorization": f"Bearer {TOKEN[:-1]}"}, {"authorization": f"Bearer {TOKEN.swapcase()}"}):
+    for headers in (
+        {},
+        {"authorization": f"Bearer {TOKEN[:-1]}"},
+        {"authorization": f"Bearer {TOKEN.swapcase()}"},
+    ):
         reply = stand.anonymous(**headers).get("/api/session")
         assert reply.status_code == 401
         assert reply.json()["error"]["code"] == "no_right"
@@ -255,7 +259,8 @@ def test_canary_secrets_appear_nowhere(stands: MakeStand, caplog: pytest.LogCapt
         stand.desk.access.keep_secret(Secret(vendor))
         code = stand.desk.access.new_code().reveal()
         seen = [stand.client.get(path) for path in (
-            "/api/session", "/api/symbols", "/api/events", "/api/quality", "/metrics", "/openapi.json", "/", "/docs",
+            "/api/session", "/api/symbols", "/api/events", "/api/quality", "/metrics", "/openapi.json", "/",
+            "/docs",
             f"/api/bars/{TOKEN[:30]}/1m", f"/api/commands/{TOKEN}", "/api/none",
         )]  # fmt: skip
         seen.append(stand.post("/api/symbols", {"symbols": [TOKEN]}))

@@ -48,15 +48,18 @@ def serve_options(port: int | None) -> ServeOptions | None:
 )  # fmt: skip
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME", help="Answer to this name, too.")
 @click.option(
-    "--token-file", type=click.Path(path_type=Path), metavar="FILE", help="The token to use, in a file of mode 0600."
+    "--token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The token to use, in a file of mode 0600.",
 )
 @json_option
 @log_level_option
 @click.pass_obj
 def serve(
-    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, speed: float | None, port: int,
-    host: str, hosts: tuple[str, ...], token_file: Path | None, *, paused: bool, quiet: bool, as_json: bool,
-    log_file: Path | None,
+    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, speed: float | None,
+    port: int, host: str, hosts: tuple[str, ...], token_file: Path | None, *, paused: bool, quiet: bool,
+    as_json: bool, log_file: Path | None,
 ) -> int:  # fmt: skip
     """Run CONFIG, backtest or live, with a page and an API before it.
 

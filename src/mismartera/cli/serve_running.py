@@ -18,6 +18,8 @@ def serve_config(
     if SessionConfig.from_file(path).mode != "live":
         return run_config(path, RunOptions(store=store, store_version=None, speed=speed, serve=options, **output))
     if speed is not None:
-        raise UsageError("--speed is for a backtest; a rehearsal of a live session is 'mismartera live ... --serve'")
+        raise UsageError(
+            "--speed is for a backtest; a rehearsal of a live session is 'mismartera live ... --serve'"
+        )
     live = LiveOptions(store=store, feed=None, clock=None, until=None, serve=options, **output)
     return live_config(path, live)

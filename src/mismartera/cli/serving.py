@@ -72,12 +72,13 @@ class Serving:
             system.coordinator.inbox.pause()
         say(
             f"the session is at {server.url}/#code={desk.access.new_code().reveal()}",
-            f"  the address works once; the token for scripts is in {self._options.token_file or self._place.path}",
+            "  the address works once; the token for scripts is in "
+            f"{self._options.token_file or self._place.path}",
         )
         if not is_loopback(self._options.host):
             say(
-                f"warning: {self._options.host} is open to other machines, without TLS: whoever listens on the way can "
-                "read the token; put a proxy with TLS before it, or use an SSH tunnel instead"
+                f"warning: {self._options.host} is open to other machines, without TLS: whoever listens on the "
+                "way can read the token; put a proxy with TLS before it, or use an SSH tunnel instead"
             )
 
     def stop(self) -> None:

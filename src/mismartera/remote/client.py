@@ -31,7 +31,9 @@ def find_server(url: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
     if url is None:
         found = _running(folder).read()
         if found is None:
-            raise UsageError("no server runs here: start one with 'mismartera serve CONFIG', or name one with --url")
+            raise UsageError(
+                "no server runs here: start one with 'mismartera serve CONFIG', or name one with --url"
+            )
         return found[0], token or found[1]
     parts = urlsplit(url if "//" in url else f"http://{url}")
     try:
@@ -51,7 +53,9 @@ def find_server(url: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
 def _running(folder: Path) -> Place:
     ports = sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal())
     if len(ports) > 1 and DEFAULT_PORT not in ports:
-        raise UsageError(f"several servers run here, on the ports {', '.join(map(str, ports))}: name one with --url")
+        raise UsageError(
+            f"several servers run here, on the ports {', '.join(map(str, ports))}: name one with --url"
+        )
     return Place(folder, ports[0] if len(ports) == 1 else DEFAULT_PORT)
 
 

@@ -19,8 +19,8 @@ from mismartera.remote.client import Remote
 from mismartera.remote.follow import Follower, Frame
 
 COLORS = {
-    "active": "green", "catching_up": "yellow", "stale": "dark_orange", "paused": "slate_blue1", "closed": "grey50",
-    "waiting": "grey50", "over": "grey50",
+    "active": "green", "catching_up": "yellow", "stale": "dark_orange", "paused": "slate_blue1",
+    "closed": "grey50", "waiting": "grey50", "over": "grey50",
 }  # fmt: skip
 _COLUMNS = ("Symbol", "State", "Close", "Change", "Lag", "Quality", "")
 
@@ -38,8 +38,10 @@ class SessionView(App[None]):
     #add { display: none; } #add.shown { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "ask", "add"), Binding("d,delete", "remove", "remove"), Binding("space", "pause", "pause / resume"),
-        Binding("full_stop", "step", "step"), Binding("q", "quit", "quit"), Binding("escape", "close", show=False),
+        Binding("a", "ask", "add"), Binding("d,delete", "remove", "remove"),
+        Binding("space", "pause", "pause / resume"), Binding("full_stop", "step", "step"),
+        Binding("q", "quit", "quit"),
+        Binding("escape", "close", show=False),
     ]  # fmt: skip
 
     def __init__(self, remote: Remote, make_follower: Callable[[], Follower]) -> None:
@@ -188,8 +190,10 @@ def _cells(row: dict[str, Any]) -> tuple[Text, ...]:
     return (
         Text(row["symbol"], "bold"),
         Text(shown, tone),
-        Text("–" if row["close"] is None else f"{row['close']:,.2f}", justify="right"),
-        Text("" if change is None else f"{change:+.2f} %", "red" if (change or 0) < 0 else "green", justify="right"),
+        Text("-" if row["close"] is None else f"{row['close']:,.2f}", justify="right"),
+        Text(
+            "" if change is None else f"{change:+.2f} %", "red" if (change or 0) < 0 else "green", justify="right"
+        ),
         Text(f"{row['lag_seconds']:,.0f} s", "dark_orange" if row["lag_seconds"] > 60 else "", justify="right"),
         Text("" if quality is None else f"{quality:.1f} %", justify="right"),
         Text(row["reason"] or "", "dim"),

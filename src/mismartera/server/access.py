@@ -86,7 +86,7 @@ class Access:
         return hmac.compare_digest(_digest(token), self._digest)
 
     def sign_in(self, *, code: str | None = None, token: str | None = None) -> tuple[str, Who] | None:
-        """A cookie's value and its page; None if neither the code nor the token is good. A code is dead after it."""
+        """A cookie's value and its page; None if neither code nor token is good. A code is dead after it."""
         if token is not None:
             if not self.is_token(token):
                 return None

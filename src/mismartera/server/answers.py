@@ -15,7 +15,9 @@ _encode = msgspec.json.Encoder().encode
 
 def answer(found: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer with ``found`` as JSON, in which no tag of HTML can stand."""
-    return Response(_encode(found).replace(b"<", b"\\u003c"), status, dict(headers or {}), media_type="application/json")
+    return Response(
+        _encode(found).replace(b"<", b"\\u003c"), status, dict(headers or {}), media_type="application/json"
+    )
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -29,8 +29,8 @@ from mismartera.server.writes import login_routes, write_routes
 
 _ABOUT = """A market-data session: reads, commands, a stream.
 
-Send `Authorization: Bearer TOKEN`. Market data obey the session's gate: while it is deactivated, reads have null in
-their place and say why. `GET /api/stream` is a WebSocket; `after=SEQ` resumes it.
+Send `Authorization: Bearer TOKEN`. Market data obey the session's gate: while it is deactivated, reads have
+null in their place and say why. `GET /api/stream` is a WebSocket; `after=SEQ` resumes it.
 """
 
 
@@ -86,12 +86,10 @@ def _described(app: FastAPI) -> dict[str, Any]:
 
 def _add_stream(app: FastAPI, streams: list[Stream]) -> None:
     @app.websocket("/api/stream")
-    async def stream(
-        socket: WebSocket, after: Annotated[int | None, Query(ge=0, le=1 << 53)] = None
-    ) -> None:
+    async def stream(socket: WebSocket, after: Annotated[int | None, Query(ge=0, le=1 << 53)] = None) -> None:
         if not streams or streams[0].is_full:
             raise Refusal(503, "too_many_clients", "no more clients are taken", headers={"retry-after": "5"})
-        await streams[0].serve(socket.scope, socket.receive, socket.send, after)
+        await streams[0].serve(socket.receive, socket.send, after)
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -36,8 +36,8 @@ class EventAudit:
 
 
 class Trails:
-    """Several trails as one, for example the events and a journal. What clients have sent is made one line, without
-    our secrets (``scrub``).
+    """Several trails as one, for example the events and a journal. What clients have sent is made one line,
+    without our secrets (``scrub``).
     """
 
     def __init__(self, trails: Sequence[AuditTrail], scrub: Callable[[str], str]) -> None:

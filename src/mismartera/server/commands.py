@@ -97,7 +97,9 @@ class CommandDesk:
             raise Refusal(404, "unknown_command", "there is no such command, or it was long ago")
         return self._shown(command)
 
-    def add(self, symbols: Sequence[str], streams: Sequence[str] | None, key: str | None, who: str) -> dict[str, Any]:
+    def add(
+        self, symbols: Sequence[str], streams: Sequence[str] | None, key: str | None, who: str
+    ) -> dict[str, Any]:
         """Ask for symbols; each is accepted or not for itself."""
         wanted = list(dict.fromkeys(symbols))
         what = f"add {', '.join(wanted)}" + (f" with {', '.join(streams)}" if streams is not None else "")
@@ -118,7 +120,7 @@ class CommandDesk:
             item = command.items[symbol] = Item(REMOVED)
             try:
                 if not self._system.coordinator.remove_symbol(symbol):
-                    raise Refusal(404, "unknown_symbol", f"the session does not have {ascii(symbol[:40])}")
+                    raise Refusal(404, "unknown_symbol", f"the session does not have {symbol[:40]!a}")
             except TimeoutError as error:  # it is removed all the same
                 item.reason = str(error)
 
@@ -211,7 +213,9 @@ class CommandDesk:
             if found is not None:
                 if found.fingerprint != what:
                     raise Refusal(
-                        422, "key_reused", "this Idempotency-Key was sent with another command before: take a new one"
+                        422,
+                        "key_reused",
+                        "this Idempotency-Key was sent with another command before: take a new one",
                     )
                 return found, False
             command = Command(secrets.token_hex(8), action, what)

@@ -1,7 +1,7 @@
 """Guard: the wall before the application. A plain ASGI middleware: whatever it refuses reaches no handler.
 
-In this order: Host and Origin, the method, the right to ask, for writes also the kind of the request and a token in
-a header (a cookie alone changes nothing), the rate, the body. A WebSocket is looked at before it is accepted.
+In this order: Host and Origin, the method, the right to ask, for writes also the kind of the request and a token
+in a header (a cookie alone changes nothing), the rate, the body. A WebSocket is looked at before it is accepted.
 """
 
 from __future__ import annotations
@@ -277,4 +277,6 @@ def _too_often() -> Refusal:
 
 
 def _too_large(length_max: int) -> Refusal:
-    return Refusal(413, "too_large", f"the body is larger than {length_max} bytes", headers={"connection": "close"})
+    return Refusal(
+        413, "too_large", f"the body is larger than {length_max} bytes", headers={"connection": "close"}
+    )

@@ -35,7 +35,10 @@ def quality_map(view: SessionView, bins: int, symbols: list[str] | None = None) 
             continue
         expected = view.slots.expected(session, label, now_us, edges)
         present = np.diff(bars.start_us.searchsorted(edges))
-        shares = [None if not e else round(100 * p / e, 1) for p, e in zip(present.tolist(), expected.tolist(), strict=True)]
+        shares = [
+            None if not e else round(100 * p / e, 1)
+            for p, e in zip(present.tolist(), expected.tolist(), strict=True)
+        ]
         found["symbols"][symbol] = {
             "interval": quality.interval if quality else label,
             "expected": quality.expected if quality else None,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
+from mismartera.bars import parse_interval
 from mismartera.server.recent import STATES
 from mismartera.server.views import SessionView, finest
+from mismartera.session.door import COUNTS
 from mismartera.session.symbols import SymbolState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -32,9 +34,9 @@ class Metrics:
             for labels, value in samples:
                 shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
                 full = f"mismartera_{name}{{{shown}}}" if shown else f"mismartera_{name}"
-                if kind == "counter":
-                    value = self._told[full] = max(value, self._told.get(full, 0.0))
-                lines.append(f"{full} {value:g}" if abs(value) < 1e6 else f"{full} {value!r}")
+                told = max(value, self._told.get(full, 0.0)) if kind == "counter" else value
+                self._told[full] = told
+                lines.append(f"{full} {told:g}" if abs(told) < 1e6 else f"{full} {told!r}")
         return "\n".join(lines) + "\n"
 
     def _families(self) -> Iterable[tuple[str, str, str, list[_Sample]]]:
@@ -49,7 +51,12 @@ class Metrics:
             [({"symbol": s.symbol}, lag) for s, lag in lags],
         )  # fmt: skip
         backlog = sum(lag / _seconds(finest(s.intervals)) for s, lag in lags)
-        yield "backlog_bars", "gauge", "Bars that are due and not shown, of all symbols.", [({}, float(int(backlog)))]
+        yield (
+            "backlog_bars",
+            "gauge",
+            "Bars that are due and not shown, of all symbols.",
+            [({}, float(int(backlog)))],
+        )
         yield (
             "session_state", "gauge", "1 for the state that the session is in.",
             [({"state": state}, float(state == span.state)) for state in STATES],
@@ -58,9 +65,12 @@ class Metrics:
             "session_state_seconds_total", "counter", "Seconds of the engine's time in each state.",
             [({"state": state}, seconds[state]) for state in STATES],
         )  # fmt: skip
-        yield "session_active", "gauge", "1 while strategies are notified.", [
-            ({}, float(view.system.session_data.is_session_active()))
-        ]
+        yield (
+            "session_active",
+            "gauge",
+            "1 while strategies are notified.",
+            [({}, float(view.system.session_data.is_session_active()))],
+        )
         yield "run_over", "gauge", "1 once the run has ended.", [({}, float(view.is_over))]
         yield (
             "symbols", "gauge", "Symbols by state.",
@@ -71,8 +81,18 @@ class Metrics:
             [({"outcome": outcome}, float(n)) for outcome, n in self._outcomes().items()],
         )  # fmt: skip
         yield "bars_streamed_total", "counter", "Base bars shown.", [({}, float(progress.bars_streamed))]
-        yield "bars_delivered_total", "counter", "Bars delivered to strategies.", [({}, float(progress.bars_delivered))]
-        yield "feed_connects_total", "counter", "Connections of the live feed.", [({}, float(counts["feed_connected"]))]
+        yield (
+            "bars_delivered_total",
+            "counter",
+            "Bars delivered to strategies.",
+            [({}, float(progress.bars_delivered))],
+        )
+        yield (
+            "feed_connects_total",
+            "counter",
+            "Connections of the live feed.",
+            [({}, float(counts["feed_connected"]))],
+        )
         yield (
             "feed_reconnects_total", "counter", "Connections of the live feed after the first.",
             [({}, float(max(0, counts["feed_connected"] - 1)))],
@@ -109,13 +129,10 @@ class Metrics:
         if coordinator.gate_state != "closed":  # a session that has closed is booked
             for symbol in coordinator.loaded_in_order():
                 total.update(coordinator.get_counts_so_far(symbol) or {})
-        return {name: total[name] for name in ("received", "accepted", "duplicate", "revised", "late", "out_of_hours",
-                                               "rejected")}  # fmt: skip
+        return {name: total[name] for name in COUNTS}
 
 
 def _seconds(interval: str) -> float:
-    from mismartera.bars import parse_interval
-
     return parse_interval(interval).length_us / 1e6
 
 

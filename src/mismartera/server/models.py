@@ -143,7 +143,7 @@ class Symbols(BaseModel):
 
 
 class SeriesBars(BaseModel):
-    """Bars of a series. ``bars`` is null if they may not be read now; ``reason`` says why, or why there are none."""
+    """Bars of a series. ``bars`` is null if they may not be read now; ``reason`` says why, or why it is empty."""
 
     run: str
     outcome: str

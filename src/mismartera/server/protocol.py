@@ -1,4 +1,4 @@
-"""The WebSocket side of uvicorn, with an end for clients that do not read: their connection is cut, not drained."""
+"""The WebSocket side of uvicorn, with an end for clients that do not read: they are cut off, not drained."""
 
 from __future__ import annotations
 

@@ -19,7 +19,9 @@ from mismartera.server.views import SessionView
 
 _INT_MAX = 1 << 53
 _BARS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}, CSV: {"schema": {"type": "string"}}}}
+    200: {
+        "content": {ARROW: {"schema": {"type": "string", "format": "binary"}}, CSV: {"schema": {"type": "string"}}}
+    }
 }
 
 
@@ -55,7 +57,9 @@ def _session_routes(routes: APIRouter, view: SessionView) -> None:
 
     @routes.get("/api/events", response_model=models.Events, responses=errors())
     async def get_events(
-        after: Annotated[int, Query(ge=0, le=_INT_MAX, description="The number of the last event that you have.")] = 0,
+        after: Annotated[
+            int, Query(ge=0, le=_INT_MAX, description="The number of the last event that you have.")
+        ] = 0,
         limit: Annotated[int, Query(ge=1, le=5_000)] = 1_000,
     ) -> Response:
         """What has happened after a number: all events but bars and gaps."""
@@ -84,7 +88,7 @@ def _series_routes(routes: APIRouter, view: SessionView) -> None:
     async def get_bars(
         symbol: str, interval: str,
         limit: Annotated[int, Query(ge=1, le=BARS_MAX, description="The newest so many.")] = 1_000,
-        after: Annotated[int | None, Query(ge=0, le=_INT_MAX, description="Bars that end after it (us, UTC).")] = None,
+        after: Annotated[int | None, Query(ge=0, le=_INT_MAX, description="Bars that end later (us).")] = None,
         accept: Annotated[str, Header(max_length=500)] = JSON,
     ) -> Response:  # fmt: skip
         """The visible bars of this session with their indicators, as JSON, Arrow IPC or CSV.

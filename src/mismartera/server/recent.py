@@ -1,7 +1,7 @@
 """RecentEvents: what has happened lately, numbered, and how long the session was in which state.
 
-A sink. The engine's thread puts a reference into a ring and goes on; whatever else is done with an event is done by
-whoever reads it, on a thread of its own.
+A sink. The engine's thread puts a reference into a ring and goes on; whatever else is done with an event is
+done by whoever reads it, on a thread of its own.
 """
 
 from __future__ import annotations

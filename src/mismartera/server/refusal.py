@@ -7,8 +7,8 @@ from typing import Any
 
 
 class Refusal(Exception):  # noqa: N818  # the API's own word for it
-    """An answer with an error ``status``. ``code`` is for programs, ``message`` for people; ``fields`` name what is
-    wrong where.
+    """An answer with an error ``status``. ``code`` is for programs, ``message`` for people; ``fields`` name what
+    is wrong where.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Rows: the list of symbols, each with its state, lag, quality and newest price; and which of them have changed."""
+"""Rows: the list of symbols, each with state, lag, quality and newest price; and which have changed."""
 
 from __future__ import annotations
 

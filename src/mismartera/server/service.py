@@ -42,8 +42,8 @@ class Binding:
     def __post_init__(self) -> None:
         if not is_loopback(self.host) and not self.has_given_token:
             raise UsageError(
-                f"{self.host} can be reached from other machines: that needs a token of yours, with --token-file FILE "
-                "(a file with mode 0600); without --bind the server listens on 127.0.0.1 only"
+                f"{self.host} can be reached from other machines: that needs a token of yours, with --token-file "
+                "FILE (a file with mode 0600); without --bind the server listens on 127.0.0.1 only"
             )
 
     @property
@@ -106,13 +106,16 @@ class Server:
         )  # fmt: skip
         config = uvicorn.Config(
             app, ws=StreamProtocol, ws_max_size=16_384, ws_per_message_deflate=False, ws_ping_interval=20.0,
-            ws_ping_timeout=20.0, http="h11", loop="asyncio", lifespan="on", log_config=None, log_level="warning", access_log=False,
+            ws_ping_timeout=20.0, http="h11", loop="asyncio", lifespan="on", log_config=None, log_level="warning",
+            access_log=False,
             proxy_headers=False, server_header=False, date_header=False, timeout_keep_alive=30,
             limit_concurrency=self._limits.connections_max, h11_max_incomplete_event_size=32_768,
             timeout_graceful_shutdown=1,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, args=(self._server,), name="mismartera-server", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(self._server,), name="mismartera-server", daemon=True
+        )
         self._thread.start()
         if not self._started.wait(_START_SECONDS) or self._failure is not None:
             self.stop()
@@ -184,7 +187,7 @@ def _bound(host: str, port: int) -> socket.socket:
         raise UsageError(f"--bind {host}: {error.strerror or error}") from error
     except UnicodeError as error:
         opened.close()
-        raise UsageError(f"--bind: {ascii(host[:60])} is no address") from error
+        raise UsageError(f"--bind: {host[:60]!a} is no address") from error
     return opened
 
 

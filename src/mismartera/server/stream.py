@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from mismartera.server.guard import Receive, Scope, Send
+from mismartera.server.guard import Receive, Send
 from mismartera.server.limits import Limits
 from mismartera.server.metrics import Metrics
 from mismartera.server.rates import Rates
@@ -36,7 +36,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Client:
-    """One listener: what waits for it is bounded, in number and in bytes. ``seq``: the last event that it was sent."""
+    """One listener: what waits for it is bounded, in number and in bytes."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -151,7 +151,7 @@ class Stream:
 
     # One client
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send, after: int | None) -> None:
+    async def serve(self, receive: Receive, send: Send, after: int | None) -> None:
         """Talk to one client until it goes, is too slow, or the server stops. ``after``: the last event it has."""
         await send({"type": "websocket.accept"})
         client = Client(self._limits)

@@ -17,6 +17,7 @@ from mismartera.session.symbols import Standing, SymbolState
 from mismartera.system.manager import Outcome, SystemManager
 from mismartera.timing import PacedClock, TradingSession
 
+
 class SessionView:
     """Reads of one system. ``run`` tells it from every other one, so that numbers of events are not mixed up."""
 
@@ -65,7 +66,7 @@ class SessionView:
             "speed": None if is_live else clock.speed if isinstance(clock, PacedClock) else 0.0,
             "can_step": not is_live and not is_over,
             "can_set_speed": isinstance(clock, PacedClock) and not is_over,
-            "streams": [stream for stream in system.config.session_data_config.streams],
+            "streams": list(system.config.session_data_config.streams),
             "sessions_begun": progress.sessions_begun, "sessions": progress.sessions,
             "bars_streamed": progress.bars_streamed, "bars_delivered": progress.bars_delivered,
             "derived_bars": progress.derived_bars, "symbols": counted,
@@ -119,7 +120,7 @@ class SessionView:
         if found is None:
             raise Refusal(
                 404, "unknown_symbol",
-                f"the session does not have {ascii(symbol[:40])}: GET /api/symbols lists what it has",
+                f"the session does not have {symbol[:40]!a}: GET /api/symbols lists what it has",
             )  # fmt: skip
         return found
 

@@ -36,7 +36,10 @@ def write_routes(desk: CommandDesk) -> APIRouter:
         return _accepted(desk.add(symbols, asked.streams, key, who_asks(request.scope).name))
 
     @routes.delete(
-        "/api/symbols/{symbol:path}", status_code=202, response_model=models.Command, responses=errors(404, 409, 415)
+        "/api/symbols/{symbol:path}",
+        status_code=202,
+        response_model=models.Command,
+        responses=errors(404, 409, 415),
     )
     def delete_symbol(request: Request, symbol: str, key: Key = None) -> Response:
         """Remove a symbol: after the answer nothing of it is delivered or read."""
@@ -55,11 +58,16 @@ def _session_commands(routes: APIRouter, desk: CommandDesk) -> None:
     simple: dict[str, tuple[Callable[[str | None, str], dict[str, Any]], str]] = {
         "pause": (desk.pause, "Hold after the present instant; returns when the engine stands."),
         "resume": (desk.resume, "Go on after a pause."),
-        "step": (desk.step, "In a paused backtest: show the next instant, or let the next entry act, and stand there."),
+        "step": (
+            desk.step,
+            "In a paused backtest: show the next instant, or let the next entry act, and stand there.",
+        ),
     }
 
     def add(name: str, act: Callable[[str | None, str], dict[str, Any]], meaning: str) -> None:
-        def post(request: Request, body: models.Nothing | None = None, key: Key = None) -> Response:
+        def post(
+            request: Request, body: models.Nothing | None = None, key: Key = None  # noqa: ARG001  # is checked
+        ) -> Response:  # fmt: skip
             return answer(act(key, who_asks(request.scope).name))
 
         routes.add_api_route(

@@ -176,9 +176,7 @@ class SymbolCommands:
 
     def _standing(self, member: Member) -> Standing:
         intervals = tuple(interval.label for interval in member.streams or self._streams)
-        return Standing(
-            member.symbol, member.state, member.reason, member.generation, member.rank, intervals
-        )
+        return Standing(member.symbol, member.state, member.reason, member.generation, member.rank, intervals)
 
     def _arriving_now(self, member: Member) -> None:
         """On the engine's thread: ``member`` was added."""
