@@ -55,9 +55,8 @@ def test_the_session_that_is_served_takes_the_commands_beside_it(
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     folder = link_repository(tmp_path)
-    made = next(text for language, text in BLOCKS if language == "bash" and "crossing.json" in text)
-    run(["bash", "-euo", "pipefail", "-c", made.split("mismartera validate")[0]], folder)
-    run(["mismartera", "data", "sample"], folder)
+    store, made = (text for language, text in BLOCKS[1:3] if language == "bash")
+    run(["bash", "-euo", "pipefail", "-c", store + made.split("mismartera validate")[0]], folder)
     serve, *commands, watch = re.findall(
         r"^\$ (mismartera (?:serve|add|pause|status|watch).*)$", README, re.MULTILINE
     )

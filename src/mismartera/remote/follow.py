@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any
 
@@ -28,7 +28,7 @@ class Follower:
         """No more frames."""
         self._stopping.set()
 
-    async def frames(self) -> AsyncIterator[Frame]:
+    async def frames(self) -> AsyncGenerator[Frame, None]:
         """All frames, as they come. What was missed comes first; a ``reset`` where it cannot."""
         wait = _FIRST_WAIT_SECONDS
         while not self._stopping.is_set():

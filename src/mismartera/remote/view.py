@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -68,8 +69,9 @@ class SessionView(App[None]):
         self.run_worker(self._follow(), exclusive=True)
 
     async def _follow(self) -> None:
-        async for frame in self._make_follower().frames():
-            self.show(frame)
+        async with aclosing(self._make_follower().frames()) as frames:  # with the view its connection ends
+            async for frame in frames:
+                self.show(frame)
 
     def show(self, frame: Frame) -> None:
         """Take in what the stream tells."""

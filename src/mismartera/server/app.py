@@ -21,6 +21,7 @@ from mismartera.server.files import file_routes
 from mismartera.server.guard import Application, Guard, fault, request_id
 from mismartera.server.limits import Limits
 from mismartera.server.metrics import Metrics
+from mismartera.server.protocol import WIRE
 from mismartera.server.reads import read_routes
 from mismartera.server.refusal import Refusal
 from mismartera.server.stream import Stream
@@ -89,7 +90,7 @@ def _add_stream(app: FastAPI, streams: list[Stream]) -> None:
     async def stream(socket: WebSocket, after: Annotated[int | None, Query(ge=0, le=1 << 53)] = None) -> None:
         if not streams or streams[0].is_full:
             raise Refusal(503, "too_many_clients", "no more clients are taken", headers={"retry-after": "5"})
-        await streams[0].serve(socket.receive, socket.send, after)
+        await streams[0].serve(socket.scope[WIRE], socket.receive, socket.send, after)
 
 
 def _add_errors(app: FastAPI) -> None:

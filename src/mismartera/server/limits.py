@@ -25,9 +25,8 @@ class Limits:
     connections_max: int = 1024
     clients_max: int = 256
     """Streams at one time."""
-    client_messages_max: int = 256
-    """Frames that wait for a stream's client; beyond it the client is slow, and is closed."""
     client_bytes_max: int = 8_000_000
+    """What may wait for a stream's client; beyond it the client is slow, and is closed."""
     client_says_max: int = 100
     """Messages and pings of a client in ten seconds."""
     pages_max: int = 64

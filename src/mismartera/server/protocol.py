@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from asyncio.transports import BaseTransport
+from typing import Final, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+WIRE: Final = "mismartera.wire"
 _SEND_BUFFER_BYTES = 256 * 1024
 _PINGS_MAX = 200
 """Of one client between two pings of ours: a flood of them costs the event loop."""
@@ -24,6 +26,21 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         found = transport.get_extra_info("socket")
         if isinstance(found, socket.socket) or hasattr(found, "setsockopt"):
             found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+
+    async def run_asgi(self) -> None:
+        """Give the application this connection besides the usual channels: frames for all are made once."""
+        cast("dict[str, object]", self.scope)[WIRE] = self
+        await super().run_asgi()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What the client has not taken yet."""
+        return self.transport.get_write_buffer_size()
+
+    def write_frames(self, frames: bytes) -> None:
+        """Send frames that are made already; nothing happens once the connection is ending."""
+        if not (self.close_sent or self.disconnected or self.transport.is_closing()):
+            self.transport.write(frames)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """The application is done with this client: what it has not read by now it will not get."""

@@ -11,12 +11,12 @@ Frames are JSON, encoded once for all clients:
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
+from websockets.frames import Frame, Opcode
 
 from mismartera.server.guard import Receive, Send
 from mismartera.server.limits import Limits
@@ -35,39 +35,37 @@ GOING, TOO_MUCH, TRY_LATER = 1001, 1008, 1013
 _encode = msgspec.json.Encoder().encode
 
 
-class Client:
-    """One listener: what waits for it is bounded, in number and in bytes."""
+class Wire(Protocol):
+    """The connection of one client: what is written goes out as soon as it can, and nobody waits for it."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._frames: deque[bytes] = deque()
-        self._bytes = 0
-        self._filled = asyncio.Event()
+    @property
+    def waiting_bytes(self) -> int:
+        """What the client has not taken yet."""
+        ...
+
+    def write_frames(self, frames: bytes) -> None:
+        """Send frames that are made already; nothing happens once the connection is ending."""
+        ...
+
+
+class Client:
+    """One listener: what waits for it is bounded. ``over`` is set once nothing more is to be sent."""
+
+    def __init__(self, wire: Wire, limits: Limits) -> None:
+        self._wire = wire
+        self._bytes_max = limits.client_bytes_max
         self.over = asyncio.Event()
-        """Set once nothing more is to be sent."""
         self.is_slow = False
 
-    def put(self, frame: bytes) -> None:
-        """Let ``frame`` wait to be sent; a client that does not keep up is marked as slow, and gets no more."""
-        if self.is_slow:
+    def put(self, frames: bytes) -> None:
+        """Send ``frames``; a client that does not keep up is marked as slow, and gets no more."""
+        if self.over.is_set():
             return
-        self._bytes += len(frame)
-        if len(self._frames) >= self._limits.client_messages_max or self._bytes > self._limits.client_bytes_max:
+        if self._wire.waiting_bytes + len(frames) > self._bytes_max:
             self.is_slow = True
-            self._frames.clear()
             self.over.set()
         else:
-            self._frames.append(frame)
-            self._filled.set()
-
-    async def take(self) -> bytes:
-        """The next frame, when there is one."""
-        while not self._frames:
-            self._filled.clear()
-            await self._filled.wait()
-        frame = self._frames.popleft()
-        self._bytes -= len(frame)
-        return frame
+            self._wire.write_frames(frames)
 
 
 class Stream:
@@ -113,9 +111,10 @@ class Stream:
 
     def _tell(self) -> None:
         self._turns += 1
-        for frame in self._news():
+        news = b"".join(self._news())
+        if news:
             for client in self._clients:
-                client.put(frame)
+                client.put(news)
 
     def _news(self) -> list[bytes]:
         frames = list(self._event_frames())
@@ -147,19 +146,20 @@ class Stream:
         return self._frame({"type": "reset", "seq": self._view.recent.seq, "reason": reason})
 
     def _frame(self, message: dict[str, Any]) -> bytes:
-        return self._scrub(_encode(message))
+        """The message as a frame of the WebSocket protocol, the same for all clients."""
+        return Frame(Opcode.TEXT, self._scrub(_encode(message))).serialize(mask=False)
 
     # One client
 
-    async def serve(self, receive: Receive, send: Send, after: int | None) -> None:
+    async def serve(self, wire: Wire, receive: Receive, send: Send, after: int | None) -> None:
         """Talk to one client until it goes, is too slow, or the server stops. ``after``: the last event it has."""
         await send({"type": "websocket.accept"})
-        client = Client(self._limits)
+        client = Client(wire, self._limits)
         self._greet(client, after)
         self._clients[client] = None
         self._metrics.streams = len(self._clients)
         reader = asyncio.create_task(self._listen(receive))
-        tasks = (reader, asyncio.create_task(self._write(client, send)), asyncio.create_task(client.over.wait()))
+        tasks = (reader, asyncio.create_task(client.over.wait()))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             has_gone = reader.done() and reader.result()
@@ -199,11 +199,6 @@ class Stream:
             client.put(self._frame({"type": "events", "events": [event.as_json() for event in events]}))
         if after > self._seq:
             client.put(self._reset())
-
-    async def _write(self, client: Client, send: Send) -> None:
-        while True:
-            frame = await client.take()
-            await send({"type": "websocket.send", "text": frame.decode()})
 
     async def _listen(self, receive: Receive) -> bool:
         """True once the client has gone; False if it says too much. What it says means nothing."""
