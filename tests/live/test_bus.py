@@ -75,9 +75,7 @@ def test_f23_a_server_that_is_restarted_in_mid_session_loses_nothing(make_bus: M
 
 def test_f23_a_consumer_that_is_deleted_in_mid_session_is_made_anew_at_its_place(make_bus: MakeStage) -> None:
     stage = make_bus(draw(), until="10:15")
-    stage.at(
-        "10:06:30", lambda: on_server(stage, lambda js: js.delete_consumer("mismartera", stage.bus.durable))
-    )
+    stage.at("10:06:30", lambda: on_server(stage, lambda js: js.delete_consumer("mismartera", stage.bus.durable)))
     stage.play()
     assert stage.bus.recreated == 1
     assert stage.bus.figures.gaps == 0

@@ -17,6 +17,7 @@ from typing import NoReturn
 import click
 
 from mismartera import __version__
+from mismartera.cli.bridge_command import bridge
 from mismartera.cli.config_commands import schema, validate
 from mismartera.cli.data_commands import data
 from mismartera.cli.live_command import live
@@ -45,6 +46,7 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(live)
+cli.add_command(bridge)
 cli.add_command(data)
 cli.add_command(validate)
 cli.add_command(schema)

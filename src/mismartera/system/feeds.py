@@ -120,8 +120,11 @@ def require_bus(who: str, otherwise: str) -> None:
         raise ConfigError([text], source="feed")
 
 
-def make_bridge(config: SessionConfig, feed: Feed, parts: FeedParts, warn: Callable[[str], None]) -> Bridge:
-    """The bridge that ``config`` describes, which publishes ``feed``; not yet started. ConfigError if it cannot be."""
+def make_bridge(
+    config: SessionConfig, feed: Feed, clock: WallClock, environ: Mapping[str, str], warn: Callable[[str], None],
+    inform: Callable[[str], None],
+) -> Bridge:  # fmt: skip
+    """The bridge that ``config`` describes, which publishes ``feed``, not yet started; or ConfigError."""
     assert config.bridge is not None, "a bridge has its section"
     require_bus("a bridge", "or run the session on the vendor's feed itself")
     from mismartera.feeds.nats import Bridge, BusAddress, Login, Retention  # heavy, and an extra
@@ -129,8 +132,8 @@ def make_bridge(config: SessionConfig, feed: Feed, parts: FeedParts, warn: Calla
     section = config.bridge
     retention = Retention(section.max_age_hours * 3600.0, section.max_megabytes * 2**20)
     return Bridge(
-        feed, BusAddress(section.url, section.stream), Login.of(parts.environ), parts.clock, parts.rng,
-        config.session_data_config.symbols, retention, warn,
+        feed, BusAddress(section.url, section.stream), Login.of(environ), clock, Random(),  # noqa: S311  # spreads reconnects
+        config.session_data_config.symbols, retention, warn, inform,
     )  # fmt: skip
 
 

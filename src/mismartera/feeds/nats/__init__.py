@@ -1,4 +1,4 @@
-"""The bus: one feed, published by a bridge to a stream of NATS JetStream, and read by many sessions. Extra ``bus``."""
+"""The bus: one feed, published by a bridge to a stream of NATS JetStream, and read by many sessions."""
 
 from mismartera.feeds.nats.bridge import Bridge, BridgeFigures
 from mismartera.feeds.nats.feed import NatsFeed

@@ -15,17 +15,25 @@ from uuid import uuid4
 from mismartera.errors import MismarteraError, RunFailedError
 from mismartera.feeds.backoff import Backoff
 from mismartera.feeds.nats.leasing import PERIOD_SECONDS, PERIOD_WALL_SECONDS_MIN
-from mismartera.feeds.nats.link import BusAddress, Link, LinkEndedError, NobodyAnswersError, open_link, wall_seconds
+from mismartera.feeds.nats.link import (
+    BusAddress,
+    Link,
+    LinkEndedError,
+    NobodyAnswersError,
+    open_link,
+    wall_seconds,
+)
 from mismartera.feeds.nats.login import Login
+from mismartera.feeds.nats.noting import VendorNotes
 from mismartera.feeds.nats.publishing import Publisher
 from mismartera.feeds.nats.serving import LeaseDesk, PastDesk
 from mismartera.feeds.nats.stream import Retention, make_stream
 from mismartera.feeds.nats.tasks import first_of
 from mismartera.feeds.nats.wants import Wants
 from mismartera.feeds.nats.wire import BadMessageError, Codec, Refused, Up, Want, encode
-from mismartera.feeds.port import Connected, Disconnected, Feed, FeedFailed, FeedMessage, FeedWarning, Rejected
+from mismartera.feeds.port import Disconnected, Feed
 from mismartera.feeds.queue import FeedQueue
-from mismartera.feeds.waits import pause, wait_at_most
+from mismartera.feeds.waits import pause
 from mismartera.timing import WallClock
 
 LEASE_SECONDS: Final = 20.0
@@ -53,14 +61,15 @@ class BridgeFigures:
 class Bridge:
     """Owns ``feed``: starts it once the bus is there, and stops it. ``own``: symbols that it always wants.
 
-    ``warn`` is told, on the bridge's threads, what a person should know. One bridge a stream: another one that
-    answers there is RunFailedError, as is a server that cannot be reached at the start, refused credentials, a
-    stream of another version, and a feed that has failed.
+    ``warn`` and ``inform`` are told, on the bridge's threads, what a person should know. What ends it is a
+    RunFailedError: another bridge that answers for the stream, a server that cannot be reached at the start, refused
+    credentials, a stream of another version, a feed that has failed.
     """
 
     def __init__(
-        self, feed: Feed, address: BusAddress, login: Login, clock: WallClock, rng: Random, own: Sequence[str] = (),
-        retention: Retention | None = None, warn: Callable[[str], None] = lambda _: None,
+        self, feed: Feed, address: BusAddress, login: Login, clock: WallClock, rng: Random,
+        own: Sequence[str] = (), retention: Retention | None = None,
+        warn: Callable[[str], None] = lambda _: None, inform: Callable[[str], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self.name = uuid4().hex[:12]
         self._feed = feed
@@ -70,6 +79,7 @@ class Bridge:
         self._own = tuple(own)
         self._retention = retention or Retention()
         self._warn = warn
+        self._inform = inform
         self._backoff = Backoff(rng)
         lease_seconds = wall_seconds(clock, LEASE_SECONDS, _LEASE_WALL_SECONDS_MIN)
         self._wants = Wants(self._own, lease_seconds, self._period)
@@ -79,7 +89,7 @@ class Bridge:
         self._queue = FeedQueue(on_message=self._poke)
         self._reconnects = 0
         self._is_fed = False
-        self._failure: str | None = None
+        self._notes = VendorNotes(clock, warn, inform)
         self._error: MismarteraError | None = None
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -109,9 +119,7 @@ class Bridge:
         """Begin in the background. Once only."""
         assert self._thread is None and not self._ended.is_set(), "a bridge runs once"
         started = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, args=(started,), name="mismartera-bridge", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(started,), name="mismartera-bridge", daemon=True)
         self._thread.start()
         started.wait()
 
@@ -196,6 +204,7 @@ class Bridge:
                 reason = error.reason
             else:
                 self._reconnects += 1
+                self._inform(f"the NATS server at {self._address.url} is back")
                 self._wants.renew_all(self._clock.monotonic())
                 return link
 
@@ -239,34 +248,20 @@ class Bridge:
     async def _publish(self, link: Link) -> None:
         while True:
             await self._publisher.publish(link)
-            if self._failure is not None:
-                raise RunFailedError(f"the feed has failed: {self._failure}")
+            if self._notes.failure is not None:
+                raise RunFailedError(f"the feed has failed: {self._notes.failure}")
             messages = self._queue.take_all()
             if not messages:
                 await self._wake.wait()
                 self._wake.clear()
                 continue
             for message in messages:
-                self._note(message)
+                self._notes.take(message)
             for piece in self._publisher.add(messages):
                 if isinstance(piece, Refused):
                     self._wants.drop(piece.symbol)
                 elif isinstance(piece, Up):
                     self._leases.connected()
-
-    def _note(self, message: FeedMessage) -> None:
-        """What whoever runs the bridge should know, too."""
-        match message:
-            case FeedFailed():
-                self._failure = message.reason
-            case Disconnected():
-                self._warn(f"the vendor is away: {message.reason}")
-            case Connected():
-                self._warn("the vendor is connected")
-            case FeedWarning():
-                self._warn(message.text)
-            case Rejected():
-                self._warn(f"{message.count} messages of the feed were rejected ({message.reason})")
 
     async def _tend(self) -> None:
         """Let the symbols go of sessions that are gone."""
@@ -285,5 +280,7 @@ class Bridge:
         """Sessions need not wait for the silence to tell."""
         with suppress(LinkEndedError, TimeoutError):
             async with asyncio.timeout(_FAREWELL_WALL_SECONDS):
-                self._publisher.add([Disconnected("the bridge was stopped", was_connected=True, retry_in_seconds=0.0)])
+                self._publisher.add(
+                    [Disconnected("the bridge was stopped", was_connected=True, retry_in_seconds=0.0)]
+                )
                 await self._publisher.publish(link)

@@ -18,7 +18,14 @@ from mismartera.feeds.desired import Desired
 from mismartera.feeds.nats.asking import PastAsker
 from mismartera.feeds.nats.follower import Follower, FollowFigures
 from mismartera.feeds.nats.leasing import LeaseKeeper
-from mismartera.feeds.nats.link import BusAddress, Link, LinkEndedError, NobodyAnswersError, open_link, wall_seconds
+from mismartera.feeds.nats.link import (
+    BusAddress,
+    Link,
+    LinkEndedError,
+    NobodyAnswersError,
+    open_link,
+    wall_seconds,
+)
 from mismartera.feeds.nats.login import Login
 from mismartera.feeds.nats.reading import Durable, Reader
 from mismartera.feeds.nats.tasks import first_of

@@ -9,10 +9,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from mismartera.bars import parse_interval
 from mismartera.feeds.desired import Desired
+from mismartera.feeds.nats.sieve import Sieve
 from mismartera.feeds.nats.wire import (
     BadMessageError,
     Bars,
@@ -28,21 +26,8 @@ from mismartera.feeds.nats.wire import (
     Up,
     Warned,
 )
-from mismartera.feeds.port import (
-    BarsArrived,
-    Connected,
-    Disconnected,
-    FeedMessage,
-    FeedWarning,
-    Rejected,
-    StatusChanged,
-    Subscribed,
-    SymbolRefused,
-)
-from mismartera.feeds.sift import RawBars, merged, sift
+from mismartera.feeds.port import Connected, Disconnected, FeedMessage, Rejected, Subscribed, SymbolRefused
 from mismartera.timing import WallClock
-
-_INTERVAL = "1m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +54,8 @@ class Follower:
         self.figures = FollowFigures()
         self._desired = desired
         self._clock = clock
-        self._skew_us = skew_us
         self._codec = Codec()
-        self._minute = parse_interval(_INTERVAL)
+        self._sieve = Sieve(desired, clock, skew_us)
         self._bridge = ""
         self._number: int | None = None
         self._lease_of: str | None = None
@@ -95,9 +79,10 @@ class Follower:
         return bool(self._pending)
 
     def begin(self, position: int, *, is_new: bool) -> list[FeedMessage]:
-        """A connection stands: messages after ``position`` will come. ``is_new``: it is another stream than before.
+        """A connection stands: messages after ``position`` will come.
 
-        Something is missed if that is not where the last connection ended.
+        ``is_new``: it is another stream than before. Something is missed if ``position`` is not where the last
+        connection ended.
         """
         before, self.position, self._is_open = self.position, position, True
         if is_new:
@@ -154,7 +139,7 @@ class Follower:
             frame = self._codec.frame(payload)
         except BadMessageError as error:
             self._count(bad=1)
-            out.append(Rejected("bus_message", 1, f"message {seq} of the stream: {error}", ("",)))
+            out.append(_bad(seq, error))
         else:
             out += self._frame(seq, frame, missing)
             missing = ""
@@ -187,8 +172,6 @@ class Follower:
 
     def _message(self, seq: int, message: BusMessage) -> list[FeedMessage]:
         match message:
-            case Bars():
-                return self._bars(seq, message)
             case Up():
                 self._has_vendor, self._vendor_seq = True, seq
                 self._taken.clear()
@@ -199,16 +182,22 @@ class Follower:
                 return self._fall(message.reason, message.retry_in_seconds)
             case Taken():
                 return self._confirm(message.symbols)
-            case Warned():
-                return [FeedWarning(message.text)]
-            case Dropped():
-                return self._dropped(message)
             case Refused():
                 return self._refused(message)
-            case Status():
-                if message.symbol not in self._desired.symbols:
-                    return []
-                return [StatusChanged(message.symbol, message.halted, message.reason)]
+        return self._content(seq, message)
+
+    def _content(self, seq: int, message: Bars | Status | Warned | Dropped) -> list[FeedMessage]:
+        if not isinstance(message, Bars):
+            return self._sieve.told(message)
+        self.data_seq = seq
+        try:
+            out = self._sieve.bars(message)
+        except BadMessageError as error:
+            self._count(bad=1)
+            return [_bad(seq, error)]
+        if out:
+            self.last_data_us = self._clock.now_us()
+        return out
 
     def _refused(self, message: Refused) -> list[FeedMessage]:
         if message.symbol not in self._desired.symbols:
@@ -216,40 +205,6 @@ class Follower:
         self._desired.discard([message.symbol])
         self.forget([message.symbol])
         return [SymbolRefused(message.symbol, message.reason)]
-
-    def _dropped(self, message: Dropped) -> list[FeedMessage]:
-        """What the bridge refused of our symbols, or of none in particular."""
-        ours = tuple(s for s in message.symbols if not s or s in self._desired.symbols)
-        unnamed = message.count - len(message.symbols) if not message.symbols else 0
-        count = len(ours) + unnamed
-        return [Rejected(message.reason, count, message.detail, ours)] if count else []
-
-    def _bars(self, seq: int, message: Bars) -> list[FeedMessage]:
-        """The bars of our symbols, checked as if they came from a vendor."""
-        wanted = self._desired.symbols
-        try:
-            start, prices = message.columns.arrays(len(message.symbols))
-            if message.interval != _INTERVAL:
-                raise BadMessageError(f"bars of {message.interval!r}; allowed: {_INTERVAL}")
-        except BadMessageError as error:
-            self._count(bad=1)
-            return [Rejected("bus_message", 1, f"message {seq} of the stream: {error}", ("",))]
-        ours = np.array([row for row, symbol in enumerate(message.symbols) if symbol in wanted], np.intp)
-        self.data_seq = seq
-        if not len(ours):
-            return []
-        symbols = [message.symbols[row] for row in ours.tolist()]
-        columns = [column[ours] for column in prices]
-        raw = RawBars(symbols, start[ours], *columns, trades=np.full(len(ours), -1.0))
-        now_us = self._clock.now_us()
-        rows, rejected = sift(raw, self._minute, now_us + self._skew_us, wanted)
-        self.last_data_us = now_us
-        out: list[FeedMessage] = []
-        if len(rows):
-            kept, (o, h, low, c, v) = raw.start_us[rows], (column[rows] for column in raw.prices)
-            names = tuple(symbols[row] for row in rows.tolist())
-            out.append(BarsArrived(_INTERVAL, names, kept, o, h, low, c, v, message.corrections, now_us))
-        return out + list(merged(rejected))
 
     def _know(self, bridge: str) -> None:
         """From now on it is this bridge: what is known of another one means nothing."""
@@ -294,3 +249,7 @@ class Follower:
         self.figures = FollowFigures(
             now.frames + frames, now.duplicates + duplicates, now.gaps + gaps, now.bad + bad
         )
+
+
+def _bad(seq: int, error: BadMessageError) -> Rejected:
+    return Rejected("bus_message", 1, f"message {seq} of the stream: {error}", ("",))

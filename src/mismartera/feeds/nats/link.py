@@ -78,14 +78,14 @@ class BusAddress:
 class _Client(Client):
     """nats-py's client, which would send our credentials unencrypted to a server that says it has no TLS."""
 
-    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002  # nats-py's signature
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         server = self._current_server
         wants_tls = server is not None and server.uri.scheme == "tls"
         if wants_tls and initial_connection and not (info.get("tls_required") or info.get("tls_available")):
             raise nats.errors.Error("the server offers no TLS, and the address asks for it")
         if wants_tls:
             info["tls_required"] = True
-        await super()._process_info(info, initial_connection=initial_connection)  # type: ignore[no-untyped-call]
+        await super()._process_info(info, initial_connection=initial_connection)
 
 
 @dataclass(slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +20,9 @@ CREDS: Final = "MISMARTERA_NATS_CREDS"
 class Login:
     """A token, a user with a password, or a file of credentials; nothing for a server that asks for nothing."""
 
-    token: Secret = Secret("")
-    user: Secret = Secret("")
-    password: Secret = Secret("")
+    token: Secret = field(default_factory=lambda: Secret(""))
+    user: Secret = field(default_factory=lambda: Secret(""))
+    password: Secret = field(default_factory=lambda: Secret(""))
     creds: Path | None = None
 
     @classmethod

@@ -18,6 +18,7 @@ import numpy as np
 from nats.js.api import PubAck
 
 from mismartera.bars import parse_interval
+from mismartera.feeds.nats.framing import dropped, to_wire, weight
 from mismartera.feeds.nats.link import ANSWER_SECONDS, BusAddress, Link, LinkEndedError, wall_seconds
 from mismartera.feeds.nats.wire import (
     ROWS_MAX,
@@ -28,10 +29,7 @@ from mismartera.feeds.nats.wire import (
     Refused,
     Taken,
     Up,
-    dropped,
     encode,
-    to_wire,
-    weight,
 )
 from mismartera.feeds.port import BarsArrived, FeedMessage
 from mismartera.feeds.sift import RawBars, merged, sift

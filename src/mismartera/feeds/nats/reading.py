@@ -125,9 +125,7 @@ class Reader:
 
     async def _known(self, link: Link) -> ConsumerInfo | None:
         try:
-            found: ConsumerInfo = await link.api(
-                link.js.consumer_info(self._address.stream, self._durable.name)
-            )
+            found: ConsumerInfo = await link.api(link.js.consumer_info(self._address.stream, self._durable.name))
         except NotFoundError:
             return None
         except (APIError, NobodyAnswersError) as error:

@@ -11,6 +11,7 @@ import numpy as np
 from nats.aio.msg import Msg
 
 from mismartera.errors import FeedRefusedError, FeedUnavailableError, KeysRefusedError
+from mismartera.feeds.nats.framing import dropped
 from mismartera.feeds.nats.link import BusAddress, Link, LinkEndedError
 from mismartera.feeds.nats.publishing import BridgeState
 from mismartera.feeds.nats.wants import Wants
@@ -27,7 +28,6 @@ from mismartera.feeds.nats.wire import (
     Sorry,
     Want,
     Working,
-    dropped,
     encode,
 )
 from mismartera.feeds.port import BackfillResult, Feed
@@ -46,7 +46,13 @@ class LeaseDesk:
     """Answers requests for leases. ``name`` is the bridge's."""
 
     def __init__(
-        self, name: str, feed: Feed, wants: Wants, state: BridgeState, clock: WallClock, warn: Callable[[str], None]
+        self,
+        name: str,
+        feed: Feed,
+        wants: Wants,
+        state: BridgeState,
+        clock: WallClock,
+        warn: Callable[[str], None],
     ) -> None:
         self.bad = 0
         self._name = name
@@ -116,10 +122,10 @@ class PastDesk:
             ask = self._codec.ask(message.data)
         except BadMessageError as error:
             self.bad += 1
-            await link.send(message.reply, encode(Sorry(True, f"a request that cannot be read: {error}")))
+            await link.send(message.reply, encode(_never(f"a request that cannot be read: {error}")))
             return
         if len(self._tasks) >= _WAITING_MAX:
-            await link.send(message.reply, encode(Sorry(False, "too many requests wait", _BUSY_SECONDS)))
+            await link.send(message.reply, encode(_later("too many requests wait", _BUSY_SECONDS)))
             return
         task = asyncio.create_task(self._answer(link, ask, message.reply))
         self._tasks.add(task)
@@ -155,15 +161,23 @@ class PastDesk:
             return _messages(self._feed.backfill(ask.symbols, ask.interval, ask.start_us, ask.end_us))
         except KeysRefusedError as error:  # the bridge's keys: whoever runs it can mend that
             self._warn(str(error))
-            return [Sorry(False, one_line(str(error)), _KEYS_SECONDS)]
+            return [_later(one_line(str(error)), _KEYS_SECONDS)]
         except FeedRefusedError as error:
-            return [Sorry(True, one_line(str(error)))]
+            return [_never(one_line(str(error)))]
         except FeedUnavailableError as error:
-            return [Sorry(False, one_line(str(error)), max(error.retry_after_seconds, 0.0))]
+            return [_later(one_line(str(error)), error.retry_after_seconds)]
         except Exception as error:  # noqa: BLE001  # a request must not end the bridge; it is told on both sides
             text = one_line(f"{type(error).__name__}: {error}")
             self._warn(f"a request for bars of the past failed: {text}")
-            return [Sorry(False, text, _BUSY_SECONDS)]
+            return [_later(text, _BUSY_SECONDS)]
+
+
+def _never(reason: str) -> Sorry:
+    return Sorry(reason, for_good=True)
+
+
+def _later(reason: str, seconds: float) -> Sorry:
+    return Sorry(reason, for_good=False, retry_after_seconds=max(seconds, 0.0))
 
 
 def _messages(result: BackfillResult) -> list[PastMessage]:

@@ -45,7 +45,7 @@ async def make_stream(link: Link, address: BusAddress, retention: Retention) -> 
 
 
 async def find_stream(link: Link, address: BusAddress) -> StreamInfo | None:
-    """The stream, None if there is none. LinkEndedError if it is not of our version (fatal), or cannot be asked."""
+    """The stream, None if there is none. LinkEndedError if it cannot be asked, or (fatal) has another version."""
     try:
         info: StreamInfo = await link.api(link.js.stream_info(address.stream))
     except NotFoundError:

@@ -63,29 +63,33 @@ class Wants:
     def take(self, want: Want, now: float) -> Verdict:
         """Give, renew or end a lease."""
         lease = self._leases.get(want.name)
-        if lease is not None and lease.instance != want.instance:
-            if want.leaving:
-                return Verdict()
-            if now < lease.until:
-                seconds = f"{lease.until - now:.0f} s"
-                return Verdict(refusal=f"the name {want.name} is another session's, at least for {seconds}")
+        is_theirs = lease is not None and lease.instance != want.instance
+        if lease is not None and is_theirs and now < lease.until and not want.leaving:
+            seconds = f"{lease.until - now:.0f} s"
+            return Verdict(refusal=f"the name {want.name} is another session's, at least for {seconds}")
+        if want.leaving:
+            if not is_theirs:
+                self._end(want.name, now)
+            return Verdict()
+        if is_theirs:
             self._end(want.name, now)
             lease = None
-        if want.leaving:
-            self._end(want.name, now)
-            return Verdict()
-        if want.symbols is None:
-            if lease is None or lease.revision != want.revision:
-                return Verdict(is_known=False)
-            lease.until = now + self._lease_seconds
-            return Verdict()
+        return self._renew(want, lease, now) if want.symbols is None else self._give(want, lease, now)
+
+    def _renew(self, want: Want, lease: _Lease | None, now: float) -> Verdict:
+        if lease is None or lease.revision != want.revision:
+            return Verdict(is_known=False)
+        lease.until = now + self._lease_seconds
+        return Verdict()
+
+    def _give(self, want: Want, lease: _Lease | None, now: float) -> Verdict:
         if lease is None and len(self._leases) >= LEASES_MAX:
             return Verdict(refusal=f"it has {LEASES_MAX} sessions, and takes no more")
         before = frozenset[str]() if lease is None else lease.symbols
-        after = frozenset(want.symbols)
+        after = frozenset(want.symbols or ())
         self._leases[want.name] = _Lease(want.instance, want.revision, after, now + self._lease_seconds)
-        new = self._gain(symbol for symbol in dict.fromkeys(want.symbols) if symbol not in before)
-        self._lose(before - after, now)
+        new = self._gain(symbol for symbol in dict.fromkeys(want.symbols or ()) if symbol not in before)
+        self._lose(sorted(before - after), now)
         return Verdict(new)
 
     def tick(self, now: float) -> tuple[str, ...]:
@@ -128,4 +132,4 @@ class Wants:
     def _end(self, name: str, now: float) -> None:
         lease = self._leases.pop(name, None)
         if lease is not None:
-            self._lose(lease.symbols, now)
+            self._lose(sorted(lease.symbols), now)

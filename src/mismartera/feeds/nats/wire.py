@@ -5,7 +5,7 @@ The first byte is the version. Columns of bars are little-endian doubles and int
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -13,20 +13,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from mismartera.bars.symbol import SYMBOL_LENGTH_MAX, SYMBOL_PATTERN
-from mismartera.feeds.port import (
-    BarsArrived,
-    Connected,
-    Disconnected,
-    FeedFailed,
-    FeedMessage,
-    FeedWarning,
-    Floats,
-    Ints,
-    Rejected,
-    StatusChanged,
-    Subscribed,
-    SymbolRefused,
-)
+from mismartera.feeds.port import Floats, Ints
 from mismartera.feeds.secret import one_line
 
 WIRE_VERSION: Final = 1
@@ -207,8 +194,8 @@ class Done(Struct, tag="done"):
 class Sorry(Struct, tag="sorry"):
     """No answer: for good, or not for a while."""
 
-    for_good: bool
     reason: Words
+    for_good: bool
     retry_after_seconds: Annotated[float, Meta(ge=0)] = 0.0
 
 
@@ -266,41 +253,3 @@ def _decoded(decoder: msgspec.msgpack.Decoder[_T], payload: bytes) -> _T:
         return decoder.decode(memoryview(payload)[1:])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise BadMessageError(one_line(str(error))) from None
-
-
-def to_wire(message: FeedMessage) -> Iterator[BusMessage]:
-    """``message`` as it is published, in pieces that fit."""
-    match message:
-        case BarsArrived():
-            for first in range(0, len(message), ROWS_MAX):
-                rows = slice(first, first + ROWS_MAX)
-                columns = Columns.of(message.start_us[rows], [column[rows] for column in message.prices])
-                yield Bars(message.interval, message.corrections, list(message.symbols[rows]), columns)
-        case StatusChanged():
-            yield Status(message.symbol, message.halted, one_line(message.reason))
-        case Connected():
-            yield Up()
-        case Disconnected():
-            yield Down(one_line(message.reason), max(message.retry_in_seconds, 0.0))
-        case FeedFailed():
-            yield Down(one_line(f"the bridge's feed has failed: {message.reason}"), 0.0)
-        case Subscribed():
-            for first in range(0, len(message.symbols), ROWS_MAX):
-                yield Taken(list(message.symbols[first : first + ROWS_MAX]))
-        case SymbolRefused():
-            yield Refused(message.symbol, one_line(message.reason))
-        case FeedWarning():
-            yield Warned(one_line(message.text))
-        case Rejected():
-            yield dropped(message)
-
-
-def dropped(message: Rejected) -> Dropped:
-    """``message`` for the bus; of very many symbols only the first are named."""
-    symbols = [symbol[:SYMBOL_LENGTH_MAX] for symbol in message.symbols[:ROWS_MAX]]
-    return Dropped(message.reason[:64], message.count, one_line(message.detail), symbols)
-
-
-def weight(message: BusMessage) -> int:
-    """How much of the room of a frame ``message`` takes, in rows."""
-    return max(len(message.symbols), 1) if isinstance(message, Bars | Taken | Dropped) else 4
