@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from tests.live.stage import STALL_SECONDS, LiveLog, Stage
 from tests.live.truth import backtest, differences, known, store
+from tests.sources import ROOT
 
 from mismartera import DataManager, SessionConfig, Strategy, SystemManager
 from mismartera.bars.instants import to_datetime
@@ -16,6 +19,7 @@ from mismartera.feeds import Feed
 from mismartera.feeds.nats import Bridge, BusAddress, Login, NatsFeed
 from mismartera.testing.memory import MemoryDumps
 from mismartera.testing.nats_server import NatsServer
+from mismartera.timing import SystemClock
 
 
 class BusStage(Stage):
@@ -68,6 +72,46 @@ class BusStage(Stage):
         """Another session, with symbols of its own, on the same bridge."""
         self.second = Second(self, symbols, strategies)
         return self.second
+
+
+class ProcessStage(BusStage):
+    """The bridge is a process of its own, on the same clock: it can be killed. The clock runs from the beginning."""
+
+    def make_wall(self) -> Callable[[], float]:
+        return SystemClock().monotonic
+
+    def make_feed(self, vendor: Feed) -> Feed:
+        del vendor  # the process has its own
+        self._begun = self.clock.monotonic()
+        self.clock.begin(self._begun)
+        self.process = self.start_bridge()
+        self.bus = NatsFeed(self.address, Login(), self.clock, Random(2))
+        return self.bus
+
+    def start_bridge(self) -> subprocess.Popen[str]:
+        """Another bridge, on the clock of this process."""
+        arguments = [
+            self.server.stream_url, self.server.data_url, self.nats.url, self.start_us, self.clock.speed, self._begun,
+        ]  # fmt: skip
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.live.bridge_process", *map(str, arguments)], cwd=ROOT,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    def kill_bridge(self) -> None:
+        """SIGKILL: it can say nothing any more."""
+        self.process.kill()
+        self.process.communicate()
+
+    def revive_bridge(self) -> None:
+        """A new process in its place."""
+        self.process = self.start_bridge()
+
+    def close(self) -> None:
+        self.system.stop()
+        self.kill_bridge()
+        Stage.close(self)
+        self.nats.stop()
 
 
 class Second:

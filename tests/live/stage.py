@@ -102,7 +102,7 @@ class Stage:
         self.start_us, self.until_us = us(start, day), to_us(until_at)
         self._wall = SteadyWall()
         self._wall.start()
-        self.clock = RehearsalClock(self.start_us, speed, self._wall)
+        self.clock = RehearsalClock(self.start_us, speed, self.make_wall())
         self.market = AlpacaMarket(bars, statuses)
         self.server = AlpacaServer(self.market, self.clock, keys=(KEY, SECRET))
         self.server.start()
@@ -140,6 +140,10 @@ class Stage:
             feed=self.feed, wall=self.clock, until=until_at,
         )  # fmt: skip
         self._acts: list[tuple[int, Callable[[], object]]] = []
+
+    def make_wall(self) -> Callable[[], float]:
+        """Wall seconds since some moment, of which the clock is made."""
+        return self._wall
 
     def make_feed(self, vendor: Feed) -> Feed:
         """What the session is fed by: the vendor's own feed, where nobody says otherwise."""

@@ -61,9 +61,9 @@ class BridgeFigures:
 class Bridge:
     """Owns ``feed``: starts it once the bus is there, and stops it. ``own``: symbols that it always wants.
 
-    ``warn`` and ``inform`` are told, on the bridge's threads, what a person should know. What ends it is a
-    RunFailedError: another bridge that answers for the stream, a server that cannot be reached at the start, refused
-    credentials, a stream of another version, a feed that has failed.
+    ``warn`` and ``inform`` are told, on the bridge's threads, what a person should know. What ends it
+    is a RunFailedError: another bridge that answers for the stream, a server that cannot be reached at the start,
+    refused credentials, a stream of another version, a feed that has failed.
     """
 
     def __init__(
