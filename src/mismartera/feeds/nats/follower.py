@@ -97,6 +97,7 @@ class Follower:
         """The connection, or the bridge, is gone: nothing holds that was granted."""
         self._lease_of, self._is_open = None, False
         self._pending.clear()
+        self._taken.clear()
         return self._fall(reason, retry_in_seconds)
 
     def forget(self, symbols: Iterable[str]) -> None:

@@ -78,11 +78,10 @@ class LeaseKeeper:
         await link.send(self._address.lease_subject, encode(self._want(None, leaving=True)))
 
     async def _ask(self, link: Link) -> Granted:
-        wanted = self._desired.symbols
-        is_change = wanted is not self._sent
-        answer = await self._exchange(link, wanted if is_change else None)
-        if not answer.is_known and not is_change:
-            answer = await self._exchange(link, wanted)
+        wanted, is_first = self._desired.symbols, self._sent is None
+        answer = await self._exchange(link, wanted if wanted is not self._sent else None)
+        if not answer.is_known and not is_first:  # meanwhile our symbols may not have been subscribed
+            raise LinkEndedError("the bridge has let this session's lease go")
         self._stalled = None
         if answer.is_connected:  # a rehearsal's clock follows the bridge's, which runs
             ahead = max((answer.clock_us - self._clock.now_us()) / SECOND_US, 0.0)

@@ -27,7 +27,7 @@ class _Lease:
 class Verdict:
     """What becomes of a request: the symbols that are new for the bridge, or why there is no lease.
 
-    ``is_known`` False: the lease is there, but not this revision of its symbols.
+    ``is_known`` False: there was no lease before, or not with this revision of its symbols.
     """
 
     new: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class Wants:
         self._leases[want.name] = _Lease(want.instance, want.revision, after, now + self._lease_seconds)
         new = self._gain(symbol for symbol in dict.fromkeys(want.symbols or ()) if symbol not in before)
         self._lose(sorted(before - after), now)
-        return Verdict(new)
+        return Verdict(new, is_known=lease is not None)
 
     def tick(self, now: float) -> tuple[str, ...]:
         """Leases whose time is over end. The symbols that are to be unsubscribed, sorted."""

@@ -147,8 +147,8 @@ class Want(Struct):
 class Granted(Struct):
     """The bridge's answer, and its state after message ``seq`` of the stream.
 
-    ``is_known`` False: the bridge does not have this revision, the symbols are to be sent. ``confirmed``: of the
-    symbols that were sent, those that the vendor has confirmed. ``refusal``: why there is no lease.
+    ``is_known`` False: before this request there was no lease. ``confirmed``: of the symbols that were sent, those
+    that the vendor has confirmed. ``refusal``: why there is no lease.
     """
 
     bridge: Name
