@@ -28,6 +28,7 @@ from mismartera.feeds.nats.link import (
 )
 from mismartera.feeds.nats.login import Login
 from mismartera.feeds.nats.reading import Durable, Reader
+from mismartera.feeds.nats.stream import find_stream
 from mismartera.feeds.nats.tasks import first_of
 from mismartera.feeds.nats.telling import Teller
 from mismartera.feeds.outlet import Outlet
@@ -213,6 +214,7 @@ class NatsFeed:
         """One connection, from the attempt to its end, which is a LinkEndedError."""
         link = await open_link(self._address, self._login, self._clock, f"mismartera {self._durable.name}")
         try:
+            await find_stream(link, self._address)  # one of another version is told before anything is asked
             await self._lease.begin(link)
             self._link, self._leave = link, None  # whatever stalled, it was not this connection
             noted = asyncio.Event()

@@ -74,9 +74,9 @@ class Follower:
         self.down("stopped", 0.0)
 
     @property
-    def is_waiting(self) -> bool:
-        """True if an answer of the bridge shows that the stream has more than was read."""
-        return bool(self._pending)
+    def awaited(self) -> int | None:
+        """The message after which the bridge's oldest answer holds that does not hold yet; None if all do."""
+        return self._pending[0].seq if self._pending else None
 
     def begin(self, position: int, *, is_new: bool) -> list[FeedMessage]:
         """A connection stands: messages after ``position`` will come.

@@ -117,8 +117,11 @@ class Reader:
         first, last, position = info.state.first_seq, info.state.last_seq, self._follower.position
         if position is None:
             consumer = await self._known(link) if self._durable.is_named else None
-            floor = consumer.ack_floor if consumer is not None else None
-            return max(floor.stream_seq if floor is not None else last, first - 1, 0), False
+            if consumer is not None and consumer.ack_floor is not None:
+                return max(consumer.ack_floor.stream_seq, first - 1, 0), False
+            # What was published since the bridge has answered is to be read, too, or it would be missed.
+            awaited = self._follower.awaited
+            return max(last if awaited is None else min(last, awaited), first - 1, 0), False
         if position > last or self._created not in {None, created_of(info)}:
             return max(first - 1, 0), True
         return max(position, first - 1), False
@@ -154,7 +157,7 @@ class Reader:
             if status is None:
                 await self._take(link, message)
             elif status == "100":
-                if self._follower.is_waiting and not self._on_time():
+                if self._follower.awaited is not None and not self._on_time():
                     raise _ConsumerLostError("it sends nothing, and there is something")
             else:
                 self._ended(message, status)
