@@ -75,7 +75,7 @@ class BusStage(Stage):
 
 
 class ProcessStage(BusStage):
-    """The bridge is a process of its own, on the same clock: it can be killed. The clock runs from the beginning."""
+    """The bridge is a process of its own, on the same clock, which runs from the beginning: it can be killed."""
 
     def make_wall(self) -> Callable[[], float]:
         return SystemClock().monotonic
@@ -90,9 +90,8 @@ class ProcessStage(BusStage):
 
     def start_bridge(self) -> subprocess.Popen[str]:
         """Another bridge, on the clock of this process."""
-        arguments = [
-            self.server.stream_url, self.server.data_url, self.nats.url, self.start_us, self.clock.speed, self._begun,
-        ]  # fmt: skip
+        urls = [self.server.stream_url, self.server.data_url, self.nats.url]
+        arguments = [*urls, self.start_us, self.clock.speed, self._begun]
         return subprocess.Popen(
             [sys.executable, "-m", "tests.live.bridge_process", *map(str, arguments)], cwd=ROOT,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -54,7 +54,9 @@ class Bus:
         bridge.start()
         return bridge
 
-    def feed(self, *symbols: str, login: Login | None = None, durable: str | None = None) -> tuple[NatsFeed, Listener]:
+    def feed(
+        self, *symbols: str, login: Login | None = None, durable: str | None = None
+    ) -> tuple[NatsFeed, Listener]:
         feed, listener = NatsFeed(self.address, login or Login(), self.clock, Random(2), durable), Listener()
         self._made.append(feed)
         feed.subscribe(symbols)

@@ -23,7 +23,10 @@ def told(messages: Iterable[FeedMessage]) -> list[str]:
     for message in messages:
         words = [type(message).__name__]
         if isinstance(message, BarsArrived):
-            words += [f"{s} {(us - OPEN_US) // MINUTE_US}" for s, us in zip(message.symbols, message.start_us)]
+            words += [
+                f"{s} {(us - OPEN_US) // MINUTE_US}"
+                for s, us in zip(message.symbols, message.start_us, strict=True)
+            ]
         elif isinstance(message, Disconnected):
             words.append(message.reason)
         elif isinstance(message, Rejected):

@@ -37,7 +37,7 @@ def test_a_session_that_renews_nothing_is_gone_when_its_lease_is_over() -> None:
     book.tick(34.9)
     assert book.sessions == 1
     book.tick(35.0)
-    assert (book.sessions, book.symbols) == (0, {"X"}), "it lingers"
+    assert (book.sessions, book.symbols) == (0, frozenset({"X"})), "it lingers"
     assert book.tick(35.0 + LINGER) == ("X",)
 
 

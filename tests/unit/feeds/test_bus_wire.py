@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,7 +34,8 @@ DOUBLES = st.lists(st.floats(width=64), min_size=6, max_size=6)
 def test_bars_come_over_the_bus_bit_for_bit(rows: list[list[float]], corrections: bool) -> None:
     table = np.array(rows).T
     start = table[0].view(np.int64).copy()
-    sent = BarsArrived("1m", ("BRK.B",) * len(rows), start, *table[1:].copy(), corrections=corrections, arrived_us=0)
+    o, h, low, c, v = (column.copy() for column in table[1:])
+    sent = BarsArrived("1m", ("BRK.B",) * len(rows), start, o, h, low, c, v, corrections, 0)
     (piece,) = to_wire(sent)
     (read,) = CODEC.frame(encode(Frame("b", 1, [piece]))).messages
     assert isinstance(read, Bars)
@@ -45,10 +48,8 @@ def test_bars_come_over_the_bus_bit_for_bit(rows: list[list[float]], corrections
 def test_any_bytes_are_read_or_refused_and_nothing_else(payload: bytes) -> None:
     for read in (CODEC.frame, CODEC.want, CODEC.granted, CODEC.ask, CODEC.past):
         for start in (b"", bytes((WIRE_VERSION,))):
-            try:
-                read(start + payload)
-            except BadMessageError as error:
-                assert str(error)
+            with suppress(BadMessageError):
+                assert read(start + payload) is not None
 
 
 def test_another_version_is_named() -> None:
