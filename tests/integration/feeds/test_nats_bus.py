@@ -204,7 +204,8 @@ def test_a_bridge_that_stops_says_so(bus: Bus) -> None:
     _, listener = bus.feed("AAA")
     listener.wait_for(BarsArrived)
     bridge.stop()
-    listener.wait_until(lambda: "the bridge was stopped" in [m.reason for m in listener.of(Disconnected)])
+    listener.wait_for(Disconnected)
+    assert "the bridge was stopped" in [message.reason for message in listener.of(Disconnected)][:2]
 
 
 def test_a_named_consumer_goes_on_where_the_last_run_has_read(bus: Bus) -> None:
