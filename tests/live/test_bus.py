@@ -86,6 +86,19 @@ def test_f23_a_consumer_that_is_deleted_in_mid_session_is_made_anew_at_its_place
     assert "session_deactivated stale" not in moves(stage)[2:], "nobody has missed anything"
 
 
+def test_f23_a_consumer_that_sends_nothing_though_there_is_something_is_made_anew(make_bus: MakeStage) -> None:
+    stage = make_bus(draw(), until="10:20", speed=100)
+    stage.at(
+        "10:05:20",
+        lambda: on_server(
+            stage, lambda js: js.pause_consumer("mismartera", stage.bus.durable, "2100-01-01T00:00:00Z")
+        ),
+    )
+    stage.play()
+    assert stage.bus.recreated == 1
+    assert stage.bus.figures.gaps == 0
+
+
 def test_f23_messages_whose_acknowledgement_is_lost_are_not_taken_twice(make_bus: MakeStage) -> None:
     watcher = Watcher()
     stage = make_bus(draw(), until="10:15", nats=LOST_ACKS, ack_seconds=0.5, strategies=[watcher])

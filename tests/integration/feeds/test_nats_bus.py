@@ -21,6 +21,7 @@ from mismartera import DataManager
 from mismartera.errors import ConfigError, FeedRefusedError, FeedUnavailableError, RunFailedError
 from mismartera.feeds import BarsArrived, Connected, Disconnected, FeedFailed, ReplayFeed, Secret, Subscribed
 from mismartera.feeds.nats import Bridge, BusAddress, Login, NatsFeed, Retention
+from mismartera.feeds.nats.wire import Want, encode
 from mismartera.testing.nats_server import NatsServer
 from mismartera.timing import RehearsalClock
 
@@ -34,6 +35,7 @@ class Bus:
     def __init__(self, folder: Path, data: DataManager, speed: float = 300.0) -> None:
         self.folder, self.data = folder, data
         self.clock = RehearsalClock(us("10:00"), speed)
+        self.vendor = ReplayFeed
         self._server: NatsServer | None = None
         self._made: list[Bridge | NatsFeed] = []
 
@@ -48,7 +50,7 @@ class Bus:
         return BusAddress(self._server.url)
 
     def bridge(self, *own: str, login: Login | None = None, retention: Retention | None = None) -> Bridge:
-        feed = ReplayFeed(self.data, self.clock, us("09:30"), us("16:00"))
+        feed = self.vendor(self.data, self.clock, us("09:30"), us("16:00"))
         bridge = Bridge(feed, self.address, login or Login(), self.clock, Random(1), own, retention)
         self._made.append(bridge)
         bridge.start()
@@ -198,6 +200,54 @@ def test_what_the_vendor_refuses_or_cannot_tell_passes_as_its_error(bus: Bus) ->
         feed.backfill(["AAA"], "1m", us("09:30"), us("10:00"))
 
 
+class Slow(ReplayFeed):
+    """A vendor whose answers about the past wait to be let go."""
+
+    asked, let_go = threading.Event(), threading.Event()
+
+    def backfill(self, *args: Any) -> Any:
+        self.asked.set()
+        self.let_go.wait(WALL_SECONDS)
+        return super().backfill(*args)
+
+
+def test_a_backfill_that_waits_is_unavailable_once_the_feed_is_stopped(bus: Bus) -> None:
+    bus.serve()
+    bus.vendor = Slow
+    bus.bridge("AAA")
+    feed, listener = bus.feed("AAA")
+    listener.wait_for(Subscribed)
+    errors: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(FeedUnavailableError) as error:
+            feed.backfill(["AAA"], "1m", us("09:30"), us("10:00"))
+        errors.append(str(error.value))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert Slow.asked.wait(WALL_SECONDS)
+    feed.stop()
+    asking.join()
+    Slow.let_go.set()
+    assert errors == ["the bus is not connected"]
+
+
+def test_a_session_that_dies_without_a_word_takes_its_symbols_along(bus: Bus) -> None:
+    bus.serve()
+    bridge = bus.bridge()
+    _, listener = bus.feed("AAA")
+    listener.wait_for(Subscribed)
+
+    async def ask_once(js: Any) -> None:
+        await js._nc.request("mismartera.lease", encode(Want("dead", "i", 1, ["BBB"])), timeout=5)
+
+    bus.ask(ask_once)
+    assert (bridge.figures.sessions, bridge.figures.symbols) == (2, 2)
+    listener.wait_until(lambda: bridge.figures.symbols == 1)
+    assert bridge.figures.sessions == 1
+
+
 def test_a_bridge_that_stops_says_so(bus: Bus) -> None:
     bus.serve()
     bridge = bus.bridge("AAA")
@@ -291,6 +341,12 @@ def test_credentials_are_not_sent_to_a_server_that_says_it_has_no_tls() -> None:
         thread.join()
     assert "offers no TLS" in reason
     assert received == []
+
+
+@pytest.mark.parametrize("stream", ["", "a.b", "a b", "x" * 33, ">"])
+def test_a_stream_s_name_is_one_word(stream: str) -> None:
+    with pytest.raises(ConfigError, match="stream: found"):
+        BusAddress("nats://localhost", stream)
 
 
 @pytest.mark.parametrize("url", ["nats://example.com:4222", "http://localhost", "tls://u:p@h", "tls://h/path"])

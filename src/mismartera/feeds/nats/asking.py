@@ -79,13 +79,12 @@ class PastAsker:
         async def arrived(message: Msg) -> None:
             queue.put_nowait(message)
 
-        subscription = await link.client.subscribe(inbox, cb=arrived)
+        subscription = await link.listen(inbox, arrived)
         try:
             await link.send(self._address.past_subject, encode(ask), reply=inbox)
             return await self._collect(link, queue)
         finally:
-            if not link.client.is_closed:
-                await subscription.unsubscribe()
+            await link.leave(subscription)
 
     async def _collect(self, link: Link, queue: asyncio.Queue[Msg]) -> _Answer:
         patience = wall_seconds(self._clock, ANSWER_SECONDS, _WALL_SECONDS_MIN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from random import Random
 from typing import Final
@@ -138,7 +138,7 @@ class NatsFeed:
             except TimeoutError:
                 if loop.is_closed():  # it was stopped, and nobody is left to answer
                     raise FeedUnavailableError("the feed is stopped", _UNREACHED_RETRY_SECONDS) from None
-            except (asyncio.CancelledError, LinkEndedError):
+            except (CancelledError, LinkEndedError):
                 raise FeedUnavailableError("the bus is not connected", _UNREACHED_RETRY_SECONDS) from None
 
     def reconnect(self, reason: str) -> None:

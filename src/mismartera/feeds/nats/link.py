@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.js.client import JetStreamContext
 from nats.js.errors import APIError, ServiceUnavailableError
 
-from mismartera.config.fields import BUS_STREAM, check_url
+from mismartera.config.fields import BUS_NAME_PATTERN, BUS_STREAM, check_url
 from mismartera.errors import ConfigError
 from mismartera.feeds.nats.login import Login
 from mismartera.feeds.nats.wire import PAYLOAD_BYTES_MAX
@@ -55,9 +58,12 @@ class BusAddress:
     stream: str = BUS_STREAM
 
     def __post_init__(self) -> None:
-        problem = check_url(self.url, secure="tls", plain="nats", path_allowed=False)
-        if problem is not None:
-            raise ConfigError([f"url: {problem}"], source="the bus")
+        url = check_url(self.url, secure="tls", plain="nats", path_allowed=False)
+        problems = [] if url is None else [f"url: {url}"]
+        if not re.fullmatch(BUS_NAME_PATTERN, self.stream):
+            problems.append(f"stream: found {self.stream[:64]!r}; allowed: 1 to 32 letters, digits, - and _")
+        if problems:
+            raise ConfigError(problems, source="the bus")
 
     @property
     def feed_subject(self) -> str:
@@ -114,12 +120,17 @@ class Link:
             raise self.error(error) from None
         return bytes(answer.data)
 
-    async def listen(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> None:
+    async def listen(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> Subscription:
         """Call ``callback`` with each message of ``subject``, one after the other."""
         try:
-            await self.client.subscribe(subject, cb=callback)
+            return await self.client.subscribe(subject, cb=callback)
         except nats.errors.Error as error:
             raise self.error(error) from None
+
+    async def leave(self, subscription: Subscription) -> None:
+        """Listen no more; nothing is raised if the link has ended."""
+        with suppress(nats.errors.Error):
+            await subscription.unsubscribe()
 
     async def send(self, subject: str, payload: bytes, reply: str = "") -> None:
         """Publish without an acknowledgement."""

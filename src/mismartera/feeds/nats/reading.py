@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error, NotJSMessageError
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy, StreamInfo
 from nats.js.errors import APIError, NotFoundError
@@ -69,21 +70,23 @@ class Reader:
         lost = 0
         while True:
             read = self._follower.figures.frames
+            subscription = await self._open(link)
             try:
-                await self._open(link)
                 await self._read(link)
             except _ConsumerLostError as error:
                 lost = lost + 1 if self._follower.figures.frames == read else 0
                 self.recreated += 1
                 if lost >= _LOST_MAX:
                     raise LinkEndedError(f"the consumer on the stream is lost again and again: {error}") from None
+            finally:
+                await link.leave(subscription)
 
     async def leave(self, link: Link) -> None:
         """The session ends: a consumer without a name of its own is of no use to anybody."""
         if not self._durable.is_named and self._inbox:
             await self._delete(link)
 
-    async def _open(self, link: Link) -> None:
+    async def _open(self, link: Link) -> Subscription:
         """A consumer that begins after the session's place, and the place itself if it is not known yet."""
         info = await find_stream(link, self._address)
         if info is None:
@@ -101,8 +104,9 @@ class Reader:
             queue.put_nowait(message)
 
         self._inbox, self._arrived, self._on_way = link.client.new_inbox(), queue, 0
-        await link.listen(self._inbox, arrived)
+        subscription = await link.listen(self._inbox, arrived)
         await self._teller.tell(lambda: self._follower.begin(position, is_new=is_new))
+        return subscription
 
     def _config(self, position: int) -> ConsumerConfig:
         return ConsumerConfig(
