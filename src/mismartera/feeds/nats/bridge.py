@@ -102,7 +102,7 @@ class Bridge:
         """What it has done so far."""
         state = self._publisher.state
         return BridgeFigures(
-            state.seq, state.frames, state.bars, state.republished, self._wants.sessions, len(self._wants.symbols),
+            state.seq, state.frames, state.bars, state.republished, self._wants.sessions, self._wants.count,
             self._past.answered, self._leases.bad + self._past.bad, self._reconnects,
         )  # fmt: skip
 

@@ -56,8 +56,13 @@ class Wants:
         return frozenset(self._counts) | frozenset(self._idle)
 
     @property
+    def count(self) -> int:
+        """How many :attr:`symbols` there are. From any thread."""
+        return len(self._counts) + len(self._idle)
+
+    @property
     def sessions(self) -> int:
-        """How many leases there are."""
+        """How many leases there are. From any thread."""
         return len(self._leases)
 
     def take(self, want: Want, now: float) -> Verdict:
