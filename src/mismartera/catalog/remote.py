@@ -32,7 +32,7 @@ def open_at(address: str | Path, version: int | None) -> DeltaStore:
     shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # nothing secret gets into a message
     if parts.username or parts.password or parts.query or parts.fragment:
         raise StoreError(
-            f"the address {shown} of the store has more than a place in it; allowed: {parts.scheme}://bucket/path, "
+            f"the address {shown} of the store holds more than a place; allowed: {parts.scheme}://bucket/path, "
             "with credentials in the environment"
         )
     if parts.scheme == "file":

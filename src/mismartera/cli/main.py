@@ -31,6 +31,7 @@ from mismartera.cli.status import (
     Terminated,
     say,
 )
+from mismartera.cli.sweep_command import sweep
 from mismartera.errors import ConfigError, MismarteraError, RunFailedError
 
 
@@ -45,6 +46,7 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(live)
+cli.add_command(sweep)
 cli.add_command(data)
 cli.add_command(validate)
 cli.add_command(schema)

@@ -124,8 +124,8 @@ def test_a_file_address_is_the_folder(tmp_path: Path) -> None:
     [
         ("http://host/bars", r"http://host/bars is no place for a store; allowed: a folder, .*file://, s3://"),
         ("s3:///bars", r"names no bucket; allowed: s3://bucket/path"),
-        ("s3://id:secret@bucket/bars", r"s3://bucket/bars of the store has more than a place .* environment"),
-        ("az://box/bars?sig=secret", r"az://box/bars of the store has more than a place"),
+        ("s3://id:secret@bucket/bars", r"s3://bucket/bars of the store holds more than a place.* environment"),
+        ("az://box/bars?sig=secret", r"az://box/bars of the store holds more than a place"),
         ("file://host/bars", r"names a folder of another machine; allowed: file:///folder"),
     ],
 )

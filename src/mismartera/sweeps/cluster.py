@@ -1,0 +1,42 @@
+"""A Dask cluster as the place where a sweep runs (extra ``dask``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mismartera.errors import UsageError
+from mismartera.sweeps.flight import ExecutorRunner, Runner
+
+_WINDOW_MIN = 64
+_CONNECT_SECONDS = 10.0
+
+
+@contextmanager
+def dask_runner(address: str) -> Iterator[Runner]:
+    """The cluster whose scheduler is at ``address``; UsageError if it cannot be reached or has no workers.
+
+    What a worker that died was running, Dask runs elsewhere; a task whose workers keep dying is failed.
+    """
+    try:
+        import distributed  # an extra, and heavy
+    except ImportError as error:
+        raise UsageError("--dask needs Dask: pip install 'mismartera[dask]'") from error
+    make: Any = distributed.Client  # it has no types
+    try:
+        client: Any = make(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UsageError(f"no Dask scheduler can be reached at {address}: {error}") from error
+    try:
+        yield _runner(client, address)
+    finally:
+        client.close(timeout=_CONNECT_SECONDS)
+
+
+def _runner(client: Any, address: str) -> Runner:
+    threads = sum(client.nthreads().values())
+    if not threads:
+        raise UsageError(f"the Dask cluster at {address} has no workers: start some with 'dask worker {address}'")
+    # A job's results depend on files and must not be taken from another one with the same arguments: not pure.
+    return ExecutorRunner(client.get_executor(pure=False), max(_WINDOW_MIN, 4 * threads))
