@@ -25,10 +25,10 @@ from mismartera.cli.status import Settings, data_option, json_option, log_level_
 @log_level_option
 @click.pass_obj
 def sweep(
-    settings: Settings, config: str, grid: str, store: str, out: Path | None, workers: int | None, dask: str | None,
-    *, fresh: bool, quiet: bool, as_json: bool,
+    settings: Settings, config: str, grid: str, store: str, out: Path | None, workers: int | None,
+    dask: str | None, *, fresh: bool, quiet: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    """Run the backtest that CONFIG describes once for each task of GRID: values of its keys, and stretches of time.
+    """Run the backtest of CONFIG once for each task of GRID: values of its keys, and stretches of its dates.
 
     A task that fails is reported with its values and does not stop the others; exit status 1 says that there was
     one. Each result is kept as it comes: after Ctrl-C, or a crash, the same command goes on where it was.

@@ -15,7 +15,7 @@ from mismartera.errors import UsageError
 from mismartera.report.console import counted
 from mismartera.report.progress import ProgressLine, is_terminal
 from mismartera.report.sweep_table import print_sweep
-from mismartera.sweeps.sweep import RESULTS_NAME, Progress, SweepRun, make_plan, runner_of
+from mismartera.sweeps.running import RESULTS_NAME, Progress, SweepRun, make_plan, runner_of
 from mismartera.sweeps.tasks import describe
 
 

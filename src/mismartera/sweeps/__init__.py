@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mismartera.sweeps.grid import Grid
-    from mismartera.sweeps.sweep import sweep
+    from mismartera.sweeps.running import sweep
 
-_HOMES = {"Grid": "grid", "sweep": "sweep"}
+_HOMES = {"Grid": "grid", "sweep": "running"}
 
 __all__ = ["Grid", "sweep"]
 

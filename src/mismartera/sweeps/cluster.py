@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from mismartera.errors import UsageError
 from mismartera.sweeps.flight import ExecutorRunner, Runner
 
 _WINDOW_MIN = 64
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}")
 _CONNECT_SECONDS = 10.0
 
 
@@ -19,6 +21,10 @@ def dask_runner(address: str) -> Iterator[Runner]:
 
     What a worker that died was running, Dask runs elsewhere; a task whose workers keep dying is failed.
     """
+    if not _ADDRESS.fullmatch(address):  # Dask's client would say so at its end once more, with a traceback
+        raise UsageError(
+            f"{address!r} is no address of a Dask scheduler; allowed: tcp://host:port, or tls://host:port"
+        )
     try:
         import distributed  # an extra, and heavy
     except ImportError as error:

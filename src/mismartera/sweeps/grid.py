@@ -1,4 +1,4 @@
-"""Grid: which values a sweep tries, and over which stretches of time. Read from JSON, with all its faults at once."""
+"""Grid: which values a sweep tries, over which stretches of time. All that is wrong with one is said at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Grid(ConfigModel):
     """
 
     parameters: JsonObject = FrozenDict()
-    """Key paths, each with the list of its values; all combinations are run, the last key's values changing first."""
+    """Key paths, each with the list of its values. All combinations are run; the last key changes first."""
     configs: tuple[JsonObject, ...] = ()
     """Values that belong together: key paths, each with one value. None: the configuration as it is."""
     split: Literal["whole", "day", "week", "month"] = "whole"

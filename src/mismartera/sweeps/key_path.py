@@ -27,7 +27,7 @@ def parse_key_path(text: str) -> Loc:
         word, number, quoted = found.groups()
         parts.append(int(number) if number is not None else word if word is not None else quoted)
         place = found.end()
-    if not parts or place < len(text) or not isinstance(parts[0], str):
+    if not parts or place < len(text) or text[0] in ".[":
         raise ValueError(
             f"{shown(text)} is no key path; allowed: keys with dots between them and [0] for the first entry of a "
             "list, such as analysis.strategies[0].params.period"

@@ -23,15 +23,15 @@ SIGNAL_TYPE = pl.Struct(
 )  # fmt: skip
 
 _COUNTS = (
-    "sessions", "bars_streamed", "bars_delivered", "derived_bars", "activations", "deactivations", "symbols_loaded",
-    "symbols_failed", "received", "accepted", "bars_expected", "bars_present",
+    "sessions", "bars_streamed", "bars_delivered", "derived_bars", "activations", "deactivations",
+    "symbols_loaded", "symbols_failed", "received", "accepted", "bars_expected", "bars_present",
 )  # fmt: skip
 
 
 def make_table(
     results: Sequence[tuple[Task, TaskResult]], names: Sequence[str], store_version: int
 ) -> pl.DataFrame:
-    """The table of ``results``. ``names``: the key paths that vary, each a column (null where a task sets none)."""
+    """The table of ``results``. ``names``: the key paths that vary, a column each (null where not set)."""
     tasks = [task for task, _ in results]
     told = [result for _, result in results]
     columns = [
@@ -59,13 +59,13 @@ def make_table(
 
 
 def parameter_column(name: str, values: Sequence[Any]) -> pl.Series:
-    """The values of one key path: truth values, whole numbers, numbers or texts if all are such, else their JSON."""
+    """The values of one key path: truth values, integers, numbers or texts if all are such, else their JSON."""
     kinds = {type(value) for value in values if value is not None}
     if kinds == {bool}:
         return pl.Series(name, values, pl.Boolean())
     if kinds == {int} and all(value is None or abs(value) < 2**63 for value in values):
         return pl.Series(name, values, pl.Int64())
-    if kinds and kinds <= {int, float}:
+    if float in kinds and kinds <= {int, float}:
         return pl.Series(name, [None if value is None else float(value) for value in values], pl.Float64())
     if kinds == {str}:
         return pl.Series(name, values, pl.String())

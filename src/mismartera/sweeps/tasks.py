@@ -18,7 +18,7 @@ from mismartera.config.model import to_json
 from mismartera.config.problems import Loc, shown
 from mismartera.errors import CalendarError, ConfigError
 from mismartera.sweeps.grid import Grid
-from mismartera.sweeps.key_path import find_missing_key, parse_key_path, put
+from mismartera.sweeps.key_path import find_missing_key, overlap, parse_key_path, put
 from mismartera.timing import ExchangeCalendar, user_cache_dir
 
 TASKS_MAX = 100_000
@@ -64,7 +64,7 @@ class Task:
 
 
 def read_base(config: SessionConfig | Mapping[str, Any] | str | Path) -> Base:
-    """The configuration to sweep: one that was made, decoded JSON, or a file. ConfigError for what is no backtest."""
+    """The configuration to sweep: a made one, decoded JSON, or a file. ConfigError for what is no backtest."""
     if isinstance(config, SessionConfig):
         base = Base(_given(config), config, "configuration", None)
     elif isinstance(config, Mapping):
@@ -122,8 +122,11 @@ def _varied_base(
             _require_backtest(config, "configuration")
         except ConfigError as error:
             found = [f"configs[{index}]: {problem}" for problem in error.problems]
-    if not found:
-        found = [f'parameters["{key}"]: {why}' for key, why in _missing(config, grid.parameters)]
+    swept: Mapping[str, Any] = grid.parameters
+    if found:  # what it would have set is not there: only other keys can be judged
+        changed = [parse_key_path(key) for key in own]
+        swept = {key: 0 for key in swept if not any(overlap(parse_key_path(key), path) for path in changed)}
+    found += [f'parameters["{key}"]: {why}' for key, why in _missing(config, swept)]
     problems += [text for text in found if text not in problems]
     return tuple(own.items()), given, config
 

@@ -53,11 +53,11 @@ def sweep(
     """Run ``config``, a backtest, once for each task of ``grid``; the table of the results, in the tasks' order.
 
     ``data``: the bar store; all tasks read the version that it has now. ``workers``: processes (by default as many
-    as there are processors), unless ``dask`` is the address of a scheduler. ``out``: a folder that keeps each result
-    as it comes, and the table as Parquet; a sweep that was stopped goes on there, tasks that are finished are not
-    run again unless ``fresh``. ``folder``: where strategies are looked up first (by default that of ``config``).
-    A task that fails has status "failed" and its error in the table; the others go on. Every worker imports the
-    script that calls this: it must do so below ``if __name__ == "__main__":``.
+    as there are processors), unless ``dask`` is the address of a scheduler. ``out``: a folder that keeps each
+    result as it comes, and the table as Parquet; a sweep that was stopped goes on there, tasks that are finished
+    are not run again unless ``fresh``. ``folder``: where strategies are looked up first (by default that of
+    ``config``). A task that fails has status "failed" and its error in the table; the others go on. Every worker
+    imports the script that calls this: it must do so below ``if __name__ == "__main__":``.
 
     Raises ConfigError for a configuration or grid that is wrong, StoreError for a store that cannot be read,
     UsageError for a cluster that cannot be reached, RunFailedError if no worker can be started.
@@ -130,7 +130,7 @@ class SweepRun:
     _keys: dict[int, str] = field(default_factory=dict)
 
     def run(self, runner: Runner, on_reused: Callable[[int], None] = lambda _: None) -> None:
-        """Run the tasks that are not finished yet; ``on_reused`` is told how many were, before the others begin."""
+        """Run the tasks that are not finished; ``on_reused`` is told how many are, before the others begin."""
         clock = SystemClock()
         begun = clock.monotonic()
         with ExitStack() as stack:
