@@ -13,6 +13,7 @@ from mismartera.sweeps.flight import ExecutorRunner, Runner
 _WINDOW_MIN = 64
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}")
 _CONNECT_SECONDS = 10.0
+_WORKERS_SECONDS = 10.0
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def dask_runner(address: str) -> Iterator[Runner]:
             f"{address!r} is no address of a Dask scheduler; allowed: tcp://host:port, or tls://host:port"
         )
     try:
-        import distributed  # an extra, and heavy
+        import distributed.scheduler  # an extra, and heavy
     except ImportError as error:
         raise UsageError("--dask needs Dask: pip install 'mismartera[dask]'") from error
     make: Any = distributed.Client  # it has no types
@@ -35,14 +36,18 @@ def dask_runner(address: str) -> Iterator[Runner]:
     except (OSError, ValueError, TimeoutError) as error:
         raise UsageError(f"no Dask scheduler can be reached at {address}: {error}") from error
     try:
-        yield _runner(client, address)
+        yield _runner(client, address, distributed.scheduler.KilledWorker)
     finally:
         client.close(timeout=_CONNECT_SECONDS)
 
 
-def _runner(client: Any, address: str) -> Runner:
+def _runner(client: Any, address: str, killed: type[Exception]) -> Runner:
+    try:
+        client.wait_for_workers(1, timeout=_WORKERS_SECONDS)  # they may be about to come, or come again
+    except TimeoutError as error:
+        raise UsageError(
+            f"the Dask cluster at {address} has no workers: start some with 'dask worker {address}'"
+        ) from error
     threads = sum(client.nthreads().values())
-    if not threads:
-        raise UsageError(f"the Dask cluster at {address} has no workers: start some with 'dask worker {address}'")
     # A job's results depend on files and must not be taken from another one with the same arguments: not pure.
-    return ExecutorRunner(client.get_executor(pure=False), max(_WINDOW_MIN, 4 * threads))
+    return ExecutorRunner(client.get_executor(pure=False), max(_WINDOW_MIN, 4 * threads), (killed,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from typing import Protocol
 
 from mismartera.errors import RunFailedError
@@ -37,25 +37,35 @@ class Runner(Protocol):
         ...
 
 
-def fly(executor: Executor, jobs: deque[Job], window: int, desk: Desk) -> list[Job]:
-    """Run ``jobs``, at most ``window`` at a time, and empty the queue. The jobs whose results were lost because
-    the executor broke are returned, those not yet handed out are left in the queue.
+def fly(
+    executor: Executor, jobs: deque[Job], window: int, desk: Desk, killed: tuple[type[BaseException], ...] = ()
+) -> list[Job]:
+    """Run ``jobs``, at most ``window`` at a time, and empty the queue.
+
+    Returned are those whose worker died: their futures raise one of ``killed``, or the executor broke. If it broke,
+    jobs not yet handed out are left in the queue.
     """
     air: dict[Future[TaskResult], Job] = {}
+    deadly = (BrokenExecutor, *killed)
+    lost: list[Job] = []
     try:
         while jobs or air:
             is_broken = not _hand_out(executor, jobs, window, air)
             done, _ = wait(air, None if is_broken else POLL_SECONDS, FIRST_COMPLETED)
-            if is_broken or any(isinstance(future.exception(), BrokenExecutor) for future in done):
-                return _salvage(air, desk)
-            desk.take([(air[future], _result(future)) for future in done])
+            if is_broken or any(isinstance(_failure(future), BrokenExecutor) for future in done):
+                done, _ = wait(air)  # all of a broken executor's are done at once
+                is_broken = True
+            lost += [air[future] for future in done if isinstance(_failure(future), deadly)]
+            desk.take([(air[f], _result(f)) for f in done if not isinstance(_failure(f), deadly)])
             for future in done:
                 del air[future]
             desk.look()
+            if is_broken:
+                break
     finally:
         for future in air:
             future.cancel()
-    return []
+    return sorted(lost, key=lambda job: job.index)
 
 
 def _hand_out(executor: Executor, jobs: deque[Job], window: int, air: dict[Future[TaskResult], Job]) -> bool:
@@ -69,35 +79,44 @@ def _hand_out(executor: Executor, jobs: deque[Job], window: int, air: dict[Futur
     return True
 
 
-def _salvage(air: dict[Future[TaskResult], Job], desk: Desk) -> list[Job]:
-    """Take what came before the executor broke; the others' jobs."""
-    wait(air)
-    lost = [job for future, job in air.items() if isinstance(future.exception(), BrokenExecutor)]
-    desk.take([(job, _result(f)) for f, job in air.items() if not isinstance(f.exception(), BrokenExecutor)])
-    air.clear()
-    return lost
+def _failure(future: Future[TaskResult]) -> BaseException | None:
+    return None if future.cancelled() else future.exception()
 
 
 def _result(future: Future[TaskResult]) -> TaskResult:
+    if future.cancelled():
+        raise RunFailedError("the connection to the workers was lost; start the sweep again to go on")
     try:
         return future.result()
-    except CancelledError as error:
-        raise RunFailedError("the connection to the workers was lost") from error
     except Exception as error:  # noqa: BLE001  # what came of the task is reported with its configuration
         return failed(error_text(error))
 
 
 class ExecutorRunner:
-    """Runs the tasks of a sweep on an executor that somebody else has made and will end."""
+    """Runs the tasks of a sweep on an executor that somebody else has made and will end.
 
-    def __init__(self, executor: Executor, window: int) -> None:
+    ``killed``: what a task raises if its workers died. Other tasks that were with these are not to blame: each such
+    task is run again by itself, and failed if its workers die again.
+    """
+
+    def __init__(self, executor: Executor, window: int, killed: tuple[type[BaseException], ...] = ()) -> None:
         self._executor = executor
         self._window = window
+        self._killed = killed
 
     def run(self, jobs: Sequence[Job], desk: Desk) -> None:
         """See :class:`Runner`. RunFailedError if the executor breaks."""
-        lost = fly(self._executor, deque(jobs), self._window, desk)
-        if lost:
-            raise RunFailedError(
-                f"the executor broke while it ran {len(lost)} tasks; start the sweep again to go on"
-            )
+        waiting = deque(jobs)
+        suspects = self._fly(waiting, self._window, desk)
+        for suspect in suspects:
+            for guilty in self._fly(deque([suspect]), 1, desk):
+                desk.take(
+                    [(guilty, failed("its worker processes died while it ran, and again when it ran alone"))]
+                )
+
+    def _fly(self, jobs: deque[Job], window: int, desk: Desk) -> list[Job]:
+        count = len(jobs)
+        lost = fly(self._executor, jobs, window, desk, self._killed)
+        if jobs or (lost and not self._killed):
+            raise RunFailedError(f"the executor broke while it ran {count} tasks; start the sweep again to go on")
+        return lost
