@@ -1,9 +1,9 @@
 """What a sweep gains by a second worker, and what it adds to each task.
 
-``python -m benchmarks.sweep [--tasks N] [--rounds N] [--dask]`` prints the seconds of a sweep of ``N`` tasks (each a
-day of 200 symbols) with one worker and with two, the start of the workers included, and how much faster two are; then
-the overhead per task: of a sweep of many tiny tasks (a day of one symbol), the seconds per task beyond the same runs
-made by hand, one after the other, in a process that has everything open already.
+``python -m benchmarks.sweep [--tasks N] [--rounds N] [--dask]`` prints the seconds of a sweep of ``N`` tasks (each
+a day of 200 symbols) with one worker and with two, the start of the workers included, and how much faster two are;
+then the overhead per task: of a sweep of many tiny tasks (a day of one symbol), the seconds per task beyond the
+same runs made by hand, one after the other, in a process that has everything open already.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks.case import symbol_names
 from benchmarks.data import Store, make_store
@@ -110,12 +111,13 @@ def measure_overhead(rounds: int) -> float:
 
 
 def measure_dask(tasks: int, rounds: int) -> None:
-    from distributed import LocalCluster
+    from distributed import LocalCluster  # an extra
 
+    make: Any = LocalCluster  # it has no types
     case = Sweep(make_store(FOLDER, SYMBOLS, DAYS), SYMBOLS, tasks)
     print(f"the same {tasks} tasks on a Dask cluster of this machine, its start left out:")
     for workers in (1, 2):
-        with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
+        with make(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
             show(f"workers: {workers}", [case.seconds(dask=cluster.scheduler_address) for _ in range(rounds)])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from typing import Protocol
 
 from mismartera.errors import RunFailedError
@@ -42,8 +42,8 @@ def fly(
 ) -> list[Job]:
     """Run ``jobs``, at most ``window`` at a time, and empty the queue.
 
-    Returned are those whose worker died: their futures raise one of ``killed``, or the executor broke. If it broke,
-    jobs not yet handed out are left in the queue.
+    Returned are those whose worker died: their futures raise one of ``killed``, or the executor broke. If it
+    broke, jobs not yet handed out are left in the queue.
     """
     air: dict[Future[TaskResult], Job] = {}
     deadly = (BrokenExecutor, *killed)
@@ -80,11 +80,11 @@ def _hand_out(executor: Executor, jobs: deque[Job], window: int, air: dict[Futur
 
 
 def _failure(future: Future[TaskResult]) -> BaseException | None:
-    return None if future.cancelled() else future.exception()
+    return CancelledError() if future.cancelled() else future.exception()
 
 
 def _result(future: Future[TaskResult]) -> TaskResult:
-    if future.cancelled():
+    if isinstance(_failure(future), CancelledError):
         raise RunFailedError("the connection to the workers was lost; start the sweep again to go on")
     try:
         return future.result()
@@ -95,8 +95,8 @@ def _result(future: Future[TaskResult]) -> TaskResult:
 class ExecutorRunner:
     """Runs the tasks of a sweep on an executor that somebody else has made and will end.
 
-    ``killed``: what a task raises if its workers died. Other tasks that were with these are not to blame: each such
-    task is run again by itself, and failed if its workers die again.
+    ``killed``: what a task raises if its workers died. The tasks beside the one that killed them raise it,
+    too: each is run again by itself, and failed if its workers die again.
     """
 
     def __init__(self, executor: Executor, window: int, killed: tuple[type[BaseException], ...] = ()) -> None:

@@ -116,7 +116,7 @@ def test_tasks_that_fail_are_reported_and_the_others_go_on(own_stage: Path) -> N
     for row, error in zip(rows, [
         None, "strategy Fated raised ValueError: as it was wished",
         "its worker process died twice while it ran: killed by SIGKILL (out of memory?)",
-        "'Gone' of", "no module 'no_such'", "a strategy ended the run: SystemExit: enough", "UNKNOWN", None, "1950",
+        "'Gone' of", "no module 'no_such'", "ended the run: SystemExit: enough", "UNKNOWN", None, "1950",
     ], strict=True):  # fmt: skip
         assert (row["error"] is None) == (error is None)
         assert error is None or error in row["error"]
