@@ -59,7 +59,8 @@ def run_sweep(config: str, grid: str, options: SweepOptions) -> int:
     run = SweepRun(
         plan, out, fresh=options.fresh, on_progress=show, is_stopped=lambda: signals.received is not None
     )
-    with signals, runner_of(options.workers, options.dask) as runner, progress:
+    quiet = options.log_level != "DEBUG"
+    with signals, runner_of(options.workers, options.dask, is_quiet=quiet) as runner, progress:
         run.run(runner, lambda count: _say_reused(count, len(plan.tasks), options))
     status, messages = _ending(run, signals)
     _print(run, out, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,11 @@ _WORKERS_SECONDS = 10.0
 
 
 @contextmanager
-def dask_runner(address: str) -> Iterator[Runner]:
+def dask_runner(address: str, *, is_quiet: bool = False) -> Iterator[Runner]:
     """The cluster whose scheduler is at ``address``; UsageError if it cannot be reached or has no workers.
 
     What a worker that died was running, Dask runs elsewhere; a task whose workers keep dying is failed.
+    ``is_quiet``: Dask's own log, with its tracebacks, is not shown in this process.
     """
     if not _ADDRESS.fullmatch(address):  # Dask's client would say so at its end once more, with a traceback
         raise UsageError(
@@ -30,6 +32,8 @@ def dask_runner(address: str) -> Iterator[Runner]:
         import distributed.scheduler  # an extra, and heavy
     except ImportError as error:
         raise UsageError("--dask needs Dask: pip install 'mismartera[dask]'") from error
+    if is_quiet:
+        _silence_dask()
     make: Any = distributed.Client  # it has no types
     try:
         client: Any = make(address, timeout=_CONNECT_SECONDS, set_as_default=False)
@@ -39,6 +43,13 @@ def dask_runner(address: str) -> Iterator[Runner]:
         yield _runner(client, address, distributed.scheduler.KilledWorker)
     finally:
         client.close(timeout=_CONNECT_SECONDS)
+
+
+def _silence_dask() -> None:
+    """Dask gives each of its loggers a level of its own."""
+    for name in sorted(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in {"distributed", "tornado"}:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _runner(client: Any, address: str, killed: type[Exception]) -> Runner:

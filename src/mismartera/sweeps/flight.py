@@ -46,7 +46,7 @@ def fly(
     broke, jobs not yet handed out are left in the queue.
     """
     air: dict[Future[TaskResult], Job] = {}
-    deadly = (BrokenExecutor, *killed)
+    deadly: tuple[type[BaseException], ...] = (BrokenExecutor, *killed)
     lost: list[Job] = []
     try:
         while jobs or air:

@@ -10,20 +10,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mismartera import __version__
-from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
 from mismartera.sweeps.tasks import Task
 
 
 class Keys:
-    """Makes the keys of a sweep's tasks.
+    """Makes the keys of a sweep's tasks. ``store``: what tells the store and its version from others.
 
     A key holds the task's whole configuration, the store with its version, the version of this package, and the
     source of its strategies: their modules, the neighbours that these import, or the package that they are in.
     """
 
-    def __init__(self, data: DataManager, folders: Sequence[Path]) -> None:
-        self._common = [__version__, data.address, data.table_id, data.version]
+    def __init__(self, store: Sequence[str | int], folders: Sequence[Path]) -> None:
+        self._common = [__version__, *store]
         self._folders = list(folders)
         self._sources: dict[str, str] = {}
         self._last: tuple[SessionConfig, str] | None = None

@@ -82,10 +82,15 @@ class Plan:
     version: int
     folder: Path | None
 
+    @property
+    def store(self) -> str:
+        """Where the store is, whatever the present folder."""
+        address = self.data.address
+        return address if "://" in address else str(Path(address).resolve())
+
     def job(self, task: Task) -> Job:
         """``task`` with all that a worker needs."""
-        address = self.data.address if "://" in self.data.address else str(Path(self.data.address).resolve())
-        return Job(task.index, task.config, address, self.version, self.folder, __version__)
+        return Job(task.index, task.config, self.store, self.version, self.folder, __version__)
 
 
 def make_plan(
@@ -102,10 +107,10 @@ def make_plan(
     return Plan(tasks, store, store.version, folder.resolve() if folder is not None else base.folder)
 
 
-def runner_of(workers: int | None, dask: str | None) -> AbstractContextManager[Runner]:
+def runner_of(workers: int | None, dask: str | None, *, is_quiet: bool = False) -> AbstractContextManager[Runner]:
     """Where the tasks run: a cluster if ``dask`` names one, else a pool of processes."""
     if dask is not None:
-        return dask_runner(dask)
+        return dask_runner(dask, is_quiet=is_quiet)
     return nullcontext(PoolRunner(workers or processors()))
 
 
@@ -154,7 +159,7 @@ class SweepRun:
 
     def _reuse(self, kept: KeptResults) -> None:
         folders = [*([self.plan.folder] if self.plan.folder else []), Path.cwd()]
-        keys = Keys(self.plan.data, folders)
+        keys = Keys([self.plan.store, self.plan.data.table_id, self.plan.version], folders)
         self._keys = {task.index: keys.key(task) for task in self.plan.tasks}
         finished = {} if self.fresh else kept.finished()
         self.results = {index: finished[key] for index, key in self._keys.items() if key in finished}

@@ -100,7 +100,7 @@ def plan_tasks(base: Base, grid: Grid, *, source: str = "grid") -> list[Task]:
     refused: dict[str, tuple[str, int]] = {}
     combinations = list(_combinations(bases, grid, refused))
     for problem, (example, times) in refused.items():
-        more = f" (and {times - 1:,} more combinations)" if times > 1 else ""
+        more = f" (and {times - 1:,} more)" if times > 1 else ""
         problems.append(f"with {example}{more}: {problem}")
     _raise_if_any(problems, source)
     tasks = _split(combinations, grid, problems, source)

@@ -106,8 +106,10 @@ def swept(folder: Path, *args: object, status: int = 0) -> tuple[dict[str, Any],
 
 
 @contextmanager
-def dask_cluster(workers: int = 2) -> Iterator[str]:
-    """The address of a Dask cluster of this machine, in processes of its own; a worker that dies is replaced."""
+def dask_cluster(workers: int = 2) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A Dask cluster of this machine, in processes of its own: the address of its scheduler, and the scheduler's
+    process. A worker that dies is replaced.
+    """
     environment = os.environ | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
     command = [sys.executable, "-m", "tests.integration.sweeps.stage", str(workers)]
     with subprocess.Popen(
@@ -115,8 +117,9 @@ def dask_cluster(workers: int = 2) -> Iterator[str]:
     ) as process:
         assert process.stdout is not None
         try:
-            yield process.stdout.readline().strip()
-            process.communicate("end\n", timeout=LIMIT_SECONDS)
+            yield process.stdout.readline().strip(), process
+            if process.poll() is None:
+                process.communicate("end\n", timeout=LIMIT_SECONDS)
         finally:
             process.kill()
 

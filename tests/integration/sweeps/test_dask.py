@@ -29,7 +29,7 @@ pytest.importorskip("distributed")
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    with dask_cluster() as address:
+    with dask_cluster() as (address, _):
         yield address
 
 
@@ -83,6 +83,25 @@ def test_ctrl_c_ends_a_sweep_on_a_cluster_and_it_goes_on(stage: Path, cluster: s
     assert 1 <= told["reused"] <= 3, "another grid finds the tasks that it shares"
 
 
+def test_a_cluster_that_dies_ends_the_sweep_and_what_was_done_is_kept(stage: Path) -> None:
+    grid = write_json(stage / "g.json", {"parameters": {STEP: list(range(1, 401))}})
+    log = stage / "out" / "finished.jsonl"
+    with dask_cluster() as (address, scheduler):
+        with started(stage, "c.json", "--grid", grid, "--dask", address, "--out", "out") as process:
+            while process.poll() is None and not (log.exists() and log.read_bytes().count(b"\n") >= 5):
+                threading.Event().wait(0.02)
+            scheduler.kill()
+            _, err = process.communicate()
+        scheduler.wait()
+    assert (process.returncode, err) == (
+        1, "error: the run failed: the connection to the workers was lost; start the sweep again to go on\n"
+    )  # fmt: skip
+    write_json(grid, {"parameters": {STEP: [1, 2, 3]}})
+    told, _ = swept(stage, "c.json", "--grid", grid, "--out", "out")
+    assert told["ok"] == 3
+    assert told["reused"] >= 1
+
+
 @pytest.mark.parametrize("address", ["blah", "tcp://host", "nope://host:1", "tcp://host:1/path"])
 def test_what_is_no_address_of_a_scheduler_is_refused(stage: Path, address: str) -> None:
     with pytest.raises(UsageError, match=r"is no address of a Dask scheduler; allowed: tcp://host:port"):
@@ -92,7 +111,7 @@ def test_what_is_no_address_of_a_scheduler_is_refused(stage: Path, address: str)
 def test_a_cluster_without_workers_is_refused(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mismartera.sweeps.cluster._WORKERS_SECONDS", 0.1)
     with (
-        dask_cluster(0) as address,
+        dask_cluster(0) as (address, _),
         pytest.raises(UsageError, match=f"the Dask cluster at {address} has no workers: start some with"),
     ):
         sweep(stage / "c.json", {"split": "day"}, data=stage / "data", dask=address)

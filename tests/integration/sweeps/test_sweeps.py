@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -68,7 +69,7 @@ def test_a_sweeps_results_are_those_of_its_runs_by_hand(stage: Path, table: pl.D
             "activations",
             "store_version",
         ):
-            assert row[name] == summary[name], name  # type: ignore[literal-required]
+            assert row[name] == summary[name], name
         assert row["symbols_loaded"] == 3
         quality = [day["1m"] for days in summary["quality"].values() for day in days.values()]
         assert row["bars_expected"] == sum(figures["expected"] for figures in quality)
@@ -144,7 +145,7 @@ def test_a_strategy_that_raises_is_told_of_and_its_task_is_ok(own_stage: Path) -
     assert "warning: strategies raised in 1 task; the first, in task 0: Fated: ValueError: as it was wished" in err
 
 
-def uninterrupted(stage: Path, grid: dict[str, object]) -> pl.DataFrame:
+def uninterrupted(stage: Path, grid: dict[str, Any]) -> pl.DataFrame:
     return steady(sweep(stage / "c.json", grid, data=stage / "data"))
 
 
@@ -234,4 +235,4 @@ def test_an_executor_of_another_version_is_refused(own_stage: Path, monkeypatch:
 def test_what_cannot_be_is_refused_in_python(own_stage: Path) -> None:
     for options, what in (({"workers": 0}, "at least one worker"), ({"workers": 2, "dask": "x"}, "exclude")):
         with pytest.raises(UsageError, match=what):
-            sweep(own_stage / "c.json", {"split": "day"}, data=own_stage / "data", **options)  # type: ignore[arg-type]
+            sweep(own_stage / "c.json", {"split": "day"}, data=own_stage / "data", **options)

@@ -97,7 +97,7 @@ def test_a_table_shows_some_rows_and_says_how_many_there_are() -> None:
     print_sweep(table, len(tasks), 0, 2.0, stream)
     shown = stream.getvalue()
     assert sum(line.rstrip().endswith("failed") for line in shown.splitlines()) == ROWS_SHOWN_MAX
-    assert '[{"class": "mine:Mine...' in shown
+    assert '[{"class":' in shown
     assert "... and 2 more tasks: the results have them all" in shown
     assert f"{len(tasks)} tasks: 0 ok, {len(tasks) - 1} failed, 1 not run in 2.00 s" in shown
 

@@ -197,8 +197,7 @@ def test_key_paths_that_lead_nowhere_are_refused_together() -> None:
 def test_a_combination_that_is_no_configuration_is_refused_with_its_values() -> None:
     found = problems({"parameters": {THRESHOLD: [0, 60], PERIOD: [1, 2]}})
     assert found == [
-        f"with {THRESHOLD} = 0, {PERIOD} = 1 (and 1 more combinations): {THRESHOLD}: "
-        + found[0].rpartition("_seconds: ")[2]
+        f"with {THRESHOLD} = 0, {PERIOD} = 1 (and 1 more): {THRESHOLD}: " + found[0].rpartition("_seconds: ")[2]
     ]
     found = problems({"parameters": {"session_data_config.indicators": [[{"name": "SMA", "interval": "5m"}]]}})
     assert found[0].startswith("with session_data_config.indicators = a list: session_data_config.indicators[0]")
