@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock
 
+FEW_BARS = 8
+"""So few are done with sooner in plain Python than by NumPy, and by whoever has them than by another thread."""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BarsArrived:
-    """Valid, finished bars of one interval, as columns of one length in the order in which they came.
+    """Valid, finished bars of one interval, in the order in which they came.
 
-    Row ``k`` is a bar of ``symbols[k]``; ``start_us`` is in microseconds since the epoch, UTC. Nothing is merged:
+    Bar ``k`` is one of ``symbols[k]``; ``prices`` has a row for open, high, low, close and volume each, and a column
+    per bar; ``start_us`` is in microseconds since the epoch, UTC. Nothing is merged:
     the same bar may come twice, or again with other values. ``corrections``: the vendor says that these replace
     bars which it sent before. ``arrived_us``: the feed's clock when they were received, never before their end.
     """
@@ -32,26 +35,28 @@ class BarsArrived:
     interval: str
     symbols: tuple[str, ...]
     start_us: Ints
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
+    prices: Floats
     corrections: bool
     arrived_us: int
 
     def __post_init__(self) -> None:
-        for column in (self.start_us, *self.prices):
-            assert len(column) == len(self.symbols), "columns have one length"
-            column.flags.writeable = False
+        size = len(self.symbols)
+        assert len(self.start_us) == size, "a start for each bar"
+        assert self.prices.shape == (5, size), "and five prices"
+        self.start_us.flags.writeable = self.prices.flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.symbols)
 
     @property
-    def prices(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-        """Open, high, low, close and volume."""
-        return self.open, self.high, self.low, self.close, self.volume
+    def close(self) -> Floats:
+        """The closing price of each bar."""
+        return self.prices[3]
+
+    @property
+    def volume(self) -> Floats:
+        """The volume of each bar."""
+        return self.prices[4]
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,10 +93,18 @@ class Intake:
         """When a step is due though nothing comes."""
         return self._timers.next_us
 
-    def step(self) -> None:
-        """Commands, what the feed sent, and what is due, in this order: data come before anybody misses them."""
+    @property
+    def has_few_bars(self) -> bool:
+        """True if a few bars are all that has come."""
+        return self._door.has_few_bars
+
+    def step(self, *, takes_orders: bool = True) -> None:
+        """Orders, what the feed sent, and what is due, in this order: data come before anybody misses them.
+
+        ``takes_orders``: not on the feed's thread, which an order may end.
+        """
         self._door.begin()
-        while (order := self._door.next_order()) is not None:
+        while takes_orders and (order := self._door.next_order()) is not None:
             order()
         for message in self._door.messages():
             self._take(message)

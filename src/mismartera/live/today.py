@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.feeds.port import BarsArrived, StatusChanged, SymbolRefused
+from mismartera.feeds.port import FEW_BARS, BarsArrived, StatusChanged, SymbolRefused
 from mismartera.live.checks import Checks
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry, Held, Mark, Rows
@@ -47,6 +47,7 @@ class Today:
         self._is_over = False
         self._next_end_us: int | None = None
         self._ends: list[int] = ledger.windows.end.tolist()
+        self._at = {us: window for window, us in enumerate(ledger.windows.start.tolist())}
         self._newest = self._on_time = NOWHERE
         """The newest window that came of any symbol, and the newest that came by its end + grace."""
 
@@ -114,10 +115,12 @@ class Today:
 
     def take(self, message: BarsArrived) -> int:
         """Bars of the stream; returns how many are of symbols that nobody asked for."""
+        if len(message) <= FEW_BARS and self._take_few(message):
+            return 0
         entries = self.ledger.entries
         found = [entries.get(symbol) for symbol in message.symbols]
         windows = windows_of(self._session, self.ledger.windows, message.start_us)
-        prices = np.stack(message.prices)
+        prices = message.prices
         now_us = self._clock.now_us()
         if self._is_over:
             return len(found)
@@ -145,6 +148,34 @@ class Today:
         if is_news and is_fresh:
             self._flow.set_behind(is_behind=False)
         return strangers
+
+    def _take_few(self, message: BarsArrived) -> bool:
+        """The ordinary case in plain Python: a few bars of one minute, each its symbol's next, in time, while all is
+        well. False, and nothing is done, if it is not as simple as that.
+        """
+        first_us, *others_us = message.start_us.tolist()
+        window = self._at.get(first_us, NOWHERE)
+        if message.corrections or window < max(self._newest, self.ledger.ended) or self._is_over:
+            return False
+        if any(us != first_us for us in others_us) or len(set(message.symbols)) < len(message):
+            return False
+        end_us, newest = self._ends[window], self.ledger.newest
+        is_in_time = end_us + self._grace_us >= self._clock.now_us()
+        if not is_in_time or not self._flow.is_good or (self._cut_us is not None and end_us > self._cut_us):
+            return False
+        entries: list[Entry] = []
+        for symbol in message.symbols:
+            entry = self.ledger.entries.get(symbol)
+            if entry is None or entry.held is not None or entry.batch is None or entry.is_told_halted:
+                return False
+            if newest[entry.index] >= window:
+                return False
+            entries.append(entry)
+        self._newest = self._on_time = window
+        self._append(window, entries, message.prices)
+        self._flow.on_data()
+        self._flow.set_behind(is_behind=False)
+        return True
 
     def _take_known(
         self, found: Sequence[Entry | None], windows: Ints, prices: NDArray[np.float64], message: BarsArrived,
@@ -208,7 +239,10 @@ class Today:
         return strangers
 
     def _append(self, window: int, entries: Sequence[Entry], prices: NDArray[np.float64]) -> None:
-        self.ledger.count_many(np.array([entry.index for entry in entries]), "accepted")
+        if len(entries) == 1:
+            self.ledger.count(entries[0], "accepted")
+        else:
+            self.ledger.count_many(np.array([entry.index for entry in entries]), "accepted")
         self._engine.grew(self.ledger.append(window, entries, prices))
 
     def _change(self, others: dict[Entry, list[tuple[Held, bool]]]) -> None:

@@ -85,17 +85,21 @@ class GrowingBlock:
         """
         if self._level >= 0 and len(owners) == len(self.symbols):
             prices_by_place, spans_by_place = self._by_place
-            first = self._level * len(owners)
-            prices_by_place[:, self._level] = prices
-            self._write(slice(first, first + len(owners)), counts, indicators, sources)
-            spans_by_place[:, self._level] = self._spans_of[:, window : window + 1]
-            self._level += 1
-        else:
-            self._level = -1
-            at = owners + self.sizes[owners] * len(self.symbols)
-            self._prices[:, at] = prices
-            self._write(at, counts, indicators, sources)
-            self._spans[:, at] = self._spans_of[:, window : window + 1]
+            level, first = self._level, self._level * len(owners)
+            prices_by_place[:, level] = prices
+            if counts is not None or sources is not None or indicators:
+                self._write(slice(first, first + len(owners)), counts, indicators, sources)
+            span = self.spans[window]
+            spans_by_place[0, level] = span.start_us
+            spans_by_place[1, level] = span.end_us
+            self._level = level + 1
+            self.sizes += 1
+            return
+        self._level = -1
+        at = owners + self.sizes[owners] * len(self.symbols)
+        self._prices[:, at] = prices
+        self._write(at, counts, indicators, sources)
+        self._spans[:, at] = self._spans_of[:, window : window + 1]
         self.sizes[owners] += 1
 
     def _write(

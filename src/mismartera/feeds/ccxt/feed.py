@@ -224,4 +224,4 @@ class CcxtFeed:
 def _message(symbol: str, rows: dict[int, Values], corrections: bool, arrived_us: int) -> BarsArrived:
     raw = raw_bars(symbol, rows)
     assert int(raw.start_us[-1]) + MINUTE_US <= arrived_us, "a bar arrives after its end"
-    return BarsArrived(MINUTE.label, tuple(raw.symbols), raw.start_us, *raw.prices, corrections, arrived_us)
+    return BarsArrived(MINUTE.label, tuple(raw.symbols), raw.start_us, raw.prices, corrections, arrived_us)
