@@ -87,18 +87,18 @@ def sift(
 def _all_pass(bars: RawBars, interval: Interval, latest_end_us: int, wanted: Collection[str] | None) -> bool:
     """True if nothing is wrong with any of a few bars: the same rules as below, asked one by one."""
     grid, latest_us = grid_us(interval), latest_end_us - interval.length_us
-    return not bars.bad_rows and all(
-        (wanted is None or symbol in wanted)
-        and start <= latest_us
-        and start % grid == 0
-        and 0.0 < low <= open_ <= high <= PRICE_MAX
-        and low <= close <= high
-        and 0.0 <= volume <= VOLUME_MAX
-        and not (trades == 0 and volume > 0)
-        for symbol, start, open_, high, low, close, volume, trades in zip(
-            bars.symbols, bars.start_us.tolist(), *bars.values.tolist(), strict=True
-        )
-    )
+    if bars.bad_rows:
+        return False
+    for symbol, start, open_, high, low, close, volume, trades in zip(
+        bars.symbols, bars.start_us.tolist(), *bars.values.tolist(), strict=True
+    ):
+        if not (wanted is None or symbol in wanted) or start > latest_us or start % grid:
+            return False
+        if not (0.0 < low <= open_ <= high <= PRICE_MAX and low <= close <= high):
+            return False
+        if not 0.0 <= volume <= VOLUME_MAX or (trades == 0 and volume > 0):
+            return False
+    return True
 
 
 def _find_broken(bars: RawBars, interval: Interval, reasons: dict[int, tuple[str, str]]) -> None:

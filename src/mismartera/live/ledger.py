@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mismartera.feeds.port import FEW_BARS
 from mismartera.live.batch import LiveBatch, Processing
 from mismartera.live.entry import LIVE, Entry, Mark, Rows
 from mismartera.live.rebuild import Rebuild, in_turn
@@ -76,6 +77,9 @@ class DayLedger:
     def missing(self, window: int) -> Iterator[Entry]:
         """The joined entries of which nothing is known of ``window``."""
         entries, indices = self._of_session()
+        if len(entries) <= FEW_BARS:
+            yield from (entry for entry in entries if self.marks.item(entry.index, window) == Mark.UNKNOWN)
+            return
         for row in np.flatnonzero(self.marks[indices, window] == Mark.UNKNOWN):
             yield entries[row]
 

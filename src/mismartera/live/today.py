@@ -281,11 +281,12 @@ class Today:
         now_us = self._clock.now_us()
         while ledger.ended < len(self._ends) and self._ends[ledger.ended] <= now_us:
             window = ledger.ended
-            if now_us < self._ends[window] + self._grace_us and not self._is_whole(window):
+            missing = list(ledger.missing(window))
+            if now_us < self._ends[window] + self._grace_us and not self._is_whole(window, missing):
                 break
             self._engine.grew(ledger.end_window(window))
             self._engine.is_whole(self._ends[window])
-            self.checks.want(ledger.unknown(window, window + 1))
+            self.checks.want([(entry, [window]) for entry in missing])
         ended = ledger.ended
         self._wait_for_next(self._ends[ended] + self._grace_us if ended < len(self._ends) else None)
         self._look_if_settled()
@@ -297,10 +298,9 @@ class Today:
             self.checks.want(self.ledger.unknown(self.ledger.ended, last))
         self._wait_for_next(self._ends[last] + self._grace_us if last < len(self._ends) else None)
 
-    def _is_whole(self, window: int) -> bool:
+    def _is_whole(self, window: int, missing: Sequence[Entry]) -> bool:
         """Nobody is missing but those whose trading is halted."""
         start_us = int(self.ledger.windows.start[window])
-        missing = self.ledger.missing(window)
         return bool(self.ledger.joined()) and all(entry.is_halted(start_us) for entry in missing)
 
     def _wait_for_next(self, at_us: int | None) -> None:
