@@ -60,7 +60,7 @@ class Splices:
     @property
     def is_fetching(self) -> bool:
         """True while what was missed is being fetched, or the session has not begun with all of its symbols."""
-        if not self.is_open and self._clock.now_us() > self._session.open_us:
+        if not self.is_open and self._clock.now_us() >= self._ledger.windows.end[0]:
             return True  # it will begin with a backlog
         return bool(self._starting or self._away)
 
@@ -92,6 +92,10 @@ class Splices:
         found = [self._ledger.entries.get(symbol) for symbol in symbols]
         self._confirmed |= {entry for entry in found if entry is not None}
         self._ask()
+
+    def are_confirmed(self, entries: Iterable[Entry]) -> bool:
+        """True if the vendor has confirmed all of these on the present connection."""
+        return self._confirmed.issuperset(entries)
 
     def disconnected(self) -> None:
         """What was asked for is asked for again once data flow; symbols must be confirmed anew."""

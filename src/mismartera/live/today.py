@@ -113,6 +113,16 @@ class Today:
         may_be_answered = self._clock.now_us() < self._ends[first] + 2 * self._grace_us
         return since_us if may_be_answered and not has_bar else None
 
+    def _is_silent(self) -> bool:
+        """True if REST has confirmed of all symbols that they have not traded in this session, up to now - grace."""
+        joined, marks = self.ledger.joined(), self.ledger.marks
+        last = int(self.ledger.windows.end.searchsorted(self._clock.now_us() - self._grace_us, side="right"))
+        if not joined or not last or not self.splices.are_confirmed(joined):
+            return False
+        indices = [entry.index for entry in joined]
+        has_bars = bool((marks[indices] >= Mark.HAS_BAR).any())
+        return not has_bars and bool((marks[indices, :last] == Mark.QUIET).all())
+
     def take(self, message: BarsArrived) -> int:
         """Bars of the stream; returns how many are of symbols that nobody asked for."""
         if len(message) <= FEW_BARS and self._take_few(message):
@@ -274,6 +284,8 @@ class Today:
     def end_windows(self) -> None:
         """End the windows that nothing more is waited for; ask for the bars that are missing in them."""
         ledger = self.ledger
+        if self._flow.waits_for_data and self.splices.is_open and not self.splices.is_fetching and self._is_silent():
+            self._flow.on_nothing()
         if not self.splices.is_open or self.splices.is_fetching or not self._flow.is_good:
             self._ask_for_silence()
             self._look_if_settled()

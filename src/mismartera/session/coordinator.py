@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
+from mismartera.bars.instants import MINUTE_US
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError
 from mismartera.session.beginning import FROM_NOTHING, Beginning
@@ -137,7 +138,9 @@ class SessionCoordinator(SymbolLifecycle):
         parts = self._parts
         first, self._session = self._session is None, session
         clock = self.time.clock
-        is_late = clock.now_us() > session.open_us and not isinstance(clock, PacedClock)  # that always is a little
+        # A day that follows another at once opens when that is done with: late once a bar of it may have ended.
+        late_us = session.open_us if first else session.open_us + MINUTE_US - 1
+        is_late = clock.now_us() > late_us and not isinstance(clock, PacedClock)  # that always is a little
         if not self._reach_open(session):
             return
         self.time.clock.pause()  # what is done before the first bar takes no time
