@@ -173,6 +173,9 @@ class BenchFeed:
         """The bench never stalls."""
         raise AssertionError(f"the bench's stream was found stalled: {reason}")
 
+    def leave(self) -> None:
+        """Nothing runs here."""
+
     def stop(self) -> None:
         """Nothing runs here."""
 

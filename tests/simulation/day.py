@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -34,10 +34,12 @@ class Day:
     """``traded`` maps symbols to the starts of minutes; those that end in the run are sent as they end."""
 
     def __init__(
-        self, config: dict[str, Any], start: str, until: str, traded: dict[str, Sequence[int]],
+        self, config: dict[str, Any], start: str, until: str, traded: Mapping[str, Sequence[int]],
         strategies: Sequence[Strategy] = (),
     ) -> None:  # fmt: skip
-        session = SessionConfig.from_dict({"mode": "live", "feed": {"type": "replay", "date": "2024-07-03"}, **config})
+        session = SessionConfig.from_dict(
+            {"mode": "live", "feed": {"type": "replay", "date": "2024-07-03"}, **config}
+        )
         self.world = world = SimWorld(us(start))
         self.market = SimMarket()
         for symbol, starts in traded.items():

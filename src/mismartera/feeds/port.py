@@ -26,10 +26,10 @@ Ints = NDArray[np.int64]
 class BarsArrived:
     """Valid, finished bars of one interval, in the order in which they came.
 
-    Bar ``k`` is one of ``symbols[k]``; ``prices`` has a row for open, high, low, close and volume each, and a column
-    per bar; ``start_us`` is in microseconds since the epoch, UTC. Nothing is merged:
-    the same bar may come twice, or again with other values. ``corrections``: the vendor says that these replace
-    bars which it sent before. ``arrived_us``: the feed's clock when they were received, never before their end.
+    Bar ``k`` is one of ``symbols[k]``; ``prices`` has a row for open, high, low, close and volume each, and a
+    column per bar; ``start_us`` is in microseconds since the epoch, UTC. Nothing is merged: the same bar may come
+    twice, or again with other values. ``corrections``: the vendor says that these replace bars which it sent
+    before. ``arrived_us``: the feed's clock when they were received, never before their end.
     """
 
     interval: str
@@ -51,12 +51,14 @@ class BarsArrived:
     @property
     def close(self) -> Floats:
         """The closing price of each bar."""
-        return self.prices[3]
+        row: Floats = self.prices[3]
+        return row
 
     @property
     def volume(self) -> Floats:
         """The volume of each bar."""
-        return self.prices[4]
+        row: Floats = self.prices[4]
+        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,9 @@ class BackfillResult:
 
 
 class Feed(Protocol):
-    """A live source of bars. All methods but :meth:`start` and :meth:`stop` may be called from any thread."""
+    """A live source of bars. All methods but :meth:`start`, :meth:`leave` and :meth:`stop` may be called from any
+    thread.
+    """
 
     @property
     def last_data_us(self) -> int | None:
@@ -199,6 +203,12 @@ class Feed(Protocol):
 
     def reconnect(self, reason: str) -> None:
         """Drop the present connection, which somebody found stalled, and make a new one. Returns at once."""
+        ...
+
+    def leave(self) -> None:
+        """Leave the stream and join the feed's thread: nothing is sent any more, nor is a connection made.
+        :meth:`backfill` still works. Idempotent; :meth:`start` begins anew.
+        """
         ...
 
     def stop(self) -> None:

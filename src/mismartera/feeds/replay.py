@@ -100,6 +100,10 @@ class ReplayFeed:
         self._leave = reason
         self._poke.set()
 
+    def leave(self) -> None:
+        """End the replay; the store still answers."""
+        self.stop()
+
     def stop(self) -> None:
         """End the replay and join its thread."""
         self._stopping.set()

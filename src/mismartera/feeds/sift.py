@@ -41,18 +41,15 @@ class RawBars:
     @property
     def trades(self) -> Floats:
         """The number of trades of each, negative where the vendor gives none."""
-        return self.values[5]
+        row: Floats = self.values[5]
+        return row
 
     def arrived(self, rows: NDArray[np.intp], interval: str, arrived_us: int, *, corrections: bool) -> BarsArrived:
         """The message of those at ``rows``, in order."""
         if len(rows) == len(self):
-            return BarsArrived(
-                interval, tuple(self.symbols), self.start_us, self.prices, corrections, arrived_us
-            )
+            return BarsArrived(interval, tuple(self.symbols), self.start_us, self.prices, corrections, arrived_us)
         symbols = tuple(self.symbols[row] for row in rows.tolist())
-        return BarsArrived(
-            interval, symbols, self.start_us[rows], self.prices[:, rows], corrections, arrived_us
-        )
+        return BarsArrived(interval, symbols, self.start_us[rows], self.prices[:, rows], corrections, arrived_us)
 
 
 def sift(

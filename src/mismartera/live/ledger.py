@@ -7,7 +7,7 @@ code that a backtest uses, and goes on from there. The intake's thread only; oth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,8 +101,19 @@ class DayLedger:
         self.counts[entry.index, _RECEIVED] += number
         self.counts[entry.index, COUNTS.index(fate)] += number
 
-    def count_many(self, indices: Ints, fate: str) -> None:
-        """One bar each of several entries was received and met this fate."""
+    def count_rejected(self, symbols: Iterable[str]) -> int:
+        """Bars of these were rejected; how many are of the session's."""
+        known = [entry for symbol in symbols if (entry := self.entries.get(symbol)) is not None]
+        for entry in known:
+            self.count(entry, "rejected")
+        return len(known)
+
+    def count_each(self, entries: Sequence[Entry], fate: str) -> None:
+        """One bar of each of ``entries`` was received and met this fate."""
+        if len(entries) == 1:
+            self.count(entries[0], fate)
+            return
+        indices = np.array([entry.index for entry in entries])
         self.counts[indices, _RECEIVED] += 1
         self.counts[indices, COUNTS.index(fate)] += 1
 

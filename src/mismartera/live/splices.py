@@ -89,8 +89,7 @@ class Splices:
 
     def confirmed(self, symbols: Sequence[str]) -> None:
         """The vendor has confirmed them, on the present connection."""
-        found = [self._ledger.entries.get(symbol) for symbol in symbols]
-        self._confirmed |= {entry for entry in found if entry is not None}
+        self._confirmed |= {e for symbol in symbols if (e := self._ledger.entries.get(symbol)) is not None}
         self._ask()
 
     def are_confirmed(self, entries: Iterable[Entry]) -> bool:
@@ -140,11 +139,8 @@ class Splices:
 
     def left(self, entry: Entry) -> None:
         """The symbol is the session's no more."""
-        self._confirmed.discard(entry)
-        self._asked.discard(entry)
-        self._unproven.discard(entry)
-        self._starting.discard(entry)
-        self._away.discard(entry)
+        for group in (self._confirmed, self._asked, self._unproven, self._starting, self._away):
+            group.discard(entry)
         self.prepared.pop(entry, None)
 
     def _ask(self) -> None:

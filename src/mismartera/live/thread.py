@@ -1,4 +1,4 @@
-"""IntakeThread: lets the intake work in a live session, on a thread of its own or on that of whoever brings a bar."""
+"""IntakeThread: lets the intake work in a live session, on its own thread or on that of whoever brings a bar."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _NEVER_US = 1 << 62
 class IntakeThread:
     """Sleeps until something comes or is due. One thread at a time has the intake: whoever holds ``_driving``.
 
-    A few bars, while nothing else is to be done, are taken by the thread that brings them: waking another one would
-    take longer. It never waits for the intake: if that is busy, the bars are left to it.
+    A few bars, while nothing else is to be done, are taken by the thread that brings them: waking another one
+    would take longer. It never waits for the intake: if that is busy, the bars are left to it.
     """
 
     def __init__(self, clock: WallClock) -> None:

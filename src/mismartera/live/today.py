@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from mismartera.feeds.port import FEW_BARS, BarsArrived, StatusChanged, SymbolRefused
 from mismartera.live.checks import Checks
 from mismartera.live.engine_end import EngineEnd
-from mismartera.live.entry import Entry, Held, Mark, Rows
+from mismartera.live.entry import Entry, Held, Rows
 from mismartera.live.flow import Flow
 from mismartera.live.ledger import DayLedger
 from mismartera.live.sifting import NOWHERE, Merge, windows_of
+from mismartera.live.silence import Silence
 from mismartera.live.splices import Splices
 from mismartera.live.timers import Timers
 from mismartera.timing import WallClock
@@ -42,6 +43,7 @@ class Today:
         self._engine = engine
         self._grace_us = grace_us
         self._threshold_us = threshold_us
+        self.silence = Silence(ledger, splices, clock, grace_us)
         self._until_us: int | None = None
         self._cut_us: int | None = None
         self._is_over = False
@@ -94,35 +96,6 @@ class Today:
         entry.halted_us, entry.is_told_halted = None, False
         self._engine.event_of(entry, "resumed", reason=reason)
 
-    def silent_until_us(self, since_us: int) -> int | None:
-        """Until when the silence since an instant is explained: every symbol was halted, or had no trades.
-
-        None if the first minute that has ended since then may have had trades. One that has only just ended, and
-        is still being asked for, says nothing yet.
-        """
-        first = int(self.ledger.windows.end.searchsorted(since_us, side="right"))
-        last = int(self.ledger.windows.end.searchsorted(self._clock.now_us(), side="right"))
-        if first >= last:
-            return self._clock.now_us()
-        indices = [entry.index for entry in self.ledger.joined() if entry.halted_us is None]
-        is_quiet = (self.ledger.marks[indices, first:last] == Mark.QUIET).all(axis=0)
-        quiet = last - first if is_quiet.all() else int(is_quiet.argmin())
-        if quiet:
-            return self._ends[first + quiet - 1]
-        has_bar = bool((self.ledger.marks[indices, first] >= Mark.HAS_BAR).any())
-        may_be_answered = self._clock.now_us() < self._ends[first] + 2 * self._grace_us
-        return since_us if may_be_answered and not has_bar else None
-
-    def _is_silent(self) -> bool:
-        """True if REST has confirmed of all symbols that they have not traded in this session, up to now - grace."""
-        joined, marks = self.ledger.joined(), self.ledger.marks
-        last = int(self.ledger.windows.end.searchsorted(self._clock.now_us() - self._grace_us, side="right"))
-        if not joined or not last or not self.splices.are_confirmed(joined):
-            return False
-        indices = [entry.index for entry in joined]
-        has_bars = bool((marks[indices] >= Mark.HAS_BAR).any())
-        return not has_bars and bool((marks[indices, :last] == Mark.QUIET).all())
-
     def take(self, message: BarsArrived) -> int:
         """Bars of the stream; returns how many are of symbols that nobody asked for."""
         if len(message) <= FEW_BARS and self._take_few(message):
@@ -160,8 +133,8 @@ class Today:
         return strangers
 
     def _take_few(self, message: BarsArrived) -> bool:
-        """The ordinary case in plain Python: a few bars of one minute, each its symbol's next, in time, while all is
-        well. False, and nothing is done, if it is not as simple as that.
+        """The ordinary case in plain Python: a few bars of one minute, each its symbol's next, in time, while all
+        is well. False, and nothing is done, if it is not as simple as that.
         """
         first_us, *others_us = message.start_us.tolist()
         window = self._at.get(first_us, NOWHERE)
@@ -176,9 +149,7 @@ class Today:
         entries: list[Entry] = []
         for symbol in message.symbols:
             entry = self.ledger.entries.get(symbol)
-            if entry is None or entry.held is not None or entry.batch is None or entry.is_told_halted:
-                return False
-            if newest[entry.index] >= window:
+            if entry is None or not entry.is_plain or newest[entry.index] >= window:
                 return False
             entries.append(entry)
         self._newest = self._on_time = window
@@ -203,7 +174,7 @@ class Today:
         window = int(windows[0])
         if window < self.ledger.ended or self._is_late(window, now_us):
             return False
-        if any(e is None or e.held is not None or e.batch is None or e.is_told_halted for e in found):
+        if any(e is None or not e.is_plain for e in found):
             return False
         indices = np.array([entry.index for entry in found if entry is not None])
         return len(set(found)) == len(found) and bool((self.ledger.newest[indices] < window).all())
@@ -249,10 +220,7 @@ class Today:
         return strangers
 
     def _append(self, window: int, entries: Sequence[Entry], prices: NDArray[np.float64]) -> None:
-        if len(entries) == 1:
-            self.ledger.count(entries[0], "accepted")
-        else:
-            self.ledger.count_many(np.array([entry.index for entry in entries]), "accepted")
+        self.ledger.count_each(entries, "accepted")
         self._engine.grew(self.ledger.append(window, entries, prices))
 
     def _change(self, others: dict[Entry, list[tuple[Held, bool]]]) -> None:
@@ -283,18 +251,20 @@ class Today:
 
     def end_windows(self) -> None:
         """End the windows that nothing more is waited for; ask for the bars that are missing in them."""
-        ledger = self.ledger
-        if self._flow.waits_for_data and self.splices.is_open and not self.splices.is_fetching and self._is_silent():
-            self._flow.on_nothing()
-        if not self.splices.is_open or self.splices.is_fetching or not self._flow.is_good:
+        ledger, flow = self.ledger, self._flow
+        can_end = self.splices.is_open and not self.splices.is_fetching
+        if can_end and flow.waits_for_data and self.silence.is_whole():
+            flow.on_nothing()
+        if not (can_end and flow.is_good):
             self._ask_for_silence()
             self._look_if_settled()
             return
         now_us = self._clock.now_us()
         while ledger.ended < len(self._ends) and self._ends[ledger.ended] <= now_us:
             window = ledger.ended
-            missing = list(ledger.missing(window))
-            if now_us < self._ends[window] + self._grace_us and not self._is_whole(window, missing):
+            missing, start_us = list(ledger.missing(window)), int(ledger.windows.start[window])
+            is_whole = ledger.joined() and all(entry.is_halted(start_us) for entry in missing)
+            if now_us < self._ends[window] + self._grace_us and not is_whole:
                 break
             self._engine.grew(ledger.end_window(window))
             self._engine.is_whole(self._ends[window])
@@ -309,11 +279,6 @@ class Today:
         if self.splices.is_open and self._flow.connected:
             self.checks.want(self.ledger.unknown(self.ledger.ended, last))
         self._wait_for_next(self._ends[last] + self._grace_us if last < len(self._ends) else None)
-
-    def _is_whole(self, window: int, missing: Sequence[Entry]) -> bool:
-        """Nobody is missing but those whose trading is halted."""
-        start_us = int(self.ledger.windows.start[window])
-        return bool(self.ledger.joined()) and all(entry.is_halted(start_us) for entry in missing)
 
     def _wait_for_next(self, at_us: int | None) -> None:
         if at_us is not None and at_us != self._next_end_us:

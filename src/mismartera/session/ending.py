@@ -40,9 +40,9 @@ class Closed:
 class DerivedWindows:
     """The windows of several derived intervals, a row for each.
 
-    ``of[row, w]``: the window that holds the base interval's window ``w``; ``windows_of[w]`` lists them for all rows.
-    ``ending[w]``: the rows whose window ends with ``w``. ``expected[row]``: how many base bars a window must have, None
-    if any number will do.
+    ``of[row, w]``: the window that holds the base interval's window ``w``; ``windows_of[w]`` lists them for all
+    rows. ``ending[w]``: the rows whose window ends with ``w``. ``expected[row]``: how many base bars a window must
+    have, None if any number will do.
     """
 
     def __init__(self, derived: Sequence[GrowingBlock], base: GrowingBlock, *, complete_only: bool) -> None:
@@ -67,8 +67,8 @@ class DerivedWindows:
     def split(
         self, row: int, found: SeriesBlock, base: SeriesBlock, base_sources: Codes, ended: int
     ) -> tuple[Closed, list[tuple[int, int]]]:
-        """``found``, derived of ``base``: the bars whose windows have ended, and of the others the place in ``found``
-        and the highest source.
+        """``found``, derived of ``base``: the bars whose windows have ended, and of the others the place in
+        ``found`` and the highest source.
 
         ``ended``: nothing more is waited for of the base windows before this one.
         """

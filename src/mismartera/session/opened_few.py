@@ -103,9 +103,10 @@ class FewOpenWindows:
         if expected is not None:
             found = [(k, its) for k, its in found if its.count == expected[its.window]]
         if found:
-            prices = [(its.open, its.high, its.low, its.close, its.volume) for _, its in found]
+            rows = [(its.open, its.high, its.low, its.close, its.volume) for _, its in found]
+            prices = np.array(list(zip(*rows, strict=True)))
             yield Ended(
-                row, np.array([k for k, _ in found]), found[0][1].window, np.array(list(zip(*prices, strict=True))),
+                row, np.array([k for k, _ in found]), found[0][1].window, prices,
                 np.array([its.count for _, its in found]),
                 np.array([its.source for _, its in found], dtype=np.uint8) if self._has_sources else None,
             )  # fmt: skip

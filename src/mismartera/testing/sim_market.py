@@ -148,9 +148,14 @@ class SimFeed:
         """See the port."""
         self.drop(self._rng.uniform(0.5, 3.0), reason)
 
+    def leave(self) -> None:
+        """See the port."""
+        self.stop()
+
     def stop(self) -> None:
         """See the port."""
         self._is_running = self._is_connected = False
+        self._confirmed.clear()
         self._line += 1
 
     # What happens to it

@@ -70,9 +70,7 @@ def decode_message(kind: str, payload: bytes) -> FeedMessage:
     if kind == BARS:
         interval, symbols, columns, corrections, arrived_us = values
         rows = np.frombuffer(columns, dtype=np.int64).reshape(6, len(symbols)).copy()
-        return BarsArrived(
-            interval, tuple(symbols), rows[0], rows[1:].view(np.float64), corrections, arrived_us
-        )
+        return BarsArrived(interval, tuple(symbols), rows[0], rows[1:].view(np.float64), corrections, arrived_us)
     if kind not in PLAIN:
         raise JournalError(f"the journal has a message of the kind {kind!r}, which this version does not know")
     found: FeedMessage = PLAIN[kind](**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
