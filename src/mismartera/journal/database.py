@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
@@ -29,7 +30,7 @@ class Database:
         self.engine = _make_engine(url, is_sqlite=self.is_sqlite)
 
     @classmethod
-    def at(cls, where: Path | str) -> Database:
+    def at(cls, where: Path | str) -> Self:
         """That in the file, or behind the URL, ``where``. JournalError for a URL that is none of ours."""
         return cls(_url_of(where))
 

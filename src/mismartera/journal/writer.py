@@ -43,7 +43,7 @@ class JournalWriter:
         self._warn = warn
         self._on_lost = on_lost
         self._entries_max = entries_max
-        self._waiting: deque[tuple[Entry, Then | None]] = deque()
+        self._waiting: deque[tuple[Entry | None, Then | None]] = deque()
         self._sources: list[Callable[[], Iterable[Entry]]] = []
         self._seq = 0
         self._work, self._urgent, self._over = threading.Event(), threading.Event(), threading.Event()
@@ -72,6 +72,14 @@ class JournalWriter:
         self._add(entry, then)
         self._work.set()
         self._urgent.set()
+
+    def wait_durable(self, seconds: float) -> bool:
+        """True once all that was handed over before is durable; False if it is not after so long."""
+        reached = threading.Event()
+        self._waiting.append((None, reached.set))
+        self._work.set()
+        self._urgent.set()
+        return reached.wait(seconds)
 
     def nudge(self) -> None:
         """The sources have something."""
@@ -125,7 +133,7 @@ class JournalWriter:
         """One commit; False if the journal is lost."""
         pulled = [entry for source in self._sources for entry in source()]
         taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        rows = [self._row(entry) for entry in (*pulled, *(entry for entry, _ in taken))]
+        rows = [self._row(entry) for entry in (*pulled, *(entry for entry, _ in taken if entry is not None))]
         if rows and not self._commit(rows):
             return False
         for _, then in taken:

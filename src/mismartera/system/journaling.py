@@ -12,8 +12,9 @@ from pathlib import Path
 
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
+from mismartera.errors import JournalError
 from mismartera.feeds.port import Feed
-from mismartera.journal import Counts, Database, JournalWriter, open_database
+from mismartera.journal import Counts, Database, Event, JournalWriter, open_database
 from mismartera.journal.lock import lock_journal
 from mismartera.journal.sessions import NewSession, begin_session, end_session
 from mismartera.live.keeping import Keeper
@@ -105,13 +106,27 @@ class SessionJournal:
         self._is_open = True
         self._writer.start(self.session_id)
 
+    def audit(self, who: str, what: str, result: str) -> None:
+        """Somebody has asked for something from outside, and was answered so."""
+        self._writer.put(Event(self._wall.now_us(), "audit", {"who": who, "what": what, "result": result}))
+
+    def wait_durable(self, seconds: float) -> bool:
+        """True once all that happened before is durable; False if it is not after so long."""
+        return self._writer.wait_durable(seconds)
+
     def end(self, outcome: str) -> None:
         """The session has ended: all of it is durable afterwards. JournalError if that is not possible."""
-        if self._is_open:
-            self._is_open = False
-            if self._writer.stop(_STOP_SECONDS):
+        try:
+            if self._is_open:
+                self._is_open = False
+                if not self._writer.stop(_STOP_SECONDS):
+                    raise JournalError(
+                        f"the journal {self._database.label} could not be written to its end: what it has of "
+                        f"session {self.session_id} is whole, the last entries are missing"
+                    )
                 end_session(self._database, self.session_id, self._wall.now_us(), outcome)
-        self.close()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Let others write the journal. Idempotent."""

@@ -220,6 +220,18 @@ class SystemManager:
         if thread is not None and not self._on_engine_thread():
             self._ended.wait()
 
+    def audit(self, who: str, what: str, result: str) -> None:
+        """Take down in the journal, if there is one, what was asked for from outside, and how it was answered."""
+        if self._record is not None:
+            self._record.audit(who, what, result)
+
+    def wait_durable(self, seconds: float) -> bool:
+        """True once all that was asked for before is in the journal; False if it is not after so long.
+
+        True at once without a journal: nothing is acknowledged there.
+        """
+        return self._record is None or self._record.wait_durable(seconds)
+
     def summary(self) -> Summary:
         """The figures of the run so far; see the documentation of the command line for its keys."""
         ended = self._ended_seconds if self._outcome is not Outcome.RUNNING else self._time.monotonic()

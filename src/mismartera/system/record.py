@@ -45,6 +45,14 @@ class LiveRecord(Protocol):
         """The session begins."""
         ...
 
+    def audit(self, who: str, what: str, result: str) -> None:
+        """Somebody has asked for something from outside, and was answered so."""
+        ...
+
+    def wait_durable(self, seconds: float) -> bool:
+        """True once all that happened before is durable; False if it is not after so long."""
+        ...
+
     def end(self, outcome: str) -> None:
         """It has ended."""
         ...
