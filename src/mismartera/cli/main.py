@@ -33,6 +33,7 @@ from mismartera.cli.status import (
     Terminated,
     say,
 )
+from mismartera.cli.sweep_command import sweep
 from mismartera.errors import ConfigError, MismarteraError, RunFailedError
 
 
@@ -50,6 +51,7 @@ cli.add_command(live)
 cli.add_command(bridge)
 cli.add_command(sessions)
 cli.add_command(replay)
+cli.add_command(sweep)
 cli.add_command(data)
 cli.add_command(validate)
 cli.add_command(schema)
