@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,14 +41,18 @@ class ConflictError(Exception):
 class DeltaStore:
     """The table at ``path``, opened at its latest version or at ``version``. Safe to use from several threads.
 
-    If the log is damaged, the version before the damage is used, and ``faults`` tells what is wrong.
+    If the log is damaged, the version before the damage is used; ``faults`` and ``warn`` tell what is wrong.
     """
 
-    def __init__(self, path: Path, version: int | None = None) -> None:
+    def __init__(
+        self, path: Path, version: int | None = None, warn: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.path = path
         self.pinned = version
         self.log = Logbook(path)
+        self.warn = warn
         self.faults: tuple[LogFault, ...] = ()
+        self._told: set[LogFault] = set()
         self._table: DeltaTable | None = None
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
@@ -198,6 +202,12 @@ class DeltaStore:
         except _UnreadableError as error:
             raise self._damaged(fault, error.cause) from error
         self.faults = reach.faults
+        for found in set(reach.faults) - self._told:
+            self._told.add(found)
+            self.warn(
+                f"{found}; the store {self.path} is read at version {snapshot.version}: "
+                "`mismartera data check --repair`, or the next write, restores what can be told of the rest"
+            )
         return snapshot
 
     def _at_version(self, table: DeltaTable) -> Snapshot:

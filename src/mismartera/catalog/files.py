@@ -18,12 +18,15 @@ from mismartera.catalog.layout import (
     day_label,
 )
 from mismartera.catalog.verify import (
+    Damage,
+    DamagedError,
     FaultFound,
     check_columns,
     check_height,
     check_size,
     explain,
     sealed_name,
+    verified,
 )
 from mismartera.errors import StoreError
 from mismartera.files.durable import make_folders, write_new
@@ -54,6 +57,22 @@ def read_files(
     except (OSError, PolarsError, PanicException, FaultFound) as error:
         raise explain(files, error) from error
     return frame
+
+
+def read_verified(files: Sequence[DataFile]) -> pl.DataFrame:
+    """The rows of ``files``, one after the other, for writing them anew: each file is verified in full before.
+
+    So what is damaged never gets a new digest. DamagedError names it.
+    """
+    frames, damages = [], []
+    for file in files:
+        try:
+            frames.append(verified(file))
+        except FaultFound as error:
+            damages.append(Damage(file, str(error)))
+    if damages:
+        raise DamagedError(damages)
+    return pl.concat(frames)
 
 
 def _wanted(symbols: Sequence[str], span_us: tuple[int, int] | None) -> Iterator[pl.Expr]:

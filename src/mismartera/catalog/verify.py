@@ -12,7 +12,8 @@ import io
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from hashlib import blake2b
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -32,6 +33,7 @@ Ints = NDArray[np.int64]
 FEW_ROWS = 4_096
 """So few rows are gone through in Python."""
 
+_EPOCH = date(1970, 1, 1)
 _SEALED = re.compile(r"[0-9a-f]{12}-([0-9a-f]{32})\.parquet")
 
 
@@ -145,9 +147,18 @@ def explain(files: Sequence[DataFile], error: BaseException) -> StoreError:
 def damage_of(file: DataFile) -> str | None:
     """What is wrong with a file, None if it is whole. StoreError if the disk does not let us know."""
     try:
+        verified(file)
+    except FaultFound as error:
+        return str(error)
+    return None
+
+
+def verified(file: DataFile) -> pl.DataFrame:
+    """The rows of a file, after every check; FaultFound if it is damaged, StoreError for trouble of the disk."""
+    try:
         content = Path(file.path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        return "the file is missing"
+        raise FaultFound("the file is missing") from None
     except OSError as error:
         raise StoreError(
             f"the store's file {file.path} cannot be read: {error.strerror}; "
@@ -159,17 +170,36 @@ def damage_of(file: DataFile) -> str | None:
         check_columns(frame, FILE_COLUMNS)
         if sealed is not None:
             _check_sealed(file, frame)
-    except (OSError, PolarsError, PanicException, FaultFound) as error:
-        return first_line(error)
+    except (OSError, PolarsError, PanicException) as error:
+        raise FaultFound(first_line(error)) from error
     if sealed is not None and _digest(content) != sealed[1]:
-        return "its bytes have changed since it was written"
-    return None
+        raise FaultFound("its bytes have changed since it was written")
+    return frame
+
+
+def described(root: Path, path: Path) -> DataFile:
+    """The log's entry for a data file that the log does not know; DamagedError if it is not a whole file of ours."""
+    parts = dict(part.split("=", 1) for part in path.relative_to(root).parts[:-1] if "=" in part)
+    interval, day = parts["interval"], (date.fromisoformat(parts["date"]) - _EPOCH).days
+    bare = DataFile(str(path), path.relative_to(root).as_posix(), interval, day, path.stat().st_size)
+    if not is_sealed(bare):
+        raise DamagedError([Damage(bare, "its name has no digest")])
+    try:
+        rows = verified(bare)
+    except FaultFound as error:
+        raise DamagedError([Damage(bare, str(error))]) from error
+    times = rows["timestamp"].to_physical()
+    return replace(
+        bare, rows=rows.height, first_us=times.min(), last_us=times.max(),
+        first_symbol=rows["symbol"][0], last_symbol=rows["symbol"][-1],
+    )  # fmt: skip
 
 
 def _check_sealed(file: DataFile, frame: pl.DataFrame) -> None:
-    check_height([file], frame)
+    if file.rows is not None:
+        check_height([file], frame)
     start, *prices = (frame[name].to_physical().to_numpy() for name in FILE_COLUMNS[1:])
-    check_order([file], *symbol_runs(frame["symbol"]), start)
+    check_order([replace(file, rows=frame.height)], *symbol_runs(frame["symbol"]), start)
     wrong = int((broken_rule(parse_interval(file.interval), start, *prices) >= 0).sum())
     if wrong:
         raise FaultFound(f"{wrong} of its rows are no valid bars")
