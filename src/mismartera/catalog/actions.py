@@ -13,7 +13,15 @@ from deltalake import Field, Schema
 from deltalake.schema import PrimitiveType
 
 from mismartera.bars.instants import to_iso, to_us
-from mismartera.catalog.layout import FILE_COLUMNS, FORMAT, FORMAT_KEY, GENERATED_KEY, PARTITION_BY, DataFile, day_label
+from mismartera.catalog.layout import (
+    FILE_COLUMNS,
+    FORMAT,
+    FORMAT_KEY,
+    GENERATED_KEY,
+    PARTITION_BY,
+    DataFile,
+    day_label,
+)
 
 COLUMN_TYPES = {"symbol": "string", "interval": "string", "date": "date", "timestamp": "timestamp"}
 """Delta's types of the columns that are no doubles."""

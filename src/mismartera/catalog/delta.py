@@ -217,8 +217,8 @@ class DeltaStore:
         return self._read(table)
 
     def _check_version(self, latest: int) -> None:
-        first = min(self.log.versions(), default=latest)
-        if self.pinned is None or not first <= self.pinned <= latest:
+        first = max(min(self.log.versions(), default=latest), self.log.floor())
+        if self.pinned is None or self.pinned > latest or not self.log.is_readable(self.pinned):
             raise StoreError(
                 f"the store {self.path} has no version {self.pinned}: allowed are {first} to {latest}"
             )
@@ -264,7 +264,7 @@ class DeltaStore:
             raise _UnreadableError(error) from error
 
     def _uncommitted(self, error: BaseException) -> StoreError:
-        return StoreError(f"a commit to the store {self.path} failed, nothing was changed: {first_line(error)}")
+        return StoreError(f"a commit to the store {self.path} failed: {first_line(error)}; nothing was changed")
 
     def _doubtful(self, log: Path, error: OSError) -> StoreError:
         return StoreError(f"the store's commit {log} may not survive a power loss: {error}")

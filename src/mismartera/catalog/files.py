@@ -20,7 +20,7 @@ from mismartera.catalog.layout import (
 from mismartera.catalog.verify import (
     Damage,
     DamagedError,
-    FaultFound,
+    FaultError,
     check_columns,
     check_height,
     check_size,
@@ -54,7 +54,7 @@ def read_files(
             scan = pl.scan_parquet(paths, hive_partitioning=False)
             frame = scan.filter(*_wanted(symbols, span_us)).select(columns).collect()
         check_columns(frame, columns)
-    except (OSError, PolarsError, PanicException, FaultFound) as error:
+    except (OSError, PolarsError, PanicException, FaultError) as error:
         raise explain(files, error) from error
     return frame
 
@@ -68,7 +68,7 @@ def read_verified(files: Sequence[DataFile]) -> pl.DataFrame:
     for file in files:
         try:
             frames.append(verified(file))
-        except FaultFound as error:
+        except FaultError as error:
             damages.append(Damage(file, str(error)))
     if damages:
         raise DamagedError(damages)

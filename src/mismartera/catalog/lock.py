@@ -52,6 +52,20 @@ def claim_session(store: Path) -> FileLock:
     return lock
 
 
+def session_runs(store: Path) -> bool:
+    """True while a live session that writes to ``store`` runs."""
+    lock = FileLock(store / SESSION_NAME)
+    if not lock.path.exists():
+        return False
+    with _telling_where(store, lock.path):
+        try:
+            lock.acquire(wait=False)
+        except HeldError:
+            return True
+        lock.release()
+    return False
+
+
 @contextmanager
 def _telling_where(store: Path, lock: Path) -> Iterator[None]:
     try:

@@ -21,6 +21,8 @@ from mismartera.files.durable import rewrite
 
 LOG_FOLDER = "_delta_log"
 POINTER_NAME = "_last_checkpoint"
+VACUUM_NAME = "_vacuumed.json"
+"""In the store's folder: which versions a vacuum has left readable."""
 
 _ENTRY = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..*parquet")
@@ -117,8 +119,9 @@ class Logbook:
         marked = self.checkpoints().items()
         found = [fault for version, parts in marked if (fault := self.checkpoint_fault(version, parts))]
         versions = self.versions()
-        if versions:
-            span = range(versions[0], versions[-1] + 1)
+        if versions:  # what a vacuum was interrupted at lies before the first checkpoint
+            first = 0 if versions[0] == 0 else min(self.checkpoints(), default=0) + 1
+            span = range(first, versions[-1] + 1)
             found += [fault for version in span if (fault := self.entry_fault(version))]
         return found
 
@@ -129,7 +132,7 @@ class Logbook:
         return [fault for version in range(after + 1, last + 1) if (fault := self.entry_fault(version))]
 
     def reach(self) -> Reach:
-        """The part of the log that can be relied on: the newest whole checkpoint and the whole entries after it."""
+        """The part of the log that can be relied on: a whole checkpoint, and the whole entries after it."""
         base, faults = None, []
         for version, parts in sorted(self.checkpoints().items(), reverse=True):
             fault = self.checkpoint_fault(version, parts)
@@ -161,6 +164,23 @@ class Logbook:
                 shutil.copy2(path, folder / path.name)
             yield Path(made)
 
+    def floor(self) -> int:
+        """From this version on all can be read: older ones were vacuumed, but for those in :meth:`kept`."""
+        oldest = self._vacuumed().get("oldest")
+        return oldest if isinstance(oldest, int) else 0
+
+    def kept(self) -> set[int]:
+        """Versions before the :meth:`floor` that a vacuum has kept."""
+        return self._vacuumed_list("kept")
+
+    def pinned(self) -> set[int]:
+        """The versions that a user wants to be kept."""
+        return self._vacuumed_list("pinned")
+
+    def is_readable(self, version: int) -> bool:
+        """True if neither the version's entry nor its data were vacuumed."""
+        return self.entry(version).exists() and (version >= self.floor() or version in self.kept())
+
     def pointed(self) -> int:
         """The version of the checkpoint that readers are sent to; -1 if there is none."""
         version = self._pointer().get("version")
@@ -176,11 +196,24 @@ class Logbook:
         rewrite(self.folder / POINTER_NAME, pointer.encode())
 
     def _pointer(self) -> dict[str, object]:
-        try:
-            told = json.loads((self.folder / POINTER_NAME).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return told if isinstance(told, dict) else {}
+        return _told(self.folder / POINTER_NAME)
+
+    def _vacuumed_list(self, name: str) -> set[int]:
+        versions = self._vacuumed().get(name)
+        return (
+            {version for version in versions if isinstance(version, int)} if isinstance(versions, list) else set()
+        )
+
+    def _vacuumed(self) -> dict[str, object]:
+        return _told(self.folder.parent / VACUUM_NAME)
+
+
+def _told(path: Path) -> dict[str, object]:
+    try:
+        told = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def digest(content: bytes) -> str:

@@ -40,8 +40,9 @@ class DataManager:
     The manager stands on one version of the store: the newest when it was first read, or ``version``. Its own
     writes move it on; those of others are seen after :meth:`refresh`. Reading a store that is missing, damaged,
     foreign or of a newer format raises StoreError; the first write makes a missing one. A store opened at a
-    ``version`` cannot be written to. A damaged file is told to ``warn`` (default: the log), once, and left out; the
-    rest is read, and the next write that meets the file takes it out of the store. Methods may be called from several threads and processes.
+    ``version`` cannot be written to. A damaged file is told to ``warn`` (default: the log), once, and left out;
+    the rest is read, and the next write that meets the file takes it out of the store. Methods may be called from
+    several threads and processes.
     """
 
     def __init__(
@@ -159,9 +160,7 @@ class DataManager:
         if len(set(names)) != len(names):
             raise ValueError("a symbol stands twice in the request")
         label = parse_interval(interval).canonical
-        return self._sound.read(
-            lambda snapshot: self._reader.read_block(snapshot, label, start_us, end_us, names)
-        )
+        return self._sound.read(lambda snapshot: self._reader.read_block(snapshot, label, start_us, end_us, names))
 
     def get_bars(self, symbol: str, interval: str, start: datetime, end: datetime) -> Bars:
         """Bars of ``symbol`` that start in ``[start, end)``, both timezone-aware (ValueError otherwise).

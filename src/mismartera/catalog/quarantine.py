@@ -1,8 +1,8 @@
-"""What becomes of damaged files: a commit takes them out of the table, and they are moved aside, never deleted.
+"""What becomes of damaged files: a commit takes them out of the table, they are moved aside, none is deleted.
 
-A damaged entry of the log is replaced by one that adds what can be told of it: the data files that were made at its
-time and that no other entry knows. Both need the store's write lock. Each step may be the last before a crash: what
-is left is found, and carried on with, the next time.
+A damaged entry of the log is replaced by one that adds what can be told of it: the data files that were made at
+its time and that no other entry knows. Both need the store's write lock. Each step may be the last before a crash:
+what is left is found, and carried on with, the next time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mismartera.catalog.actions import (
 from mismartera.catalog.delta import DeltaStore
 from mismartera.catalog.files import read_verified, write_file
 from mismartera.catalog.layout import DataFile
-from mismartera.catalog.logbook import Logbook, LogFault
+from mismartera.catalog.logbook import POINTER_NAME, Logbook, LogFault
 from mismartera.catalog.upsert import merge
 from mismartera.catalog.verify import Damage, DamagedError, described
 from mismartera.errors import StoreError
@@ -53,18 +53,24 @@ def quarantine(store: DeltaStore, damages: Sequence[Damage]) -> None:
 def repair_log(store: DeltaStore) -> None:
     """Make the log whole again; ``store.warn`` tells of each of its files that was not."""
     while store.faults:
-        faults, book = store.faults, store.log
-        for fault in faults:
-            if fault.is_entry:
-                _replace_entry(store, fault)
-            else:
-                discard(book.folder / "_last_checkpoint")
-                _set_aside(store, fault.path)
-                store.warn(f"{fault}; it was moved aside: the log is read from an earlier one")
-        store.reload()
+        faults = store.faults
+        mend_log(store, faults)
         if store.faults == faults:
             raise StoreError(f"{faults[0]}; it could not be mended: import the store's sources into a new one")
-    _join_doubles(store)
+    join_doubles(store)
+
+
+def mend_log(store: DeltaStore, faults: Sequence[LogFault]) -> None:
+    """Put something in the place of each of ``faults``, and open the table again."""
+    for fault in faults:
+        if fault.is_entry:
+            _replace_entry(store, fault)
+        else:
+            discard(store.log.folder / POINTER_NAME)
+            _moved(fault.path, _aside(store.path, fault.path.name))
+            store.warn(f"{fault}; it was moved aside: the log is read from an earlier one")
+    if faults:
+        store.reload()
 
 
 def _replace_entry(store: DeltaStore, fault: LogFault) -> None:
@@ -117,9 +123,10 @@ def _named(book: Logbook) -> set[str]:
     return names
 
 
-def _join_doubles(store: DeltaStore) -> None:
+def join_doubles(store: DeltaStore) -> None:
     """Where files of a partition share keys, make one file of them, in which the youngest file's values count."""
-    added, removed = [], []
+    added: list[DataFile] = []
+    removed: list[DataFile] = []
     for (interval, day), files in store.refresh().partitions.items():
         if len(files) < 2:
             continue
@@ -130,10 +137,6 @@ def _join_doubles(store: DeltaStore) -> None:
             removed += files
     if added:
         store.commit(added, removed, "repair")
-
-
-def _set_aside(store: DeltaStore, path: Path) -> None:
-    _moved(path, _aside(store.path, path.name))
 
 
 def _moved(path: Path, aside: Path) -> None:

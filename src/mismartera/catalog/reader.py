@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from mismartera.bars.block import BarBlock
 from mismartera.bars.instants import DAY_US
 from mismartera.bars.interval import parse_interval
-from mismartera.catalog.files import explain, read_files
+from mismartera.catalog.files import read_files
 from mismartera.catalog.layout import PRICES, DataFile, first_partition_day
 from mismartera.catalog.snapshot import Snapshot
-from mismartera.catalog.verify import FaultFound, check_order, symbol_runs
+from mismartera.catalog.verify import FaultError, check_order, explain, symbol_runs
 
 Ints = NDArray[np.int64]
 
@@ -99,7 +99,7 @@ class BlockReader:
         rows = _file_rows(paths, read_files(files))
         try:
             check_order(files, rows.symbols, rows.lengths, rows.start)
-        except FaultFound as error:
+        except FaultError as error:
             raise explain(files, error) from error
         self._last = rows if size <= KEPT_ROWS_MAX else None
         return rows

@@ -1,4 +1,4 @@
-"""Is a Delta table a bar store that this version can read? Its columns, its partitions, its format and features."""
+"""Is a Delta table a bar store that this version can read? Its columns, partitions, format and features."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class SoundReads:
         self._seen = None
         for damage in damages:
             self._store.warn(
-                f"{damage}; the session goes on without its bars: `mismartera data check --repair` takes it out "
+                f"{damage}; it is left out: `mismartera data check --repair` takes it out "
                 f"of the store, then {AGAIN}"
             )
 

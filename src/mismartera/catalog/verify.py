@@ -2,8 +2,9 @@
 
 A file of ours is *sealed*: its name ends in the digest (BLAKE2b, 128 bits) of its bytes, so that a flipped bit is
 found whatever copied the store. The digest costs a pass over the file, so reading does not look at it: it compares
-the file's size and number of rows with the log, the types of the columns, and, where whole files are read, the order
-of the rows and that each key is there once. If anything is odd, each file is verified in full and the damaged named.
+the file's size and number of rows with the log, the types of the columns, and, where whole files are read, the
+order of the rows and that each key is there once. If anything is odd, each file is verified in full, and the
+damaged ones are named.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PanicException, PolarsError
 
-from mismartera.bars.validation import broken_rule
 from mismartera.bars import parse_interval
+from mismartera.bars.validation import broken_rule
 from mismartera.catalog.layout import FILE_COLUMNS, FILE_SCHEMA, DataFile, day_label
 from mismartera.errors import StoreError
 
@@ -37,7 +38,7 @@ _EPOCH = date(1970, 1, 1)
 _SEALED = re.compile(r"[0-9a-f]{12}-([0-9a-f]{32})\.parquet")
 
 
-class FaultFound(Exception):
+class FaultError(Exception):
     """Something is wrong with one of the files that are being read."""
 
 
@@ -86,32 +87,32 @@ def is_sealed(file: DataFile) -> bool:
 
 
 def check_size(file: DataFile) -> None:
-    """FaultFound if a sealed file has not the size that the log tells."""
+    """FaultError if a sealed file has not the size that the log tells."""
     found = Path(file.path).stat().st_size
     if is_sealed(file) and found != file.size:
-        raise FaultFound(f"it has {found} bytes, written were {file.size}")
+        raise FaultError(f"it has {found} bytes, written were {file.size}")
 
 
 def check_height(files: Sequence[DataFile], frame: pl.DataFrame) -> None:
-    """FaultFound if sealed ``files``, read whole, have not the number of rows that the log tells."""
+    """FaultError if sealed ``files``, read whole, have not the number of rows that the log tells."""
     if all(file.rows is not None and is_sealed(file) for file in files):
         wanted = sum(file.rows or 0 for file in files)
         if frame.height != wanted:
-            raise FaultFound(f"there are {frame.height} rows, written were {wanted}")
+            raise FaultError(f"there are {frame.height} rows, written were {wanted}")
 
 
 def check_columns(frame: pl.DataFrame, columns: Sequence[str]) -> None:
     """Types and keys; prices may be missing (a NaN), their bars are rejected where they are used."""
     for name in columns:
         if frame.schema[name] != FILE_SCHEMA[name]:
-            raise FaultFound(f"column {name!r} is {frame.schema[name]}, needed is {FILE_SCHEMA[name]}")
+            raise FaultError(f"column {name!r} is {frame.schema[name]}, needed is {FILE_SCHEMA[name]}")
     for name in ("symbol", "timestamp"):
         if name in columns and frame[name].null_count():
-            raise FaultFound(f"column {name!r} has empty cells")
+            raise FaultError(f"column {name!r} has empty cells")
 
 
 def check_order(files: Sequence[DataFile], symbols: list[str], lengths: Ints, start: Ints) -> None:
-    """FaultFound if the rows of sealed ``files``, read whole one after the other, are not in the order of symbol
+    """FaultError if the rows of sealed ``files``, read whole one after the other, are not in the order of symbol
     and time, each key once. ``symbols`` and ``lengths``: the runs of equal symbols.
     """
     if not all(file.rows is not None and is_sealed(file) for file in files):
@@ -122,7 +123,7 @@ def check_order(files: Sequence[DataFile], symbols: list[str], lengths: Ints, st
     falls = falls[~np.isin(falls, firsts)]
     steps = np.array([after <= before for before, after in pairwise(symbols)], dtype=np.bool_)
     if not (np.isin(falls, borders).all() and np.isin(firsts[steps], borders).all()):
-        raise FaultFound("its rows are not sorted by symbol and timestamp, each key once")
+        raise FaultError("its rows are not sorted by symbol and timestamp, each key once")
 
 
 def symbol_runs(column: pl.Series) -> tuple[list[str], Ints]:
@@ -148,17 +149,17 @@ def damage_of(file: DataFile) -> str | None:
     """What is wrong with a file, None if it is whole. StoreError if the disk does not let us know."""
     try:
         verified(file)
-    except FaultFound as error:
+    except FaultError as error:
         return str(error)
     return None
 
 
 def verified(file: DataFile) -> pl.DataFrame:
-    """The rows of a file, after every check; FaultFound if it is damaged, StoreError for trouble of the disk."""
+    """The rows of a file, after every check; FaultError if it is damaged, StoreError for trouble of the disk."""
     try:
         content = Path(file.path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise FaultFound("the file is missing") from None
+        raise FaultError("the file is missing") from None
     except OSError as error:
         raise StoreError(
             f"the store's file {file.path} cannot be read: {error.strerror}; "
@@ -171,14 +172,14 @@ def verified(file: DataFile) -> pl.DataFrame:
         if sealed is not None:
             _check_sealed(file, frame)
     except (OSError, PolarsError, PanicException) as error:
-        raise FaultFound(first_line(error)) from error
+        raise FaultError(first_line(error)) from error
     if sealed is not None and _digest(content) != sealed[1]:
-        raise FaultFound("its bytes have changed since it was written")
+        raise FaultError("its bytes have changed since it was written")
     return frame
 
 
 def described(root: Path, path: Path) -> DataFile:
-    """The log's entry for a data file that the log does not know; DamagedError if it is not a whole file of ours."""
+    """The log's entry for a data file that the log does not know; DamagedError if it is not whole, or not ours."""
     parts = dict(part.split("=", 1) for part in path.relative_to(root).parts[:-1] if "=" in part)
     interval, day = parts["interval"], (date.fromisoformat(parts["date"]) - _EPOCH).days
     bare = DataFile(str(path), path.relative_to(root).as_posix(), interval, day, path.stat().st_size)
@@ -186,11 +187,11 @@ def described(root: Path, path: Path) -> DataFile:
         raise DamagedError([Damage(bare, "its name has no digest")])
     try:
         rows = verified(bare)
-    except FaultFound as error:
+    except FaultError as error:
         raise DamagedError([Damage(bare, str(error))]) from error
-    times = rows["timestamp"].to_physical()
+    times = rows["timestamp"].to_physical().to_numpy()
     return replace(
-        bare, rows=rows.height, first_us=times.min(), last_us=times.max(),
+        bare, rows=rows.height, first_us=int(times.min()), last_us=int(times.max()),
         first_symbol=rows["symbol"][0], last_symbol=rows["symbol"][-1],
     )  # fmt: skip
 
@@ -202,7 +203,7 @@ def _check_sealed(file: DataFile, frame: pl.DataFrame) -> None:
     check_order([replace(file, rows=frame.height)], *symbol_runs(frame["symbol"]), start)
     wrong = int((broken_rule(parse_interval(file.interval), start, *prices) >= 0).sum())
     if wrong:
-        raise FaultFound(f"{wrong} of its rows are no valid bars")
+        raise FaultError(f"{wrong} of its rows are no valid bars")
 
 
 def first_line(error: BaseException) -> str:

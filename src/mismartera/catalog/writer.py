@@ -109,7 +109,7 @@ def _changed(store: DeltaStore, prepare: Prepare, note: str) -> tuple[list[Stage
 def ready(store: DeltaStore) -> Snapshot:
     """The newest version, its log whole and safe, of a store that may be written. Under the write lock."""
     snapshot = store.refresh()
-    _require_ours(store.path, snapshot)
+    require_ours(store.path, snapshot)
     store.settle()
     if store.faults:
         repair_log(store)
@@ -144,7 +144,8 @@ def mark_generated(store: DeltaStore, symbols: Sequence[str]) -> None:
         store.mark_generated(symbols)
 
 
-def _require_ours(path: Path, snapshot: Snapshot) -> None:
+def require_ours(path: Path, snapshot: Snapshot) -> None:
+    """StoreError if another tool made the table."""
     if not snapshot.is_ours:
         raise StoreError(
             f"the table {path} was made by another tool: it can be read, but not written; "

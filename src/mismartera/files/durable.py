@@ -15,7 +15,7 @@ DRAFT_SUFFIX = ".tmp"
 """Drafts begin with a dot, too: no reader takes them for data, and whoever finds one may delete it."""
 
 
-def write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes | memoryview) -> None:
     """Make the file ``path``, whose name nobody else uses, with ``content``: durably, or not at all.
 
     OSError if it cannot be written; then neither a draft nor a half file stays.
@@ -29,7 +29,7 @@ def write_new(path: Path, content: bytes) -> None:
         raise
 
 
-def write_once(path: Path, content: bytes) -> None:
+def write_once(path: Path, content: bytes | memoryview) -> None:
     """Make the file ``path`` unless there is one: FileExistsError; of several processes one succeeds.
 
     Afterwards the content is durable, the name only after :func:`sync_folder`.
@@ -48,7 +48,7 @@ def write_once(path: Path, content: bytes) -> None:
         discard(draft)
 
 
-def rewrite(path: Path, content: bytes) -> None:
+def rewrite(path: Path, content: bytes | memoryview) -> None:
     """Put a file with ``content`` in the place of ``path``, durably: readers see the old one or the new one.
 
     After a failed fsync the system may take lost pages for written: to repeat it on the same file proves nothing,
@@ -105,7 +105,7 @@ def is_draft(name: str) -> bool:
     return name.startswith(".") and name.endswith(DRAFT_SUFFIX)
 
 
-def _draft(path: Path, content: bytes) -> Path:
+def _draft(path: Path, content: bytes | memoryview) -> Path:
     """A file next to ``path`` with ``content``, on the disk; its name is of no account yet."""
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{DRAFT_SUFFIX}")
     try:

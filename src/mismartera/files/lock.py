@@ -59,20 +59,25 @@ class FileLock:
         assert self._handle is None, f"{self.path} is held already"
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            if not _lock(handle, wait=wait):
-                raise HeldError(self.path, holder_of(self.path))
-            dead = holder_of(self.path)
-            self._say(handle, {"pid": os.getpid()})
+            free = _lock(handle, wait=wait)
         except BaseException:
             os.close(handle)
             raise
+        other = holder_of(self.path)
+        if not free:
+            os.close(handle)
+            raise HeldError(self.path, other)
         self._handle = handle
-        return dead
+        self.tell()
+        return other
 
     def tell(self, **facts: object) -> None:
         """Let others know ``facts`` of what is done under the lock: :func:`facts_of` reads them."""
         assert self._handle is not None, "only the holder tells"
-        self._say(self._handle, {"pid": os.getpid(), **facts})
+        with suppress(OSError):  # on a full disk the lock is held all the same, by nobody that is known
+            os.ftruncate(self._handle, 0)
+            os.lseek(self._handle, 0, os.SEEK_SET)
+            os.write(self._handle, json.dumps({"pid": os.getpid(), **facts}).encode())
 
     def release(self) -> None:
         """Give the lock back; nothing if it is not held."""
@@ -92,13 +97,6 @@ class FileLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
-
-    def _say(self, handle: int, facts: dict[str, object]) -> None:
-        """On a full disk the lock is held all the same, by nobody that is known."""
-        with suppress(OSError):
-            os.ftruncate(handle, 0)
-            os.lseek(handle, 0, os.SEEK_SET)
-            os.write(handle, json.dumps(facts).encode())
 
 
 def holder_of(path: Path) -> Holder | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from mismartera.bars.instants import to_us
-from mismartera.catalog import DataManager
+from mismartera.catalog import DataManager, leased
 from mismartera.config import SessionConfig
 from mismartera.errors import RunFailedError, UsageError
 from mismartera.feeds.port import Feed
@@ -61,6 +62,7 @@ class SystemManager:
         if not is_live and (feed is not None or wall is not None or until is not None):
             raise UsageError("feed, wall and until are for live sessions: the configuration is a backtest")
         self._data = data_manager or DataManager("data")
+        self._keeper: StoreKeeper | NoKeeper = NoKeeper()
         self._time = make_time(config, clock if wall is None else LiveClock(wall))
         self.warnings: list[str] = []
         self._warn = warn or self.warnings.append
@@ -84,6 +86,7 @@ class SystemManager:
     def _live(self, config: SessionConfig, feed: Feed, wall: WallClock, until: datetime | None) -> LiveSource:
         assert config.feed is not None, "a live configuration has a feed"
         keeper = NoKeeper() if config.feed.type == "replay" else StoreKeeper(self._data, self._warn)
+        self._keeper = keeper
         return LiveSource(feed, wall, keeper, None if until is None else to_us(until))
 
     @property
@@ -115,7 +118,9 @@ class SystemManager:
         return self._data
 
     def start(self) -> None:
-        """Begin the run on its own thread; returns at once. UsageError if it was started before."""
+        """Begin the run on its own thread; returns at once. UsageError if it was started before; StoreError if
+        another live session writes to the store.
+        """
         if not self._start():
             raise UsageError("a system runs once: make a new SystemManager for another run")
 
@@ -202,6 +207,7 @@ class SystemManager:
         with self._lock:
             if self._thread is not None:
                 return False
+            self._keeper.open()
             self._outcome = Outcome.RUNNING
             self._started_seconds = self._time.monotonic()
             self._thread = threading.Thread(target=self._run, name="mismartera-engine", daemon=True)
@@ -213,7 +219,8 @@ class SystemManager:
 
     def _run(self) -> None:
         try:
-            self.coordinator.run()
+            with leased(self._data) if isinstance(self._keeper, NoKeeper) else nullcontext():
+                self.coordinator.run()
             outcome = Outcome.STOPPED if self.coordinator.inbox.stopping else Outcome.FINISHED
             if self._error is not None:
                 outcome = Outcome.FAILED
@@ -221,6 +228,7 @@ class SystemManager:
             self._error, outcome = error, Outcome.INTERRUPTED
         except BaseException as error:  # noqa: BLE001  # the thread's last line of defence: wait() raises it
             self._error, outcome = error, Outcome.FAILED
+        self._keeper.close()
         self._ended_seconds = self._time.monotonic()
         self._outcome = outcome
         self._ended.set()
