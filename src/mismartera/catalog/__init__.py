@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mismartera.catalog.manager import DataManager
     from mismartera.catalog.report import WriteReport
     from mismartera.catalog.sample import SAMPLE_CALENDAR, SAMPLE_END, SAMPLE_START, sample_symbols, write_sample
-    from mismartera.catalog.vacuum import RETENTION_SECONDS, VacuumReport, vacuum
+    from mismartera.catalog.vacuuming import RETENTION_SECONDS, VacuumReport, vacuum
 
 _HOMES = {
     "BarFlusher": "flush",
@@ -29,13 +29,13 @@ _HOMES = {
     "DataManager": "manager",
     "ImportReport": "importer",
     "ListingRow": "listing",
-    "RETENTION_SECONDS": "vacuum",
+    "RETENTION_SECONDS": "vacuuming",
     "SAMPLE_CALENDAR": "sample",
     "SAMPLE_END": "sample",
     "SAMPLE_START": "sample",
     "StoreCheck": "check",
     "StoreHealth": "health",
-    "VacuumReport": "vacuum",
+    "VacuumReport": "vacuuming",
     "WriteReport": "report",
     "check_store": "check",
     "claim_session": "lock",
@@ -44,7 +44,7 @@ _HOMES = {
     "leased": "leases",
     "repair": "health",
     "sample_symbols": "sample",
-    "vacuum": "vacuum",
+    "vacuum": "vacuuming",
     "write_sample": "sample",
 }
 

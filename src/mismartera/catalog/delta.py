@@ -31,7 +31,7 @@ from mismartera.catalog.shape import check_shape
 from mismartera.catalog.snapshot import Snapshot, place
 from mismartera.catalog.verify import first_line
 from mismartera.errors import StoreError
-from mismartera.files.durable import make_folders, rewrite, sync_folder, write_once
+from mismartera.files.durable import is_draft, make_folders, rewrite, sync_folder, write_once
 
 
 class ConflictError(Exception):
@@ -87,7 +87,8 @@ class DeltaStore:
 
     def exists(self) -> bool:
         """True if a Delta table lies at the path (it may still be damaged)."""
-        return self.log.folder.is_dir() and any(self.log.folder.iterdir())
+        folder = self.log.folder
+        return folder.is_dir() and not all(is_draft(path.name) for path in folder.iterdir())
 
     def create(self) -> None:
         """Make an empty table. Files of another kind in the folder are left alone."""
