@@ -15,8 +15,8 @@ from mismartera.testing.os_calls import OsCall, watching
 class FaultDisk:
     """Fails calls of ``os`` below ``root`` while it is in use (``with disk.in_use():``).
 
-    :meth:`fail` makes calls fail until :meth:`heal`; :meth:`room` leaves so many bytes, of which a write may take
-    a part, as on a real disk that fills. ``failed`` are the calls that failed, in order.
+    :meth:`fail` makes calls fail until :meth:`heal`; :meth:`room` leaves so many bytes: what needs more
+    is refused. ``failed`` are the calls that failed, in order.
     """
 
     def __init__(self, root: Path) -> None:
@@ -61,9 +61,9 @@ class FaultDisk:
                 self._times = None if self._times is None else self._times - 1
                 self._raise(self._number, call)
         if self._room is not None and call.name == "write":
-            if not self._room:
+            if len(call.data) > self._room:
                 self._raise(errno.ENOSPC, call)
-            self._room = max(0, self._room - len(call.data))
+            self._room -= len(call.data)
         return go_on()
 
     def _raise(self, number: int, call: OsCall) -> None:
