@@ -16,6 +16,9 @@ from mismartera.catalog.lock import claim_session
 from mismartera.errors import StoreError
 
 DAY_SECONDS = 86_400
+SESSIONS = int(os.environ.get("MISMARTERA_GROWTH_SESSIONS", "24"))
+COMMITS = int(os.environ.get("MISMARTERA_GROWTH_COMMITS", "6"))
+"""63 sessions of 390 commits are three months."""
 
 
 @pytest.fixture
@@ -161,22 +164,22 @@ def test_a_damaged_checkpoint_is_named_and_an_earlier_one_used(store: Path) -> N
 
 
 def test_months_of_commits_a_minute_leave_a_bounded_store(tmp_path: Path) -> None:
-    """D11: 63 sessions of 30 commits, two symbols, tidied as a live session tidies; then a day's end is a day's end."""
+    """D11: sessions of a commit a minute, each tidied at its end as a live session does; a day's end a day later."""
     path = tmp_path / "store"
     data = DataManager(path, warn=pytest.fail)
     files, logs = [], []
-    for day in range(63):
-        for minute in range(30):
+    for day in range(SESSIONS):
+        for minute in range(COMMITS):
             data.write_block("1m", block({"A": [day * 1440 + minute], "B": [day * 1440 + minute]}))
         data.compact()
         vacuum(path)
         grow_old(path, DAY_SECONDS)
         files.append(len(data_files(path)) - day)
         logs.append(len(list((path / "_delta_log").iterdir())))
-    assert data.version == 63 * 30
-    assert max(files[20:]) <= max(files[10:20]), "besides one file a session nothing is added"
-    assert max(logs[20:]) <= max(logs[10:20])
-    assert max(logs) < 10 * 35
+    assert data.version == SESSIONS * COMMITS
+    assert max(files[16:]) <= max(files[8:16]), "besides one file a session nothing is added"
+    assert max(logs[16:]) <= max(logs[8:16])
+    assert max(logs) < (7 + 3) * (COMMITS + 3)
     fresh = DataManager(path, warn=pytest.fail)
-    assert [row.bars for row in fresh.listing()] == [63 * 30] * 2
+    assert [row.bars for row in fresh.listing()] == [SESSIONS * COMMITS] * 2
     assert examine(path).problems == []
