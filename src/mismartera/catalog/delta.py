@@ -44,10 +44,14 @@ class DeltaStore:
     If the log is damaged, the version before the damage is used; ``faults`` and ``warn`` tell what is wrong.
     """
 
+    is_remote = False
+    """True if it can only be read, at an address that is no folder."""
+
     def __init__(
         self, path: Path, version: int | None = None, warn: Callable[[str], None] = lambda _: None
     ) -> None:
         self.path = path
+        self.address = str(path)
         self.pinned = version
         self.log = Logbook(path)
         self.warn = warn
@@ -80,7 +84,7 @@ class DeltaStore:
             if version < self.log.pointed():  # what lies between was vacuumed: the library cannot follow
                 return self._load()
             if version != self._snapshot.version:
-                if self.log.new_faults(self._snapshot.version, version):
+                if self._new_faults(self._snapshot.version, version):
                     return self._load()
                 self._snapshot = self._read(self._table)
             return self._snapshot
@@ -181,12 +185,12 @@ class DeltaStore:
         try:
             with self._translated():
                 table = DeltaTable(str(self.path))
-                if not self.log.new_faults(-1, table.version()):
+                if not self._new_faults(-1, table.version()):
                     self._snapshot = self._at_version(table)
                     self._table = table
                     return self._snapshot
                 cause: BaseException = ValueError("it is not whole")
-        except _UnreadableError as error:
+        except UnreadableError as error:
             cause = error.cause
         self._snapshot = self._load_reach(cause)
         return self._snapshot
@@ -200,7 +204,7 @@ class DeltaStore:
         try:
             with self._translated(), self.log.cut(reach) as folder:
                 snapshot = self._at_version(DeltaTable(str(folder)))
-        except _UnreadableError as error:
+        except UnreadableError as error:
             raise self._damaged(fault, error.cause) from error
         self.faults = reach.faults
         for found in set(reach.faults) - self._told:
@@ -221,16 +225,25 @@ class DeltaStore:
         first = max(min(self.log.versions(), default=latest), self.log.floor())
         if self.pinned is None or self.pinned > latest or not self.log.is_readable(self.pinned):
             raise StoreError(
-                f"the store {self.path} has no version {self.pinned}: allowed are {first} to {latest}"
+                f"the store {self.address} has no version {self.pinned}: allowed are {first} to {latest}"
             )
 
     def _read(self, table: DeltaTable) -> Snapshot:
         """The files of the open version."""
         with self._translated():
-            metadata = check_shape(self.path, table)
+            metadata = check_shape(self.address, table)
             rows = pl.DataFrame(table.get_add_actions(flatten=True))
-            files = sorted((data_file(self.path, row) for row in rows.iter_rows(named=True)), key=place)
-        return Snapshot(table.version(), tuple(files), metadata)
+            files = sorted((data_file(self._locate, row) for row in rows.iter_rows(named=True)), key=place)
+            name = str(table.metadata().id)
+        return Snapshot(table.version(), tuple(files), metadata, name)
+
+    def _locate(self, relative: str) -> str:
+        """Where a file of the table lies, to be read."""
+        return str(self.path / relative)
+
+    def _new_faults(self, after: int, last: int) -> list[LogFault]:
+        """What is wrong with the entries of the log that follow ``after`` (-1: that no checkpoint covers)."""
+        return self.log.new_faults(after, last)
 
     def checkpoint(self) -> None:
         """Write down the newest version's files in one piece, so that readers need not go through the log.
@@ -244,7 +257,7 @@ class DeltaStore:
             with self._translated(), self.log.cut(reach) as folder:
                 DeltaTable(str(folder)).create_checkpoint()
                 self.log.publish_checkpoint(reach.last, folder)
-        except (OSError, _UnreadableError) as error:
+        except (OSError, UnreadableError) as error:
             raise StoreError(f"a checkpoint of the store {self.path} failed: {error}") from error
 
     def _stamp_ms(self, added: Sequence[DataFile]) -> int:
@@ -256,13 +269,16 @@ class DeltaStore:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (StoreError, _UnreadableError):
+        except (StoreError, UnreadableError):
             raise
         except BaseException as error:
             # a panic in the library's own language is no Exception; what is neither is not ours to catch
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise _UnreadableError(error) from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: BaseException) -> StoreError:
+        return UnreadableError(error)
 
     def _uncommitted(self, error: BaseException) -> StoreError:
         return StoreError(f"a commit to the store {self.path} failed: {first_line(error)}; nothing was changed")
@@ -275,7 +291,7 @@ class DeltaStore:
         return StoreError(f"the store {self.path} cannot be used: {where} ({first_line(error)})")
 
 
-class _UnreadableError(StoreError):
+class UnreadableError(StoreError):
     """The library cannot read the table's log; ``cause`` is what it says."""
 
     def __init__(self, cause: BaseException) -> None:

@@ -15,9 +15,11 @@ from mismartera.catalog.layout import DataFile, day_label
 from mismartera.catalog.lock import write_lock
 from mismartera.catalog.logbook import LogFault
 from mismartera.catalog.quarantine import join_doubles, mend_log, quarantine
+from mismartera.catalog.remote import open_at
 from mismartera.catalog.snapshot import Snapshot
 from mismartera.catalog.verify import Damage, damage_of, is_sealed
 from mismartera.catalog.writer import ready
+from mismartera.errors import StoreError
 
 _WORKERS = 2
 
@@ -42,21 +44,26 @@ class StoreHealth:
         return [*map(str, self.log_faults), *map(str, self.damages), *self.doubles]
 
 
-def examine(path: Path) -> StoreHealth:
-    """Verify the store at ``path``; changes nothing. StoreError if there is none, or nothing of it can be read."""
-    return _examined(DeltaStore(path))
+def examine(address: str | Path) -> StoreHealth:
+    """Verify the store at ``address``; changes nothing. StoreError if there is none, or nothing can be read.
+
+    Of a store that is no folder the newest version's data files alone are verified.
+    """
+    return _examined(open_at(address))
 
 
-def repair(path: Path, warn: Callable[[str], None]) -> StoreHealth:
+def repair(address: str | Path, warn: Callable[[str], None]) -> StoreHealth:
     """Take what is damaged out of the store and move it aside; ``warn`` is told what was done, file by file.
 
     Returns what was found before. A log entry that is damaged is replaced by what can be told of it.
     """
-    store = DeltaStore(path, warn=warn)
-    found = _examined(DeltaStore(path))
+    store = open_at(address, warn=warn)
+    if store.is_remote:
+        raise StoreError(f"the store {address} can only be read: repair the one that it was copied from")
+    found = _examined(open_at(address))
     if not found.problems:
         return found
-    with write_lock(path):
+    with write_lock(store.path):
         ready(store)
         mend_log(store, store.log.faults())
         damages = _damages(store.snapshot().files)
@@ -71,7 +78,7 @@ def _examined(store: DeltaStore) -> StoreHealth:
     damages = _damages(snapshot.files)
     return StoreHealth(
         snapshot.version, len(snapshot.files), sum(not is_sealed(file) for file in snapshot.files),
-        tuple(store.log.faults()), tuple(damages), tuple(_doubles(snapshot, damages)),
+        () if store.is_remote else tuple(store.log.faults()), tuple(damages), tuple(_doubles(snapshot, damages)),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ def leased(data: DataManager) -> Iterator[None]:
 
     Where there is no store yet, or it cannot be written (by a vacuum of ours neither, then), there is no lease.
     """
-    lock = _taken(data.path / LEASES_NAME) if data.exists() else None
+    lock = _taken(data.path / LEASES_NAME) if "://" not in data.address and data.exists() else None
     try:
         if lock is not None:
             with suppress(StoreError):  # whoever reads the store will be told

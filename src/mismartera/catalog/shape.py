@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
@@ -14,7 +13,7 @@ from mismartera.errors import StoreError
 _READER_FEATURES = {"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint"}
 
 
-def check_shape(path: Path, table: DeltaTable) -> dict[str, Any]:
+def check_shape(path: str, table: DeltaTable) -> dict[str, Any]:
     """What the table at ``path`` tells of itself with its symbol column; StoreError if it is no bar store."""
     fields = {item.name: item for item in table.schema().fields}
     wanted = {name: COLUMN_TYPES.get(name, "double") for name in (*PARTITION_BY, *FILE_COLUMNS)}
@@ -35,7 +34,7 @@ def check_shape(path: Path, table: DeltaTable) -> dict[str, Any]:
     return metadata
 
 
-def _check_format(path: Path, table: DeltaTable, found: str) -> None:
+def _check_format(path: str, table: DeltaTable, found: str) -> None:
     if not found.isdigit() or int(found) > FORMAT:
         raise StoreError(
             f"the store {path} has format {found}, this version of mismartera reads up to {FORMAT}: "

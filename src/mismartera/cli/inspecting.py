@@ -7,7 +7,6 @@ import os
 import sys
 from dataclasses import asdict, dataclass
 from datetime import date
-from pathlib import Path
 
 from mismartera.catalog import DataManager, check_store, examine, repair, vacuum
 from mismartera.cli.opening import open_store
@@ -75,7 +74,7 @@ def _warn(text: str) -> None:
     say(f"warning: {text}")
 
 
-def _verified(path: Path, *, mend: bool) -> list[str]:
+def _verified(path: str, *, mend: bool) -> list[str]:
     """What is damaged in the store, after telling it; repaired if it is to be."""
     if mend:
         return repair(path, _warn).problems
@@ -89,7 +88,7 @@ def _verified(path: Path, *, mend: bool) -> list[str]:
 
 def check_bars(store: str, options: CheckOptions) -> int:
     """Print the health of the store's files and the quality of its bars; FAILED if files are damaged."""
-    problems = _verified(Path(store), mend=options.repair) if DataManager(store).exists() else []
+    problems = _verified(store, mend=options.repair) if DataManager(store).exists() else []
     damaged = bool(problems) and not options.repair
     data = open_store(store, warn=_quiet)
     try:

@@ -24,12 +24,14 @@ class StoreKeeper:
 
     def open(self) -> None:
         """Before anything else; StoreError if another live session writes to the store."""
-        self._claim = claim_session(self._data.path)
+        if self._claim is None:
+            self._claim = claim_session(self._data.path)
 
     def close(self) -> None:
         """At last; nothing if it was not opened."""
-        if self._claim is not None:
-            self._claim.release()
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.release()
 
     def put(self, interval: str, block: BarBlock) -> bool:
         """Keep ``block`` soon."""

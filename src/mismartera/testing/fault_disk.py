@@ -34,7 +34,7 @@ class FaultDisk:
     ) -> None:  # fmt: skip
         """Calls of ``names`` (all changes, if none is given) fail with ``number`` of ``errno``.
 
-        Only those that ``where`` is true of; the first ``after`` of them succeed; ``times``: so often, then no more.
+        Only those that ``where`` is true of; the first ``after`` of them succeed; ``times``: so often, no more.
         """
         self._number, self._skip, self._times = number, after, times
         self._matches = lambda call: (not names or call.name in names) and where(call)

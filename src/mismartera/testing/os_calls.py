@@ -13,8 +13,8 @@ from unittest import mock
 
 @dataclass(frozen=True, slots=True)
 class OsCall:
-    """A call of ``os.<name>`` on ``path``; ``target``: the new name of a rename, replace or link; ``data``: what is
-    written; ``creates``: an open that makes the file.
+    """A call of ``os.<name>`` on ``path``; ``target``: the new name of a rename, replace or link; ``data``: what
+    is written; ``creates``: an open that makes the file.
     """
 
     name: str
@@ -44,7 +44,7 @@ def watching(root: Path, watcher: Watcher) -> Iterator[None]:
     def inside(path: Any) -> Path | None:
         if not isinstance(path, str | os.PathLike):
             return None
-        full = Path(os.path.abspath(path))
+        full = Path(path).absolute()
         return full if full == root or root in full.parents else None
 
     def opened(path: Any, flags: int, *args: Any, **options: Any) -> int:
@@ -52,7 +52,9 @@ def watching(root: Path, watcher: Watcher) -> Iterator[None]:
         if full is None:
             return int(real["open"](path, flags, *args, **options))
         creates = bool(flags & os.O_CREAT) and not full.exists()
-        handle = watcher(OsCall("open", full, creates=creates), lambda: real["open"](path, flags, *args, **options))
+        handle = watcher(
+            OsCall("open", full, creates=creates), lambda: real["open"](path, flags, *args, **options)
+        )
         handles[handle] = full
         return int(handle)
 

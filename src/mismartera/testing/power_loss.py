@@ -1,9 +1,9 @@
 """A power loss at any moment: a recorded trace of changes to files, and what a disk may hold after each of them.
 
-The model is that of POSIX, read strictly. What was written is safe after an fsync of the file; names (made, renamed,
-linked, deleted) after an fsync of their folder. Of what was not yet synced, a disk may keep nothing, all, or the
-changes of each folder up to some point (a rename is kept whole or not at all), and of each file's bytes a part, the
-last page torn. The trace must be complete: :meth:`Trace.check` holds it against the real folder.
+The model is that of POSIX, read strictly. What was written is safe after an fsync of the file; names (made,
+renamed, linked, deleted) after an fsync of their folder. Of what was not yet synced, a disk may keep nothing, all,
+or the changes of each folder up to some point (a rename is kept whole or not at all), and of each file's bytes a
+part, the last page torn. The trace must be complete: :meth:`Trace.check` holds it against the real folder.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Disk:
 
     def after_power_loss(self, kept: Kept, seed: int = 0) -> dict[Path, bytes | None]:
         """What the disk holds, if the power goes now: files with their bytes, folders with None."""
-        dice = random.Random(seed)
+        dice = random.Random(seed)  # noqa: S311  # a seeded test
         names = dict(self._safe)
         stopped: set[Path] = set()
         for change in self._pending if kept != "nothing" else []:
@@ -160,7 +160,7 @@ class Trace:
 
 @contextmanager
 def recording(root: Path) -> Iterator[Trace]:
-    """Record the changes below ``root``, an empty folder, that succeed. Locks, which keep nothing, are left out."""
+    """Record the changes below ``root``, an empty folder, that succeed. Locks, which keep nothing, are not."""
     root = root.resolve()
     trace = Trace(root)
 

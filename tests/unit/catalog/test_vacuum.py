@@ -164,7 +164,7 @@ def test_a_damaged_checkpoint_is_named_and_an_earlier_one_used(store: Path) -> N
 
 
 def test_months_of_commits_a_minute_leave_a_bounded_store(tmp_path: Path) -> None:
-    """D11: sessions of a commit a minute, each tidied at its end as a live session does; a day's end a day later."""
+    """D11: sessions of a commit a minute, each tidied at its end as by a live session, a day after the last."""
     path = tmp_path / "store"
     data = DataManager(path, warn=pytest.fail)
     files, logs = [], []
