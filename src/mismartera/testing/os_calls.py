@@ -81,7 +81,7 @@ def watching(root: Path, watcher: Watcher) -> Iterator[None]:
 
         return call
 
-    fakes = {"open": opened, "close": closed}
+    fakes: dict[str, Any] = {"open": opened, "close": closed}
     fakes |= {name: on_paths(name) for name in (*_ON_PATHS, *_ON_TWO_PATHS)}
     fakes |= {name: on_handles(name) for name in _ON_HANDLES}
     with mock.patch.multiple(os, **fakes):
