@@ -6,7 +6,7 @@ It is a plain synchronous object: :meth:`step` does all that is to be done at th
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from mismartera.bars import SeriesInfo, parse_interval
@@ -24,10 +24,10 @@ from mismartera.feeds.port import (
     Subscribed,
     SymbolRefused,
 )
-from mismartera.feeds.queue import FeedQueue
 from mismartera.live.answers import PastSource
 from mismartera.live.batch import Processing
 from mismartera.live.checks import Checks
+from mismartera.live.door import IntakeDoor
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry
 from mismartera.live.flow import Flow
@@ -57,7 +57,7 @@ class Intake:
 
     def __init__(
         self, settings: IntakeSettings, feed: Feed, past: PastSource, requests: Requests, clock: WallClock,
-        engine: EngineEnd, quality: LiveQuality, keeper: Keeper, on_work: Callable[[], None],
+        engine: EngineEnd, quality: LiveQuality, keeper: Keeper, door: IntakeDoor,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._feed = feed
@@ -67,13 +67,11 @@ class Intake:
         self._engine = engine
         self._quality = quality
         self._keeper = keeper
-        self._on_work = on_work
         self._timers = Timers()
-        self._commands: deque[Callable[[], None]] = deque()
         self._today: Today | None = None
         self._later: list[BarsArrived] = []
         self._is_running = self._has_started = False
-        self.queue = FeedQueue(on_message=on_work)
+        self._door = door
         self.dropped = Counter[str]()
         self.flow = Flow(
             settings.flow, feed, clock, self._timers, engine,
@@ -83,13 +81,12 @@ class Intake:
 
     def do(self, command: Callable[[], None]) -> None:
         """Carry ``command`` out at the next step. From any thread."""
-        self._commands.append(command)
-        self._on_work()
+        self._door.put(command)
 
     @property
     def has_work(self) -> bool:
         """True if a step would do something though no time passes."""
-        return bool(self._commands) or self.queue.waiting_bars > 0
+        return self._door.has_work
 
     @property
     def next_us(self) -> int | None:
@@ -98,9 +95,10 @@ class Intake:
 
     def step(self) -> None:
         """Commands, what the feed sent, and what is due, in this order: data come before anybody misses them."""
-        while self._commands:
-            self._commands.popleft()()
-        for message in self.queue.take_all():
+        self._door.begin()
+        while (order := self._door.next_order()) is not None:
+            order()
+        for message in self._door.messages():
             self._take(message)
         self._timers.run_due(self._clock.now_us())
         if self._today is not None:
@@ -148,7 +146,7 @@ class Intake:
         self.add(members)
         if not self._is_running:
             self._is_running = self._has_started = True
-            self._feed.start(self.queue)
+            self._feed.start(self._door.queue)
         else:
             today.splices.confirmed([member.symbol for member in members])
         later, self._later = self._later, []
