@@ -48,10 +48,10 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(live)
-cli.add_command(sweep)
 cli.add_command(bridge)
 cli.add_command(sessions)
 cli.add_command(replay)
+cli.add_command(sweep)
 cli.add_command(data)
 cli.add_command(validate)
 cli.add_command(schema)
