@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from tests.unit.catalog.helpers import DAY_US, OPEN_US, bars, data_files, frame, starts
 
-from mismartera.catalog import DataManager, reader
+from mismartera.catalog import DataManager, examine, reader
 from mismartera.catalog.delta import ConflictError, DeltaStore
 from mismartera.catalog.files import write_file
 from mismartera.catalog.layout import FORMAT_KEY
@@ -103,10 +103,25 @@ def test_a_store_at_a_version_is_not_written(store: DataManager) -> None:
 
 @pytest.mark.parametrize("text", ["", "not json\n", '{"add": \n', "\x00\x01"])
 def test_a_damaged_log_is_named(store: DataManager, text: str) -> None:
-    """D05"""
+    """D05: what comes before it can be read, and the next write restores the bars that it had added."""
     log = store.path / "_delta_log" / "00000000000000000001.json"
     log.write_text(text)
-    with pytest.raises(StoreError, match=r"cannot be used: its log file .*0001\.json is damaged"):
+    told: list[str] = []
+    fresh = DataManager(store.path, warn=told.append)
+    assert (fresh.symbols(), fresh.version) == ((), 0)
+    assert len(told) == 1
+    assert f"log file {log} is damaged: " in told[0]
+    assert "data check --repair" in told[0]
+    assert fresh.write_bars("C", "1m", frame([0])).accepted == 1
+    assert read(store.path) == 780
+    assert (store.path / "_quarantine" / log.name).read_text() == text
+
+
+def test_a_log_whose_beginning_is_damaged_is_named(store: DataManager) -> None:
+    """D05: without it there is no table."""
+    log = store.path / "_delta_log" / "00000000000000000000.json"
+    log.write_text("{")
+    with pytest.raises(StoreError, match=r"cannot be used: its log file .*0000\.json is damaged"):
         read(store.path)
 
 
@@ -165,17 +180,18 @@ def test_a_damaged_file_is_named_and_the_others_can_be_read(
     (broken,) = [path for path in data_files(store.path) if "07-02" in path.parent.name]
     damage(broken)
     wanted = ["A", *(f"S{n}" for n in range(30 if many else 0))]
-    fresh = DataManager(store.path)
-    if damage is _no_keys and not many:  # no row claims to be A's
+    told: list[str] = []
+    fresh = DataManager(store.path, warn=told.append)
+    for _ in range(2):
         assert starts(fresh.read_block("1m", OPEN_US, OPEN_US + 2 * DAY_US, wanted), "A") == [1440]
-        return
-    with pytest.raises(StoreError) as caught:
-        fresh.read_block("1m", OPEN_US, OPEN_US + 2 * DAY_US, wanted)
-    assert f"{broken} (1m bars of 2024-07-02)" in str(caught.value)
-    assert starts(fresh.read_block("1m", OPEN_US + DAY_US, OPEN_US + 2 * DAY_US, wanted), "A") == [1440]
+    assert len(told) == 1, "once"
+    assert f"{broken} (1m bars of 2024-07-02, symbols A to B) is damaged: " in told[0]
+    assert "data check --repair" in told[0]
+    assert "import" in told[0]
+    assert [damage.file.path for damage in fresh.damages()] == [str(broken)]
 
 
-def test_flipped_bytes_give_an_error_or_bars_but_no_crash(store: DataManager) -> None:
+def test_flipped_bytes_are_named_or_give_bars_and_the_check_finds_every_one(store: DataManager) -> None:
     """D05: seeded fuzz of a file's bytes."""
     (path,) = data_files(store.path)
     whole = path.read_bytes()
@@ -185,11 +201,15 @@ def test_flipped_bytes_give_an_error_or_bars_but_no_crash(store: DataManager) ->
         for _ in range(dice.randrange(1, 6)):
             changed[dice.randrange(len(changed))] ^= 1 << dice.randrange(8)
         path.write_bytes(changed)
-        try:
-            read(store.path)
-            DataManager(store.path).symbols()
-        except StoreError as error:
-            assert str(path) in str(error)  # noqa: PT017  # both outcomes are right
+        told: list[str] = []
+        fresh = DataManager(store.path, warn=told.append)
+        read_ = len(fresh.read_block("1m", OPEN_US, OPEN_US + DAY_US, ["A", "B"]))
+        fresh.symbols()
+        assert all(str(path) in text for text in told)
+        assert read_ in ({0} if told else {780})
+        if changed != whole:
+            (damage,) = examine(store.path).damages
+            assert damage.file.path == str(path), "the full check finds every flip"
 
 
 def test_of_two_commits_on_one_file_the_second_fails(store: DataManager) -> None:
