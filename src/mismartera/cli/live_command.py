@@ -31,7 +31,7 @@ from mismartera.cli.status import Settings, data_option, json_option, log_level_
 @log_level_option
 @click.pass_obj
 def live(
-    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, feed: str | None,
+    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, report: Path | None, feed: str | None,
     clock: str | None, until: str | None, *, quiet: bool, as_json: bool, log_file: Path | None,
 ) -> int:  # fmt: skip
     """Run the live session that CONFIG describes, on the bars of its feed as they come.
@@ -45,7 +45,7 @@ def live(
     return live_config(
         config,
         LiveOptions(
-            store=store, events=events, dump=dump, feed=feed, clock=clock, until=until, quiet=quiet,
-            as_json=as_json, log_level=settings.log_level, log_file=log_file,
+            store=store, events=events, dump=dump, report=report, feed=feed, clock=clock, until=until, quiet=quiet,
+            as_json=as_json, log_level=settings.log_level, command=settings.command, log_file=log_file,
         ),
     )  # fmt: skip

@@ -157,7 +157,7 @@ def _naming(option: str) -> Iterator[None]:
 
 def _build(plan: LivePlan, folder: Path, options: LiveOptions) -> Run:
     """Everything that can be found wrong before the run begins is found here, files are touched last."""
-    listeners, watch = Listeners(options, plan.time.zone), SessionWatch()
+    listeners, watch = Listeners(options, plan.time.zone, plan.config), SessionWatch()
     try:
         system = SystemManager(
             plan.config, data_manager=plan.data, folder=folder, warn=logger.warning,
