@@ -79,7 +79,7 @@
     volume.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
     series.priceScale().applyOptions({ scaleMargins: { top: 0.14, bottom: 0.26 } });
     const marks = Charts.createSeriesMarkers(series, []);
-    let now = data.symbols[0];
+    let now = data.symbols.find((symbol) => symbol.marks.length) || data.symbols[0];
 
     const figures = (symbol, k) => {
       const ohlc = `open ${number(symbol.o[k])}  high ${number(symbol.h[k])}  low ${number(symbol.l[k])}  close ${number(symbol.c[k])}`;
@@ -89,24 +89,25 @@
       const drawn = now.step ? `${now.bars.toLocaleString("en-US")} bars of ${now.interval} in candles of ${now.step}` : `${now.t.length} bars of ${now.interval}`;
       legend.textContent = now.t.length ? `${now.name}, ${drawn}\n${figures(now, k)}` : `${now.name}: no bars`;
     };
-    const moments = () => [...data.marks, ...now.marks].map((mark, k) => [...mark, k]).sort((a, b) => a[0] - b[0] || a[3] - b[3]);
+    const moments = () => [...data.marks, ...now.marks].sort((a, b) => a[3] - b[3]);
 
     const paint = () => {
       const up = color("up"), down = color("down");
       series.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, borderVisible: false });
       volume.setData(now.t.map((time, k) => ({ time, value: now.v[k], color: now.c[k] < now.o[k] ? color("down-soft") : color("up-soft") })));
-      marks.setMarkers(!now.t.length ? [] : moments().map(([moment, kind]) => {
+      marks.setMarkers(!now.t.length ? [] : moments().map(([moment, kind, , order]) => {
         const [position, shape, tint] = SHAPES[kind] || SHAPES.state;
-        return { time: place(now.t, moment), position, shape, color: color(tint), text: kind };
+        return { time: place(now.t, moment), position, shape, color: color(tint), text: now.marks.some((mark) => mark[3] === order) ? kind : "" };
       }).sort((a, b) => a.time - b.time));
     };
 
     const listed = () => {
       const list = $("moments");
       list.replaceChildren(...moments().map(([moment, kind, text]) => {
-        const item = document.createElement("li"), name = document.createElement("b");
+        const [item, name, dot] = ["li", "b", "i"].map((tag) => document.createElement(tag));
+        dot.style.background = `var(--${(SHAPES[kind] || SHAPES.state)[2]})`;
         name.textContent = kind;
-        item.append(`${at(full, moment)} `, name, text ? ` ${text}` : "");
+        item.append(dot, `${at(full, moment)} `, name, text && text !== kind ? ` (${text})` : "");
         return item;
       }));
     };
@@ -176,9 +177,14 @@
     const chart = make(box, {});
     const series = chart.addSeries(Charts.AreaSeries, {
       lineType: Charts.LineType.WithSteps, lineWidth: 2, priceLineVisible: false, lastValueVisible: false,
+      autoscaleInfoProvider: (original) => {
+        const found = original();
+        return found && { ...found, priceRange: { ...found.priceRange, minValue: 0 } };
+      },
       priceFormat: { type: "custom", minMove: 0.01, formatter: (value) => `${number(Math.round(value * 100) / 100)} s` },
     });
     series.setData(data.lag.map(([time, value]) => ({ time, value })));
+    series.priceScale().applyOptions({ scaleMargins: { top: 0.1, bottom: 0 } });
     let line = null;
     const paint = () => {
       series.applyOptions({ lineColor: color("accent"), topColor: color("accent-soft"), bottomColor: "transparent" });
@@ -186,11 +192,14 @@
       if (line) series.removePriceLine(line);
       line = series.createPriceLine({ price: data.threshold, color: color("warn"), lineStyle: Charts.LineStyle.Dashed, title: "threshold" });
     };
-    const tell = ([time, value]) => { legend.textContent = `${at(full, time)}  ${number(value)} s`; };
+    const tell = ([time, value], highest) => {
+      legend.textContent = `${highest ? "highest: " : ""}${at(full, time)}  ${number(Math.round(value * 100) / 100)} s`;
+    };
     const highest = data.lag.reduce((a, b) => (b[1] > a[1] ? b : a));
-    tell(highest);
+    tell(highest, true);
     chart.subscribeCrosshairMove((event) => {
-      tell(event.time === undefined ? highest : data.lag.find(([time]) => time === event.time) || highest);
+      const found = event.time !== undefined && data.lag.find(([time]) => time === event.time);
+      tell(found || highest, !found);
     });
     byKeyboard(box, chart);
     paint();

@@ -7,7 +7,7 @@ from typing import Any
 
 from mismartera.bars.instants import SECOND_US
 from mismartera.report.document.about import About
-from mismartera.report.document.digest import Digest, SymbolDigest
+from mismartera.report.document.digest import Digest, Mark, SymbolDigest
 from mismartera.report.document.series import step_text
 
 
@@ -38,9 +38,8 @@ def _symbol(name: str, one: SymbolDigest) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _mark(mark: tuple[int, str, str]) -> list[Any]:
-    at_us, kind, text = mark
-    return [at_us // SECOND_US, kind, text]
+def _mark(mark: Mark) -> list[Any]:
+    return [mark.at_us // SECOND_US, mark.kind, mark.text, mark.order]
 
 
 def _one_a_second(rows: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, float]]:

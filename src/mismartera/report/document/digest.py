@@ -25,6 +25,16 @@ _QUIET_EVENTS = {"gap", "quiet", "revision", "backfilled", "signal", "strategy_e
 """Not in the list of events: they are many, or have a list of their own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment on a chart; ``order`` is its place among all events but bars."""
+
+    at_us: int
+    kind: str
+    text: str
+    order: int
+
+
 @dataclass(slots=True)
 class SymbolDigest:
     """What the events tell of one symbol."""
@@ -36,7 +46,7 @@ class SymbolDigest:
     max_lag_seconds: float = 0.0
     revisions: int = 0
     chart: CandleSeries | None = None
-    marks: list[tuple[int, str, str]] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,7 @@ class Digest:
         self.signals: list[Entry] = []
         self.signal_counts: Counter[tuple[str, str]] = Counter()
         self.errors: list[Entry] = []
-        self.marks: list[tuple[int, str, str]] = []
+        self.marks: list[Mark] = []
         self.charts = 0
         self.closes = 0
         """Deactivations that are a session's end, or the run's."""
@@ -163,8 +173,11 @@ class Digest:
         if kind == "loaded" and not digest.joins:
             return  # with the session's first ones: no moment to point at
         if len(digest.marks) < MARKS_MAX:
-            digest.marks.append((now_us, kind, _details(fields)))
+            digest.marks.append(self._mark(now_us, kind, fields))
         self.timeline.moment(now_us, kind, symbol)
+
+    def _mark(self, now_us: int, kind: str, fields: Mapping[str, Field]) -> Mark:
+        return Mark(now_us, kind, _details(fields), self.counts.total() - self.counts["bar"])
 
     def _session_change(self, what: str, now_us: int, fields: Mapping[str, Field]) -> None:
         reason, details = _text(fields, "reason"), _details(fields)
@@ -175,7 +188,7 @@ class Digest:
         self.timeline.change(now_us, state, details)
         self.closes += what == "deactivated" and reason in {"close", "stopped"}
         if reason not in {"open", "close"} and len(self.marks) < MARKS_MAX:
-            self.marks.append((now_us, what, details))
+            self.marks.append(self._mark(now_us, what, fields))
 
     def _lag(self, now_us: int, symbol: str, lag_seconds: float) -> None:
         open_us = self.timeline.open_us

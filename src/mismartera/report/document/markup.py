@@ -54,7 +54,7 @@ def table(
 
 def section(title: str, *content: object, note: str = "") -> Markup:
     """A part of the document under a heading."""
-    name = title.lower().replace(" ", "-")
+    name = "part-" + title.lower().replace(" ", "-")
     said = [element("p", note, class_="note")] if note else []
     return element("section", element("h2", title, id=name), *said, *content, aria_labelledby=name)
 

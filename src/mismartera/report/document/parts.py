@@ -63,7 +63,7 @@ def heat_section(digest: Digest, about: About) -> Markup:
     rows = [[symbol, *(_cell(coverage, symbol, cell) for cell in cells)] for symbol in order[:HEAT_MAX]]
     note = (
         f"Percent of the expected base bars per half hour since the open ({about.zone_name} time of the first session), "
-        "over all closed sessions at whose close the symbol was loaded; most missing bars first. "
+        "over all closed sessions at whose close the symbol was loaded (from their begin, if that was later); most missing bars first. "
         + left_out(len(rows), len(order) + coverage.left_out, "symbols", "first")
     )
     return section(title, element("div", table(["symbol", *heads], rows, caption=title), class_="heat"), note=note)
@@ -88,10 +88,11 @@ def strategies_section(digest: Digest, about: About) -> Markup:
     """Errors first, then signals."""
     parts: list[Markup] = []
     if digest.errors:
-        parts += [_list(digest.errors, about, ("time", "strategy", "error"), "Errors")]
+        parts += [element("h3", "Errors"), _list(digest.errors, about, ("time", "strategy", "error"), "Errors")]
         parts += [_note(left_out(len(digest.errors), digest.counts["strategy_error"], "errors", "first"))]
     if digest.signal_counts:
         rows = [(strategy, name, f"{n:,}") for (strategy, name), n in digest.signal_counts.most_common()]
+        parts.append(element("h3", "Signals by name"))
         parts.append(table(("strategy", "signal", "times"), rows, caption="Signals by name", numbers=[2]))
         detail = _list(digest.signals, about, ("time", "strategy", "signal", "value"), "Signals in order")
         note = _note(left_out(len(digest.signals), digest.counts["signal"], "signals", "first"))
@@ -142,6 +143,8 @@ def _card(title: str, figure: str, detail: str, *, bad: bool = False) -> Markup:
 
 def _quality_card(digest: Digest, about: About) -> Markup:
     gaps = f"{sum(digest.coverage.gaps.values()):,} gaps, {sum(digest.coverage.missing.values()):,} bars missing"
+    if quiet := digest.counts["quiet"]:
+        gaps += f", {quiet:,} minutes confirmed quiet"
     if about.summary is None:
         return _card("Quality", "-", f"{gaps}; percent is {NOT_KNOWN}")
     figures = [f for days in about.summary["quality"].values() for day in days.values() for f in day.values()]
@@ -183,5 +186,5 @@ def _note(text: str) -> Markup:
 
 def _names(digest: Digest) -> str:
     strategies = len({strategy for strategy, _ in digest.signal_counts})
-    return f"{len(digest.signal_counts):,} names of {strategies:,} strategies" if strategies else ""
+    return f"{len(digest.signal_counts):,} names of {strategies:,} {'strategy' if strategies == 1 else 'strategies'}" if strategies else ""
 
