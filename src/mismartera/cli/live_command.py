@@ -31,7 +31,8 @@ from mismartera.cli.status import Settings, data_option, json_option, log_level_
 @log_level_option
 @click.pass_obj
 def live(
-    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, report: Path | None, feed: str | None,
+    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None,
+    report: Path | None, feed: str | None,
     clock: str | None, until: str | None, *, quiet: bool, as_json: bool, log_file: Path | None,
 ) -> int:  # fmt: skip
     """Run the live session that CONFIG describes, on the bars of its feed as they come.

@@ -16,11 +16,15 @@ from mismartera.cli.status import log_level_option
     help="Where to write it. Default: the name of the events file, with .html, beside it.",
 )  # fmt: skip
 @click.option(
-    "--dump", type=click.Path(path_type=Path), metavar="DIR",
+    "--dump",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
     help="Draw the candles from this dump of the same run: bars that were passed over are in it, too.",
 )
 @click.option(
-    "--summary", type=click.Path(path_type=Path), metavar="FILE.json",
+    "--summary",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
     help="The summary that 'run --json' printed: counts, quality, store version.",
 )
 @click.option("--config", metavar="CONFIG", help="The run's configuration: its name, exchange time, threshold.")

@@ -21,6 +21,7 @@ from mismartera.session.session_data import SessionData
 from mismartera.session.strategy import Strategy
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
+from mismartera.system.notebook import QualityTable, run_html
 from mismartera.system.strategies import load_strategies
 from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
@@ -196,6 +197,14 @@ class SystemManager:
         return summarize(
             self.coordinator, self._data.version if self._data.exists() else None, ended - self._started_seconds
         )
+
+    def quality(self) -> QualityTable:
+        """The quality of the run so far as a table, for notebooks and frames."""
+        return QualityTable.of(self.summary())
+
+    def _repr_html_(self) -> str:
+        """For notebooks: how the run stands, and its figures."""
+        return run_html(self.config.session_name, self._outcome.value, self.summary())
 
     def _start(self) -> bool:
         """Begin the run; False if it was begun before."""

@@ -52,5 +52,3 @@ def versions() -> dict[str, str]:
     """The versions of what makes the results."""
     found = {"mismartera": mismartera.__version__, "Python": platform.python_version()}
     return found | {name: importlib.metadata.version(name) for name in _PACKAGES}
-
-

@@ -10,7 +10,7 @@ from typing import Any
 
 from mismartera.report.document.about import About
 from mismartera.report.document.charts import chart_data
-from mismartera.report.document.digest import CANDLES_MAX, CHARTS_MAX, Digest
+from mismartera.report.document.digest import CANDLES_MAX, Digest
 from mismartera.report.document.markup import Markup, element, escaped, left_out, script_json, section
 from mismartera.report.document.parts import (
     cards,
@@ -96,15 +96,16 @@ def _header(digest: Digest, about: About) -> Markup:
 def _candles(digest: Digest) -> Markup:
     with_bars = sum(1 for one in digest.symbols.values() if one.bars or one.chart is not None)
     note = (
-        f"Bars as they were delivered, at most {CANDLES_MAX:,} candles a symbol: longer series are drawn in coarser ones. "
-        + left_out(digest.charts, with_bars, "symbols with bars", "first")
+        f"Bars as they were delivered, at most {CANDLES_MAX:,} candles a symbol: longer series are drawn in "
+        "coarser ones. " + left_out(digest.charts, with_bars, "symbols with bars", "first")
     )
     if not digest.charts:
         return section("Candles", element("p", "No bar was delivered."))
     find = Markup('<input type="search" id="find" placeholder="find a symbol" aria-label="find a symbol">')
     controls = element(
         "div", find, element("select", id="symbol", aria_label="symbol"),
-        element("button", "Previous", id="previous", type="button"), element("button", "Next", id="next", type="button"),
+        element("button", "Previous", id="previous", type="button"),
+        element("button", "Next", id="next", type="button"),
         element("button", "Whole time", id="fit", type="button"), class_="controls",
     )  # fmt: skip
     return section(
@@ -132,8 +133,8 @@ def _footer() -> Markup:
     link = element("a", "TradingView", href="https://www.tradingview.com/", rel="noopener noreferrer")
     return element(
         "footer",
-        element("p", "Charts: TradingView Lightweight Charts™, Copyright (c) 2026 TradingView, Inc., Apache License "
-                "2.0. ", link),
+        element("p", "Charts: TradingView Lightweight Charts™, Copyright (c) 2026 TradingView, Inc., "
+                "Apache License 2.0. ", link),
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Quality by time of day: how many of the expected base bars each symbol had in each half hour since the open.
 
-Events name gaps, not what was expected. A closed session expects of each symbol that was loaded at its close all
-slots of its base interval from open to close, but for stretches (a lunch break) in which nobody had a bar or a gap.
+Events name gaps, not what was expected. So a closed session expects of each symbol that was loaded at its close
+all slots of its base interval from open to close, but for stretches (a lunch break) in which nobody had a bar or
+a gap.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Coverage:
         self.missing_us: dict[str, Counter[int]] = {}
         self.gaps: Counter[str] = Counter()
         self.missing: Counter[str] = Counter()
-        self.left_out = 0
+        self._left_out: set[str] = set()
         self._open_us = 0
         self._busy: set[int] = set()
 
@@ -52,22 +53,27 @@ class Coverage:
         for symbol in loaded:
             cells = self._cells(symbol, self.expected_us)
             if cells is None:
-                self.left_out += 1
+                self._left_out.add(symbol)
                 continue
             for cell, part_us in spans:
                 cells[cell] += part_us
 
     def percent(self, symbol: str, cell: int) -> float | None:
         """Present of expected in ``cell``; None where nothing was expected."""
-        expected = self.expected_us.get(symbol, {}).get(cell, 0)
+        expected = self.expected_us.get(symbol, Counter[int]())[cell]
         if not expected:
             return None
-        missing = self.missing_us.get(symbol, {}).get(cell, 0)
+        missing = self.missing_us.get(symbol, Counter[int]())[cell]
         return max(0.0, 100.0 * (1 - missing / expected))
 
     def worst(self) -> list[str]:
         """The measured symbols, those with the most missing bars first, then in the order of their coming."""
         return sorted(self.expected_us, key=lambda symbol: -self.missing[symbol])
+
+    @property
+    def measured(self) -> int:
+        """Symbols that a closed session measured, shown or not."""
+        return len(self.expected_us) + len(self._left_out)
 
     def cells(self) -> list[int]:
         """All cells in which something was expected, in order."""

@@ -272,4 +272,3 @@ def _details(fields: Mapping[str, Field]) -> str:
     if date := _text(fields, "date"):
         words.insert(0, date)
     return ", ".join(words)
-

@@ -48,7 +48,9 @@ def _add(file: Path, chart: CandleSeries) -> None:
     import polars as pl
 
     try:
-        rows = pl.read_parquet(file, columns=list(_COLUMNS)).with_columns(pl.col("timestamp").cast(pl.Int64)).rows()
+        rows = (
+            pl.read_parquet(file, columns=list(_COLUMNS)).with_columns(pl.col("timestamp").cast(pl.Int64)).rows()
+        )
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{file} is not a file of a dump: {error}") from error
     length_us = parse_interval(file.stem).length_us

@@ -25,7 +25,9 @@ class ReportFile:
         """UsageError if no file can be made there. What stands there already is left alone."""
         try:
             if self._path.is_dir():
-                raise UsageError(f"the report cannot be written to {self._path}: it is a folder; name a file in it")
+                raise UsageError(
+                    f"the report cannot be written to {self._path}: it is a folder; name a file in it"
+                )
             self._draft.touch()
             self._draft.unlink()
         except OSError as error:

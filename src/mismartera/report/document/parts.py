@@ -22,11 +22,11 @@ def cards(digest: Digest, about: About) -> Markup:
     states = [symbol.state for symbol in digest.symbols.values()]
     lag, symbol, _ = digest.max_lag
     dates = line.first_date if line.first_date == line.last_date else f"{line.first_date} to {line.last_date}"
-    loaded, failed = states.count("loaded"), states.count("failed")
+    failed = f", {n:,} failed" if (n := states.count("failed")) else ""
     return element(
         "div",
         _card("Sessions", f"{line.sessions:,}", dates),
-        _card("Symbols", f"{len(states):,}", f"{loaded:,} loaded at the end" + (f", {failed:,} failed" if failed else "")),
+        _card("Symbols", f"{len(states):,}", f"{states.count('loaded'):,} loaded at the end{failed}"),
         _card("Bars delivered", f"{counts['bar']:,}", ", ".join(f"{n:,} of {i}" for i, n in digest.bars.items())),
         _card("Deactivations", f"{counts['session_deactivated'] - digest.closes:,}",
               f"without closes; {duration(line.inactive_us / 1e6)} inactive in sessions"),
@@ -46,7 +46,12 @@ def counts_section(about: About) -> Markup:
     counts = about.summary["counts"]
     totals = {n: sum(one.get(n, 0) for one in counts.values()) for n in ("received", *_COUNT_NAMES)}
     rows = [_balance(symbol, one) for symbol, one in list(counts.items())[:SYMBOLS_MAX]]
-    columns = ["symbol", "received", *(f"{'=' if k == 0 else '+'} {n.replace('_', ' ')}" for k, n in enumerate(_COUNT_NAMES)), ""]
+    columns = [
+        "symbol",
+        "received",
+        *(f"{'=' if k == 0 else '+'} {n.replace('_', ' ')}" for k, n in enumerate(_COUNT_NAMES)),
+        "",
+    ]
     whole = table(columns, [_balance("all", totals), *rows], caption="Bars by fate", numbers=range(1, 8))
     return section(title, whole, note=left_out(len(rows), len(counts), "symbols", "first"))
 
@@ -62,9 +67,10 @@ def heat_section(digest: Digest, about: About) -> Markup:
     heads = [f"{to_datetime(opens + cell * CELL_US, about.zone):%H:%M}" for cell in cells]
     rows = [[symbol, *(_cell(coverage, symbol, cell) for cell in cells)] for symbol in order[:HEAT_MAX]]
     note = (
-        f"Percent of the expected base bars per half hour since the open ({about.zone_name} time of the first session), "
-        "over all closed sessions at whose close the symbol was loaded (from their begin, if that was later); most missing bars first. "
-        + left_out(len(rows), len(order) + coverage.left_out, "symbols", "first")
+        f"Percent of the expected base bars per half hour since the open ({about.zone_name} time of the first "
+        "session), over all closed sessions at whose close the symbol was loaded; a session that was begun after "
+        "its open counts from there. Most missing bars first. "
+        + left_out(len(rows), coverage.measured, "symbols", "first")
     )
     return section(title, element("div", table(["symbol", *heads], rows, caption=title), class_="heat"), note=note)
 
@@ -174,7 +180,12 @@ def _cell(coverage: Coverage, symbol: str, cell: int) -> Markup:
 
 def _list(entries: Iterable[Entry], about: About, columns: Sequence[str], caption: str) -> Markup:
     rows = [
-        (f"{to_datetime(e.at_us, about.zone):%Y-%m-%d %H:%M:%S}", e.name, *((e.symbol,) if len(columns) > 3 else ()), e.text)
+        (
+            f"{to_datetime(e.at_us, about.zone):%Y-%m-%d %H:%M:%S}",
+            e.name,
+            *((e.symbol,) if len(columns) > 3 else ()),
+            e.text,
+        )
         for e in entries
     ]
     return table(columns, rows, caption=caption)
@@ -186,5 +197,8 @@ def _note(text: str) -> Markup:
 
 def _names(digest: Digest) -> str:
     strategies = len({strategy for strategy, _ in digest.signal_counts})
-    return f"{len(digest.signal_counts):,} names of {strategies:,} {'strategy' if strategies == 1 else 'strategies'}" if strategies else ""
-
+    return (
+        f"{len(digest.signal_counts):,} names of {strategies:,} {'strategy' if strategies == 1 else 'strategies'}"
+        if strategies
+        else ""
+    )

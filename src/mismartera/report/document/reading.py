@@ -35,7 +35,7 @@ def read_events(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def take_events(records: Iterable[Mapping[str, Any]], digest: Digest, source: str) -> None:
-    """Put all ``records`` into ``digest``; DataError names the one of ``source`` that is no event of this version."""
+    """Put all ``records`` into ``digest``; DataError names what is no event of this version, by ``source``."""
     for number, record in enumerate(records, 1):
         name = record.get("event")
         fields = EVENT_FIELDS.get(name) if isinstance(name, str) else None
@@ -49,7 +49,7 @@ def take_events(records: Iterable[Mapping[str, Any]], digest: Digest, source: st
         if missing:
             raise DataError(f"{where}: {name} has no {_shown(missing[0])}: was it written by another version?")
         try:
-            _take(record, name, digest)
+            _take(record, str(name), digest)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise DataError(f"{where}: {name} cannot be understood: {error}") from error
     digest.finish()

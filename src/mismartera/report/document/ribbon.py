@@ -21,7 +21,7 @@ def ribbon(timeline: Timeline, zone: tzinfo) -> Markup:
     tracks = timeline.tracks
     if not tracks:
         return element("p", "No session was opened.")
-    span_us = max(max(track.end_us - track.open_us for track in tracks), 1)
+    span_us = max(1, *(track.end_us - track.open_us for track in tracks))
     rows = [_row(track, span_us, zone) for track in tracks]
     cut = sum(track.left_out for track in tracks)
     notes = [left_out(len(tracks), timeline.sessions, "sessions", "first")]
@@ -62,13 +62,18 @@ def _mark(at_us: int, kind: str, symbol: str, track: SessionTrack, span_us: int,
 
 
 def _axis(track: SessionTrack, span_us: int, zone: tzinfo) -> Markup:
-    step_us = next((s for s in (15 * MINUTE_US, 30 * MINUTE_US, HOUR_US, 2 * HOUR_US) if span_us <= 8 * s), 4 * HOUR_US)
+    step_us = next(
+        (s for s in (15 * MINUTE_US, 30 * MINUTE_US, HOUR_US, 2 * HOUR_US) if span_us <= 8 * s), 4 * HOUR_US
+    )
     ticks = [
         element("text", _clock(track.open_us + at_us, zone)[:5], x=f"{100.0 * at_us / span_us:.2f}%", y="12")
         for at_us in range(0, span_us - step_us // 3, step_us)
     ]
     return element(
-        "div", element("span", class_="day"), element("svg", *ticks, class_="axis", aria_hidden="true"), class_="line"
+        "div",
+        element("span", class_="day"),
+        element("svg", *ticks, class_="axis", aria_hidden="true"),
+        class_="line",
     )
 
 
@@ -84,5 +89,3 @@ def _percent(at_us: int, track: SessionTrack, span_us: int) -> float:
 
 def _clock(at_us: int, zone: tzinfo) -> str:
     return f"{to_datetime(at_us, zone):%H:%M:%S}"
-
-
