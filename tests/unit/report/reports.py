@@ -22,7 +22,7 @@ HOSTILE = "</script><script>alert(1)</script><!-- <img src=x onerror=alert(1)> \
 OPEN, CLOSE = "2024-07-02T13:30:00+00:00", "2024-07-02T20:00:00+00:00"
 
 
-def event(name: str, time: str = OPEN, **fields: Any) -> dict[str, Any]:
+def event(name: str, time: str = OPEN, /, **fields: Any) -> dict[str, Any]:
     return {"event": name, "time": time, **fields}
 
 

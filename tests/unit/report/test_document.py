@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.report.reports import ABOUT, CLOSE, HOSTILE, OPEN, bar, chart_of, document, event, section_of, write_events
+from tests.sources import ROOT
+from tests.unit.report.reports import (
+    ABOUT,
+    CLOSE,
+    HOSTILE,
+    OPEN,
+    bar,
+    chart_of,
+    document,
+    event,
+    section_of,
+    write_events,
+)
 
 from mismartera.errors import DataError
 from mismartera.report.document.about import About, versions
@@ -15,7 +27,6 @@ from mismartera.report.document.build import build_report
 from mismartera.report.document.digest import CANDLES_MAX, CHARTS_MAX
 from mismartera.report.document.event_names import EVENT_FIELDS
 from mismartera.report.document.reading import read_events
-from tests.sources import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +34,8 @@ def of_a_run(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The report of a run on real events, with all that a run knows."""
     events, system = write_events(tmp_path_factory.mktemp("run"))
     about = About(
-        title="A run", source="test", config=system.config.to_dict(), summary=system.summary(), versions=versions(),
+        title="A run", source="test", config=system.config.to_dict(), summary=system.summary(),
+        versions=versions(),
         command="mismartera run 'a b.json'",
     )  # fmt: skip
     return build_report(read_events(events), about)
@@ -40,7 +52,7 @@ def test_gaps_are_in_the_half_hours_in_which_they_are(of_a_run: str) -> None:
     row = re.search(r"BBB\|([0-9|]+)", said)
     assert row is not None
     cells = [int(cell) for cell in row[1].split("|") if cell]
-    assert cells == [100, 100, 100, 33, 0, 0, 66, *[100] * 6]
+    assert cells == [100, 100, 100, 33, 0, 0, 33, *[100] * 6]
 
 
 def test_a_join_is_told_on_the_ribbon_and_on_the_chart(of_a_run: str) -> None:
@@ -140,14 +152,20 @@ def test_lag_over_time_keeps_the_highest_of_each_second() -> None:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ({"event": "nonsense", "time": OPEN}, 'event 1: unknown event "nonsense".*another version.*session_opened'),
+        (
+            {"event": "nonsense", "time": OPEN},
+            'event 1: unknown event "nonsense".*another version.*session_opened',
+        ),
         ({"time": OPEN}, "unknown event null"),
         (event("session_opened"), 'session_opened has no "date"'),
         (event("session_opened", "yesterday", date="x"), "session_opened cannot be understood"),
         (bar("AAA", 0) | {"close": "11"}, "a price or volume is no number"),
         (bar("AAA", 0) | {"interval": "1 minute"}, "interval '1 minute' is not supported"),
         (bar("AAA", 0) | {"lag_seconds": -1.0}, "a lag is not negative"),
-        (event("gap", CLOSE, symbol="A", interval="1m", missing=1, **{"from": CLOSE, "to": OPEN}), "gap cannot be"),
+        (
+            event("gap", CLOSE, symbol="A", interval="1m", missing=1, **{"from": CLOSE, "to": OPEN}),
+            "gap cannot be",
+        ),
     ],
 )
 def test_what_is_no_event_of_this_version_is_named(record: dict[str, Any], message: str) -> None:
@@ -158,7 +176,11 @@ def test_what_is_no_event_of_this_version_is_named(record: dict[str, Any], messa
 def test_every_documented_event_is_known_with_its_fields() -> None:
     text = (ROOT / "docs" / "EVENTS.md").read_text("utf-8")
     rows = re.findall(r"^\| (`[a-z_`, ]+`) \| (.*?) \|", text, re.MULTILINE)
-    told = {name: set(re.findall(r"`(\w+)`", fields)) for names, fields in rows for name in re.findall(r"`(\w+)`", names)}
+    told = {
+        name: set(re.findall(r"`(\w+)`", fields))
+        for names, fields in rows
+        for name in re.findall(r"`(\w+)`", names)
+    }
     for name, fields in EVENT_FIELDS.items():
         assert name in told, f"{name} is not in EVENTS.md"
         assert set(fields) <= told[name], name

@@ -36,7 +36,7 @@ def element(name: str, *content: object, **attributes: object) -> Markup:
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "", numbers: Sequence[int] = ()
 ) -> Markup:
-    """A table that scrolls by itself where it is too wide, reachable by keyboard; columns ``numbers`` stand right."""
+    """A table that scrolls by itself where it is too wide, by keyboard, too; columns ``numbers`` stand right."""
     right = set(numbers)
 
     def cell(tag: str, k: int, value: object) -> Markup:
