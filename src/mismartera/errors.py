@@ -24,6 +24,10 @@ class StoreError(MismarteraError):
     """The bar store is missing, damaged, or written by another version."""
 
 
+class JournalError(MismarteraError):
+    """The journal is missing, damaged, in use, or written by another version."""
+
+
 class CalendarError(MismarteraError):
     """A date or calendar that the exchange's timetable does not know."""
 

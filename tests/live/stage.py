@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from random import Random
 from typing import Any, Self
 
+import pytest
 from tests.live import laws
 from tests.live.markets import DAY, SYMBOLS
 from tests.live.steady import SteadyWall
 from tests.live.truth import Tables, backtest, differences, known, store
+from tests.live.watching import Watcher
 from tests.runs import NEW_YORK, clock_time, moment, us
 
 from mismartera import Bar, DataManager, SessionConfig, Strategy, SystemManager
-from mismartera.bars.instants import SECOND_US, to_us
+from mismartera.bars.instants import SECOND_US, to_datetime, to_us
 from mismartera.errors import MismarteraError
-from mismartera.feeds import Keys, Secret
+from mismartera.feeds import Feed, Keys, Secret
 from mismartera.feeds.alpaca import AlpacaFeed
+from mismartera.journal import JournalReader, open_database
 from mismartera.report.events import bar_fields
 from mismartera.session.ports import Field
+from mismartera.system.journaling import open_journal
 from mismartera.system.manager import Outcome
+from mismartera.system.playing import PlayedSession
 from mismartera.testing.alpaca_market import AlpacaFaults, AlpacaMarket, MarketBar, MarketStatus
 from mismartera.testing.alpaca_server import AlpacaServer
 from mismartera.testing.memory import MemoryDumps
@@ -102,7 +108,7 @@ class Stage:
         self.start_us, self.until_us = us(start, day), to_us(until_at)
         self._wall = SteadyWall()
         self._wall.start()
-        self.clock = RehearsalClock(self.start_us, speed, self._wall)
+        self.clock = RehearsalClock(self.start_us, speed, self.make_wall())
         self.market = AlpacaMarket(bars, statuses)
         self.server = AlpacaServer(self.market, self.clock, keys=(KEY, SECRET))
         self.server.start()
@@ -129,14 +135,32 @@ class Stage:
         self.store = DataManager(folder / "store")
         self.log = LiveLog(self.clock.now_us)
         self.dumps = MemoryDumps()
-        self.feed = AlpacaFeed(
-            self.server.stream_url, self.server.data_url, Keys(Secret(KEY), Secret(secret)), self.clock, Random(1)
+        self.feed = self.make_feed(
+            AlpacaFeed(
+                self.server.stream_url, self.server.data_url, Keys(Secret(KEY), Secret(secret)), self.clock,
+                Random(1),
+            )
+        )  # fmt: skip
+        self._watchers = [s for s in strategies if type(s) is Watcher and not s.on]
+        self.can_be_played_again = (
+            len(self._watchers) == len(strategies) and streaming.get("catchup_scope") != "strategy"
         )
+        """False where a strategy does what it does once only, or where each has a clock of its own."""
+        self._warnings: list[str] = []
         self.system = SystemManager(
             config, data_manager=self.store, strategies=strategies, sinks=[self.log], recorders=[self.dumps],
             feed=self.feed, wall=self.clock, until=until_at,
+            record=open_journal(folder / "journal.db", self.clock, self._warnings.append),
         )  # fmt: skip
         self._acts: list[tuple[int, Callable[[], object]]] = []
+
+    def make_wall(self) -> Callable[[], float]:
+        """Wall seconds since some moment, of which the clock is made."""
+        return self._wall
+
+    def make_feed(self, vendor: Feed) -> Feed:
+        """What the session is fed by: the vendor's own feed, where nobody says otherwise."""
+        return vendor
 
     @property
     def faults(self) -> AlpacaFaults:
@@ -231,6 +255,28 @@ class Stage:
         assert not problems, "\n".join(["", *problems])
         if self.is_whole:
             self.check_parity()
+        assert not self._warnings, self._warnings
+        if self.can_be_played_again:
+            self.check_replay()
+
+    def check_replay(self) -> None:
+        """Played again from its journal, the session is told of the same, to the last digit."""
+        reader = JournalReader(open_database(self.folder / "journal.db", make=False))
+        played = PlayedSession(reader, reader.session("last"))
+        log, watchers = LiveLog(lambda: 1 << 62), [Watcher() for _ in self._watchers]
+        system = SystemManager(
+            played.config, data_manager=self.store, strategies=watchers, sinks=[log], feed=played.feed,
+            wall=played.wall, until=to_datetime(self.until_us, NEW_YORK), record=played,
+        )  # fmt: skip
+        system.start()
+        with nullcontext() if self.system.error is None else pytest.raises(type(self.system.error)):
+            system.wait()
+        for number, (line, then) in enumerate(zip(log.lines, self.log.lines, strict=False)):
+            assert line == then, f"line {number}"
+        assert len(log.lines) == len(self.log.lines)
+        for watcher, before in zip(watchers, self._watchers, strict=True):
+            assert watcher.bars == before.bars
+            assert watcher.told == before.told
 
     def check_parity(self) -> None:
         """The dump is that of a backtest of what REST knows now."""

@@ -37,8 +37,8 @@ class OutputOptions:
 
     events: Path | None
     dump: Path | None
-    report: Path | None
-    command: str
+    report: Path | None = None
+    command: str = "mismartera"
     quiet: bool
     as_json: bool
     log_level: str

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mismartera.cli.journal_commands import journal_option
 from mismartera.cli.status import Settings, data_option, json_option, log_level_option, output_options
 
 
@@ -27,13 +28,19 @@ from mismartera.cli.status import Settings, data_option, json_option, log_level_
     metavar="TIME",
     help="End at TIME: a date and time, or HH:MM of the first session, in exchange time.",
 )
+@journal_option
+@click.option("--no-journal", is_flag=True, help="Keep none: the session can be neither resumed nor replayed.")
+@click.option(
+    "--resume", is_flag=True,
+    help="Go on where the last session of this configuration ended, however it did, with the symbols that it had.",
+)  # fmt: skip
 @json_option
 @log_level_option
 @click.pass_obj
 def live(
-    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None,
-    report: Path | None, feed: str | None,
-    clock: str | None, until: str | None, *, quiet: bool, as_json: bool, log_file: Path | None,
+    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, report: Path | None,
+    feed: str | None, clock: str | None, until: str | None, journal: Path | None, *, no_journal: bool,
+    resume: bool, quiet: bool, as_json: bool, log_file: Path | None,
 ) -> int:  # fmt: skip
     """Run the live session that CONFIG describes, on the bars of its feed as they come.
 
@@ -46,7 +53,8 @@ def live(
     return live_config(
         config,
         LiveOptions(
-            store=store, events=events, dump=dump, report=report, feed=feed, clock=clock, until=until, quiet=quiet,
-            as_json=as_json, log_level=settings.log_level, command=settings.command, log_file=log_file,
+            store=store, events=events, dump=dump, report=report, feed=feed, clock=clock, until=until,
+            journal=journal, has_journal=not no_journal, is_resumed=resume, quiet=quiet, as_json=as_json,
+            log_level=settings.log_level, command=settings.command, log_file=log_file,
         ),
     )  # fmt: skip

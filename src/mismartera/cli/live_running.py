@@ -15,6 +15,7 @@ from loguru import logger
 from mismartera.bars.instants import to_datetime
 from mismartera.catalog import DataManager
 from mismartera.cli.driving import Listeners, OutputOptions, Run, carry_out
+from mismartera.cli.journals import open_record
 from mismartera.cli.opening import open_store
 from mismartera.config import SessionConfig
 from mismartera.errors import CalendarError, ConfigError, StoreError, UsageError
@@ -47,6 +48,9 @@ class LiveOptions(OutputOptions):
     feed: str | None
     clock: str | None
     until: str | None
+    journal: Path | None = None
+    has_journal: bool = True
+    is_resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class LivePlan:
     wall: WallClock
     feed: Feed
     until: datetime | None
+    is_trial: bool
+    """A stored day is replayed: it can be had again at any time."""
 
 
 def live_config(path: str, options: LiveOptions) -> int:
@@ -107,7 +113,7 @@ def _plan(config: SessionConfig, path: str, options: LiveOptions, environ: Mappi
         with _naming("--until"):
             until = read_until(options.until, wall.now_us(), time)
     feed = make_feed(config.feed, clock=wall, data=data, time=time, environ=environ)
-    return LivePlan(config, data, time, wall, feed, until)
+    return LivePlan(config, data, time, wall, feed, until, config.feed.type == "replay")
 
 
 def _as_replay(
@@ -139,9 +145,10 @@ def _store(path: str, *, needed: bool) -> DataManager:
     if needed:
         return open_store(path)
     data = DataManager(path)
+    folder = data.path  # a session keeps its bars: a store that can only be read is refused here
     if data.exists():
         data.refresh()  # a damaged one is told before the session begins
-    elif data.path.exists() and not data.path.is_dir():
+    elif folder.exists() and not folder.is_dir():
         raise StoreError(f"{path} is a file: the bar store is a folder; name another with --data")
     return data
 
@@ -158,14 +165,18 @@ def _naming(option: str) -> Iterator[None]:
 def _build(plan: LivePlan, folder: Path, options: LiveOptions) -> Run:
     """Everything that can be found wrong before the run begins is found here, files are touched last."""
     listeners, watch = Listeners(options, plan.time.zone, plan.config), SessionWatch()
+    record = None
     try:
+        config, record = open_record(plan.config, plan.wall, folder, options, os.environ, is_trial=plan.is_trial)
         system = SystemManager(
-            plan.config, data_manager=plan.data, folder=folder, warn=logger.warning,
+            config, data_manager=plan.data, folder=folder, warn=logger.warning,
             sinks=[*listeners.sinks, *([watch] if options.has_progress else [])], recorders=listeners.recorders,
-            feed=plan.feed, wall=plan.wall, until=plan.until,
+            feed=plan.feed, wall=plan.wall, until=plan.until, record=record,
         )  # fmt: skip
         listeners.open()
     except BaseException:
+        if record is not None:
+            record.close()
         plan.feed.stop()  # nobody else will
         raise
     line = StatusLine(is_shown=options.has_progress)

@@ -5,7 +5,6 @@ The intake calls from its own thread; everything is carried out on the engine's,
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -16,11 +15,13 @@ from mismartera.live.update import Change, Update
 from mismartera.live.watchdog import Watchdog
 from mismartera.session.arriving import ArrivedStrip, ArrivingTape
 from mismartera.session.gate import GateState
+from mismartera.session.inbox import INTAKE
 from mismartera.session.parts import SessionParts
 from mismartera.session.ports import Field
 from mismartera.session.slice_desk import SliceDesk
 from mismartera.session.state import SymbolData
 from mismartera.session.symbols import Member, SymbolState
+from mismartera.timing import TradingSession
 
 _NO_BARS_US = 1 << 62
 
@@ -48,36 +49,34 @@ class EngineDesk:
         self._symbols = symbols
         self._slices = slices
         self._watchdog = watchdog
-        self._lock = threading.Lock()
         self._prepared: list[Entry] = []
         self._versions: dict[Entry, SymbolData] = {}
         """The newest version of each symbol's data, which the engine installs when its turn comes."""
         self._refused: list[tuple[Member, str, int | None]] = []
         self._gone: dict[str, int] = {}
         self._is_open = False
+        self._session: TradingSession | None = None
         self.tape = ArrivingTape()
         self.is_settled = self.is_complete = False
 
     # On the engine's thread: the supply
 
-    def clear(self) -> None:
-        """The next session."""
+    def clear(self, session: TradingSession) -> None:
+        """``session`` is the next one."""
+        self._session = session
         self.tape, self._gone = ArrivingTape(), {}
         self.is_settled = self.is_complete = False
-        with self._lock:
-            self._prepared, self._refused, self._versions = [], [], {}
-            self._is_open = False
+        self._prepared, self._refused, self._versions = [], [], {}
+        self._is_open = False
 
     def open(self, members: Sequence[Member]) -> tuple[list[Member], list[tuple[Member, str]]]:
         """Install what is prepared of ``members``; those, and the ones that are refused, with the reasons."""
         self._slices.clear()
-        with self._lock:
-            self._is_open = True
-            prepared, refused = self._prepared, self._refused
-            self._prepared, self._refused = [], []
-            versions = dict(self._versions)
+        self._is_open = True
+        prepared, refused = self._prepared, self._refused
+        self._prepared, self._refused = [], []
         wanted = {member.symbol: member for member in members}
-        ready = {entry: versions[entry] for entry in prepared if wanted.get(entry.symbol) is entry.member}
+        ready = {entry: self._versions[entry] for entry in prepared if wanted.get(entry.symbol) is entry.member}
         for entry, found in ready.items():
             found.loaded = entry.member.state is SymbolState.LOADED
         self._parts.state.put({entry.symbol: found for entry, found in ready.items()})
@@ -93,8 +92,7 @@ class EngineDesk:
     def leave(self, member: Member) -> None:
         """Drop what is on its way of a symbol that was removed."""
         self._gone[member.symbol] = max(member.generation, self._gone.get(member.symbol, 0))
-        with self._lock:
-            self._versions = {entry: data for entry, data in self._versions.items() if entry.member is not member}
+        self._versions = {entry: data for entry, data in self._versions.items() if entry.member is not member}
 
     # The intake tells
 
@@ -109,28 +107,15 @@ class EngineDesk:
         """New versions of symbols: read from now on."""
         if not data:
             return
-        state, registry = self._parts.state, self._parts.registry
-        with registry.changed:
-            staying = {entry: found for entry, found in data.items() if registry.is_current(entry.member)}
-            with self._lock:
-                self._versions |= staying
-            installed = {entry: found for entry, found in staying.items() if entry.symbol in state.symbols}
-            for entry, found in installed.items():
-                found.loaded = state.symbols[entry.symbol].loaded
-            state.put({entry.symbol: found for entry, found in installed.items()})
+        self._do(lambda: self._install(data))
 
     def prepared(self, data: Mapping[Entry, SymbolData]) -> None:
         """Symbols that are ready for the open."""
-        with self._lock:
-            self._versions |= data
-            self._prepared += data
+        self._do(lambda: self._prepare(data))
 
     def joined(self, data: Mapping[Entry, SymbolData], update: Update) -> None:
         """Symbols that join, with their backlog."""
-        with self._lock:
-            self._versions |= data
-        entries = tuple(data)
-        self._send(update, lambda: self._join(entries, update))
+        self._send(update, lambda: self._join(data, update))
 
     def is_whole(self, end_us: int) -> None:
         """Nothing more is waited for of the instant ``end_us``."""
@@ -160,12 +145,11 @@ class EngineDesk:
     def failed(self, entries: Sequence[Entry], reason: str, retry_us: int | None) -> None:
         """Symbols cannot be loaded: for good, or until they are tried again. Before the open it is told there."""
         shown = reason if retry_us is None else f"{reason}; next try at {to_iso(retry_us)}"
-        with self._lock:
+
+        def tell() -> None:
             if not self._is_open:
                 self._refused += [(entry.member, shown, retry_us) for entry in entries]
                 return
-
-        def tell() -> None:
             for entry in entries:
                 entry.member.retry_us = retry_us
             self._symbols.fail([(entry.member, shown) for entry in entries])
@@ -235,13 +219,36 @@ class EngineDesk:
             self._change(change)
         self._parts.streamer.trim()
 
-    def _join(self, entries: Sequence[Entry], update: Update) -> None:
-        registry, state = self._parts.registry, self._parts.state
-        with registry.changed:
-            with self._lock:
-                versions = {e: self._versions.get(e) for e in entries if registry.is_current(e.member)}
-            staying = {e: data for e, data in versions.items() if data is not None}  # none: of a session before
-            state.put({entry.symbol: found for entry, found in staying.items()})
+    def _prepare(self, data: Mapping[Entry, SymbolData]) -> None:
+        current = self._current(data)
+        self._versions |= current
+        self._prepared += current
+
+    def _current(self, data: Mapping[Entry, SymbolData]) -> dict[Entry, SymbolData]:
+        """Without symbols that were removed meanwhile, and without what is of a session before."""
+        is_current, session = self._parts.registry.is_current, self._session
+        return {
+            entry: found
+            for entry, found in data.items()
+            if is_current(entry.member) and all(block.session is session for block in found.blocks.values())
+        }
+
+    def _install(self, data: Mapping[Entry, SymbolData]) -> None:
+        state, registry = self._parts.state, self._parts.registry
+        with registry.changed:  # a removal on another thread takes symbols out
+            staying = self._current(data)
+            self._versions |= staying
+            installed = {entry: found for entry, found in staying.items() if entry.symbol in state.symbols}
+            for entry, found in installed.items():
+                found.loaded = state.symbols[entry.symbol].loaded
+            state.put({entry.symbol: found for entry, found in installed.items()})
+
+    def _join(self, data: Mapping[Entry, SymbolData], update: Update) -> None:
+        registry = self._parts.registry
+        with registry.changed:  # a removal on another thread takes symbols out
+            staying = self._current(data)
+            self._versions |= staying
+            self._parts.state.put({entry.symbol: found for entry, found in staying.items()})
         self._grow(update)
         self._parts.streamer.join(None, [entry.member for entry in staying])
 
@@ -274,4 +281,4 @@ class EngineDesk:
         self._do(take)
 
     def _do(self, command: Callable[[], None]) -> None:
-        self._parts.inbox.urge(command)
+        self._parts.inbox.urge(command, INTAKE)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from mismartera.errors import CalendarError
 from mismartera.live.desk import EngineDesk
-from mismartera.live.intake import Intake
+from mismartera.live.door import Order
+from mismartera.live.intake import FAR_US, Intake
 from mismartera.session.gate import GateState
 from mismartera.session.loading import Loading
 from mismartera.session.parts import SessionParts
@@ -39,6 +41,9 @@ class LiveSupply:
         self._parts: SessionParts | None = None
         self._intake_of: Intake | None = None
         self._desk_of: EngineDesk | None = None
+        self._session: TradingSession | None = None
+        self.order: Callable[[Order], Order] = lambda order: order
+        """What an order for the intake goes through."""
         self._has_begun = self._asked_to_settle = self._asked_to_complete = False
 
     def bind(self, parts: SessionParts, intake: Intake, desk: EngineDesk) -> None:
@@ -55,12 +60,13 @@ class LiveSupply:
                 members.append(member)
                 self._desk.retry(member)
         self._asked_to_settle = self._asked_to_complete = False
-        self._desk.clear()
+        self._session = session
+        self._desk.clear(session)
         if not self._has_begun:
             self._has_begun = True
             self._parts.streamer.hold(GateState.STALE, "stale")  # the intake will say when the feed is good
         self.driver.start(intake, self._desk.broke)
-        intake.do(lambda: intake.expect(session, members))
+        self._do(lambda: intake.expect(session, members))
 
     def begin(self, members: Sequence[Member], session: TradingSession, *, is_late: bool) -> tuple[Tape, Loading]:
         """The symbols that are prepared are there at the open; the others join."""
@@ -70,41 +76,56 @@ class LiveSupply:
         taken = frozenset(member.symbol for member in ready)
         refused = [member for member, _ in failed]
         new = [member for member in members if member not in refused]
-        intake.do(lambda: intake.add(new))  # those that nobody had told it of
-        intake.do(lambda: intake.open(taken, is_late=is_late))
+        self._do(lambda: intake.add(new))  # those that nobody had told it of
+        self._do(lambda: intake.open(taken, is_late=is_late))
         return self._desk.tape, Loading(None, tuple(ready), tuple(failed))
 
     def join(self, members: Sequence[Member], session: TradingSession) -> Loading:
         """Let the intake bring them in."""
         del session
         intake = self._intake
-        intake.do(lambda: intake.add(members))
+        self._do(lambda: intake.add(members))
         return Loading(None, (), ())
 
     def leave(self, member: Member) -> None:
         """Let the intake forget it; what is on its way here is dropped."""
         intake = self._intake
         self._desk.leave(member)
-        intake.do(lambda: intake.remove(member))
+        self._do(lambda: intake.remove(member))
 
     def is_settled(self, until_us: int) -> bool:
         """True once the intake has said so; it is asked at the first call."""
         intake = self._intake
         if not self._asked_to_settle:
             self._asked_to_settle = True
-            intake.do(lambda: intake.finish(until_us))
+            is_next_far = self._is_next_far()
+            self._do(lambda: intake.finish(until_us, is_next_far=is_next_far))
         return self._desk.is_settled
 
     def is_complete(self) -> bool:
         """The same for the comparison at the end."""
         if not self._asked_to_complete:
             self._asked_to_complete = True
-            self._intake.do(self._intake.complete)
+            self._do(self._intake.complete)
         return self._desk.is_complete
+
+    def _is_next_far(self) -> bool:
+        """True if there is nothing to be had of the stream for a while: the next session is far away."""
+        assert self._parts is not None, "bound at its making"
+        assert self._session is not None, "a session that ends was expected"
+        time = self._parts.time
+        try:
+            next_day = time.next_trading_date(self._session.date)
+        except CalendarError:
+            return True
+        return time.get_trading_session(next_day).open_us - time.now_us() > FAR_US
 
     def end(self) -> None:
         """The run is over: the feed is left, and what was accepted is kept."""
         self.driver.stop()
+
+    def _do(self, order: Order) -> None:
+        self._intake.do(self.order(order))
 
     @property
     def _intake(self) -> Intake:

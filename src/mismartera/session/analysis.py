@@ -128,8 +128,9 @@ class AnalysisEngine:
 
     def deliver_while(self, bar: Bar, is_fresh: Callable[[], bool]) -> None:
         """Notify of one bar, which is fresh, as long as it still is when the next listener's turn comes."""
+        first = len(self._recorders)  # whether anybody keeps a record changes nothing for the strategies
         for turn, callback in enumerate(self._route(bar)):
-            if turn and not is_fresh():
+            if turn > first and not is_fresh():
                 return
             self.calling = Calling(callback)
             try:

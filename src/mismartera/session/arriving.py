@@ -150,7 +150,9 @@ class ArrivingTape(Tape):
         self._kept_from = 0
 
     def add(self, end_us: int, grown: Sequence[Grown], batch: Batch) -> None:
-        """Bars of ``batch`` that end at ``end_us``."""
+        """Bars of ``batch`` that end at ``end_us``: readable from now on, once the clock has passed that."""
+        for each in grown:
+            each.release()
         strips = tuple(ArrivedStrip(each, batch) for each in grown)
         if not self.ends or end_us > self.ends[-1]:
             self._put(len(self.ends), end_us, strips)

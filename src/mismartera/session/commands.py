@@ -37,7 +37,8 @@ class SymbolCommands:
             if member is None:
                 return False
             self._parts.state.own_streams[symbol] = own or ()
-            self._parts.inbox.post(lambda: self._arriving_now(member))
+            labels = None if own is None else tuple(interval.label for interval in own)
+            self._parts.commands.accept("add", symbol, labels, lambda: self._arriving_now(member))
             return True
 
     def remove_symbol(self, symbol: str) -> bool:
@@ -54,7 +55,7 @@ class SymbolCommands:
             if member is None:
                 return False
             parts.state.drop(symbol)
-            parts.inbox.post(lambda: self._leaving(member))
+            parts.commands.accept("remove", symbol, None, lambda: self._leaving(member))
         timeout = self._base_config.session_data_config.streaming.command_timeout_seconds
         try:
             parts.delivery.fence(symbol, member.generation, timeout)
@@ -65,6 +66,11 @@ class SymbolCommands:
         finally:
             parts.inbox.look_again()  # the engine may have carried out the command before the fence stood
         return True
+
+    def act(self, label: str, entry: Callable[[], object]) -> None:
+        """An ``entry`` of the schedule acts."""
+        entry()
+        self._parts.commands.acted(label)
 
     def tell(self, command: Callable[[], None]) -> None:
         """Carry ``command`` out at once on the engine's thread, and from another one in its turn there."""
@@ -113,6 +119,10 @@ class SymbolCommands:
             return None
         return self._parts.quality.quality(symbol, self._parts.state.visible_us(symbol))
 
+    def get_counts(self, symbol: str) -> dict[str, int] | None:
+        """R1's counts of ``symbol`` in the present session; None if it is not there."""
+        return self._parts.quality.counts(symbol, None)
+
     def loaded_in_order(self) -> tuple[str, ...]:
         """The loaded symbols in rank order."""
         return self._parts.registry.symbols(SymbolState.LOADED)
@@ -121,6 +131,11 @@ class SymbolCommands:
     def config(self) -> SessionConfig:
         """The configuration with the symbols as they are now."""
         return self._base_config.with_symbols(self._parts.registry.desired())
+
+    def _own_streams(self, symbol: str, labels: Collection[str]) -> Streams:
+        own = parse_streams(labels)
+        self._parts.state.own_streams[symbol] = own
+        return own
 
     def _streams_of(self, symbol: str) -> Streams | None:
         member = self._parts.registry.get(symbol)

@@ -9,21 +9,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
+from mismartera.bars.instants import MINUTE_US
 from mismartera.config import SessionConfig
-from mismartera.errors import MismarteraError, RunFailedError
-from mismartera.session.commands import SymbolCommands
+from mismartera.errors import MismarteraError
+from mismartera.session.beginning import FROM_NOTHING, Beginning
 from mismartera.session.gate import GateState
+from mismartera.session.lifecycle import SymbolLifecycle
 from mismartera.session.parts import SessionParts
 from mismartera.session.symbols import Member, SymbolState, in_rank_order
 from mismartera.session.tally import Progress
-from mismartera.timing import PacedClock, TimeManager, TradingSession
+from mismartera.timing import PacedClock, TradingSession
 
 NEVER_US = 1 << 62
 _PASSES_MAX = 1000
 _CONFIGURED = "configured"
 
 
-class SessionCoordinator(SymbolCommands):
+class SessionCoordinator(SymbolLifecycle):
     """Runs the sessions of a configuration and owns which symbols they have.
 
     ``run`` is the engine: one thread, synchronous. ``add_symbol``, ``remove_symbol`` and the getters may be
@@ -31,22 +33,19 @@ class SessionCoordinator(SymbolCommands):
     """
 
     def __init__(
-        self, config: SessionConfig, parts: SessionParts, dates: Sequence[dt.date], until_us: int | None = None
-    ) -> None:
+        self, config: SessionConfig, parts: SessionParts, dates: Sequence[dt.date], until_us: int | None = None,
+        beginning: Beginning = FROM_NOTHING,
+    ) -> None:  # fmt: skip
         super().__init__(config, parts)
         self.dates = tuple(dates)
         self._until_us = NEVER_US if until_us is None else until_us
-        self._session: TradingSession | None = None
-        self._is_started = self._is_open = False
-        self._arriving: list[tuple[Member, str]] = []
-        self._early: list[tuple[Member, str]] = []
-        self.time: TimeManager = parts.time
-        self.publisher = parts.publisher
-        self.agenda = parts.agenda
+        self._is_started = False
         self.inbox = parts.inbox
         self.tally = parts.tally
+        parts.registry.begin(beginning.generations)
         for symbol in config.session_data_config.symbols:
-            member = parts.registry.add(symbol)
+            own = beginning.streams.get(symbol)
+            member = parts.registry.add(symbol, None if own is None else self._own_streams(symbol, own))
             assert member is not None, "the configuration refuses repeated symbols"
             self._arriving.append((member, _CONFIGURED))
 
@@ -137,9 +136,9 @@ class SessionCoordinator(SymbolCommands):
     def _open(self, session: TradingSession) -> None:
         """Load what the session starts with, and open it."""
         parts = self._parts
-        first, self._session = self._session is None, session
-        clock = self.time.clock
-        is_late = clock.now_us() > session.open_us and not isinstance(clock, PacedClock)  # that always is a little
+        first, self._session, clock = self._session is None, session, self.time.clock
+        late_us = session.open_us + (0 if first else MINUTE_US - 1)  # no bar of one that follows has ended by then
+        is_late = clock.now_us() > late_us and not isinstance(clock, PacedClock)  # that always is a little
         if not self._reach_open(session):
             return
         self.time.clock.pause()  # what is done before the first bar takes no time
@@ -166,11 +165,8 @@ class SessionCoordinator(SymbolCommands):
                 self._fail([(member, reasons[member.symbol])])
             elif member.state is not SymbolState.LOADED:
                 parts.streamer.loaded(member)
-        if (
-            first
-            and loading.failed
-            and not (parts.registry.desired() or len(self.agenda) or parts.inbox.attention)
-        ):
+        is_any_left = parts.registry.desired() or len(self.agenda) or parts.inbox.attention
+        if first and loading.failed and not is_any_left:
             raise self._all_failed()
         self.time.clock.resume()
         parts.streamer.open(is_late=is_late)
@@ -224,6 +220,16 @@ class SessionCoordinator(SymbolCommands):
             self._take_commands()
         parts.state.reveal(end_us)
 
+    def record_present(self) -> None:
+        """Count what a session that was left in its middle has shown, and give the recorders what it holds."""
+        parts, session = self._parts, self._session
+        if parts.gate.state is GateState.CLOSED or session is None:
+            return
+        for member in parts.registry.members(SymbolState.LOADED):
+            parts.tally.add(member, session.date, parts.quality, self.time.now_us())
+        parts.tally.add_session(parts.streamer.tape.base_shown, parts.streamer.tape.derived_shown)
+        self._record(session.date, self.loaded_in_order())
+
     def _record(self, day: dt.date, symbols: Sequence[str]) -> None:
         intervals = {symbol: [i.label for i in self._streams_of(symbol) or ()] for symbol in symbols}
         for recorder in self._parts.recorders:
@@ -271,11 +277,11 @@ class SessionCoordinator(SymbolCommands):
 
     def _take_commands(self) -> None:
         for _ in range(_PASSES_MAX):
-            fences = self._parts.delivery.fences  # the command of each of them was posted before it was raised
+            fences = self._parts.delivery.fences  # the command of each of them was accepted before it was raised
             commands = self._parts.inbox.take_all()
             for command in commands:
                 command()
-            self._parts.delivery.purged(fences)
+            self._parts.delivery.purged(fences - self._parts.commands.removals_waiting)
             if not commands:
                 return
 
@@ -303,19 +309,6 @@ class SessionCoordinator(SymbolCommands):
 
     # Symbols: on the engine's thread
 
-    def _arriving_now(self, member: Member) -> None:
-        self._arriving.append((member, "added"))
-        if self._is_open:
-            self._announce(member, "added")
-
-    def _announce(self, member: Member, reason: str) -> None:
-        member.announced = True
-        self.publisher.publish("symbol_pending", symbol=member.symbol, reason=reason)
-
-    def _take_arriving(self) -> list[tuple[Member, str]]:
-        arriving, self._arriving = self._arriving, []
-        return [(m, reason) for m, reason in arriving if self._parts.registry.advance(m, SymbolState.LOADING)]
-
     def _join(self, members: Sequence[Member]) -> None:
         """Symbols join in mid-session: load them as one batch and let the streamer catch up on them."""
         assert self._session is not None, "symbols join a session"
@@ -328,59 +321,6 @@ class SessionCoordinator(SymbolCommands):
         if self._is_open:
             self._parts.streamer.join(loading.lane, loading.members)
 
-    def announce(self, member: Member, reason: str) -> None:
-        """``member`` is on its way again: told now, or at the open. On the engine's thread."""
-        if self._is_open:
-            self._announce(member, reason)
-        else:
-            self._early.append((member, reason))
-
-    def fail(self, failed: Sequence[tuple[Member, str]]) -> None:
-        """Symbols that were on their way cannot be had. On the engine's thread. RunFailedError if none is left."""
-        self._fail(failed)
-        is_any_left = self._parts.registry.desired() or len(self.agenda) or self._arriving
-        if not is_any_left and not self.publisher.counts["symbol_loaded"]:
-            raise self._all_failed()
-
-    def _fail(self, failed: Sequence[tuple[Member, str]]) -> None:
-        for member, reason in failed:
-            self._give_up(member)
-            if self._parts.registry.advance(member, SymbolState.FAILED, reason):
-                self.publisher.publish("symbol_failed", symbol=member.symbol, reason=reason)
-                self._notify("on_symbol_failed", member.symbol)
-
-    def _give_up(self, member: Member) -> None:
-        """A symbol that was loaded has failed: nothing of it is read or delivered any more."""
-        if member.state is SymbolState.LOADED and self._parts.registry.is_current(member):
-            self._parts.state.drop(member.symbol)
-            self._parts.delivery.fence(member.symbol, member.generation, 0.0)
-            self._book_out(member)
-
-    def _book_out(self, member: Member) -> None:
-        parts, symbol = self._parts, member.symbol
-        if self._session is not None and member.state is SymbolState.LOADED:
-            parts.tally.add(member, self._session.date, parts.quality, self.time.now_us())
-        parts.quality.forget(symbol)
-        parts.supply.leave(member)
-        parts.streamer.drop(symbol)
-
-    def _leaving(self, member: Member) -> None:
-        """The rest of a removal: the fence stands already."""
-        symbol = member.symbol
-        self._book_out(member)
-        if member.announced:
-            self.publisher.publish("symbol_removed", symbol=symbol, reason="removed")
-            self._notify("on_symbol_removed", symbol)
-
-    def _all_failed(self) -> RunFailedError:
-        return RunFailedError(
-            "; ".join(f"{s} failed: {reason}" for s, reason in self.get_failed_symbols().items())
-        )
-
     def _warn_of_late_entries(self) -> None:
         for label in self.agenda.labels():
             self._parts.warn(f"{label} lies after the last session of the run: it did not act")
-
-    def _notify(self, callback: str, *args: object) -> None:
-        with self._parts.delivery.running():
-            self._parts.analysis.notify(callback, *args)

@@ -24,9 +24,9 @@ class GrowingBlock:
     """What :class:`SeriesBlock` is for a day that is known. In each table a symbol's bars stand a row apart: what
     comes together lies together.
 
-    Append-only: a row's end is written last, and until then lies beyond all time, so that a reader on another
-    thread sees a bar whole or not at all. Views handed out are read-only for good; ``sizes`` says how many bars
-    there are.
+    Append-only: a row's end is written by :meth:`release`, and until then lies beyond all time: whoever takes what
+    arrives appends, whoever shows it releases, and readers see a bar whole or not at all. Views handed out are
+    read-only for good; ``sizes`` says how many bars there are.
     """
 
     def __init__(
@@ -77,26 +77,34 @@ class GrowingBlock:
     def append(
         self, owners: Ints, window: int, prices: Floats, counts: Ints | None, indicators: Mapping[str, Floats],
         sources: Codes | None = None,
-    ) -> None:  # fmt: skip
-        """One more bar, that of ``window``, for each of ``owners``, each of which stands there once.
+    ) -> Ints | slice:  # fmt: skip
+        """One more bar, that of ``window``, for each of ``owners``, each of which stands there once; where it is.
 
         ``prices`` has a row for open, high, low, close and volume each; ``counts`` None: one base bar each;
         ``sources`` None: all live.
         """
         if self._level >= 0 and len(owners) == len(self.symbols):
             prices_by_place, spans_by_place = self._by_place
-            first = self._level * len(owners)
-            prices_by_place[:, self._level] = prices
-            self._write(slice(first, first + len(owners)), counts, indicators, sources)
-            spans_by_place[:, self._level] = self._spans_of[:, window : window + 1]
-            self._level += 1
-        else:
-            self._level = -1
-            at = owners + self.sizes[owners] * len(self.symbols)
-            self._prices[:, at] = prices
-            self._write(at, counts, indicators, sources)
-            self._spans[:, at] = self._spans_of[:, window : window + 1]
+            level, first = self._level, self._level * len(owners)
+            together = slice(first, first + len(owners))
+            prices_by_place[:, level] = prices
+            if counts is not None or sources is not None or indicators:
+                self._write(together, counts, indicators, sources)
+            spans_by_place[0, level] = self.spans[window].start_us
+            self._level = level + 1
+            self.sizes += 1
+            return together
+        self._level = -1
+        at = owners + self.sizes[owners] * len(self.symbols)
+        self._prices[:, at] = prices
+        self._write(at, counts, indicators, sources)
+        self._spans[0, at] = self._spans_of[0, window]
         self.sizes[owners] += 1
+        return at
+
+    def release(self, at: Ints | slice, window: int) -> None:
+        """Readers may see the bars of ``window`` that :meth:`append` has put there."""
+        self._spans[1, at] = self.spans[window].end_us
 
     def _write(
         self, at: Ints | slice, counts: Ints | None, indicators: Mapping[str, Floats], sources: Codes | None

@@ -10,6 +10,8 @@ from mismartera.errors import UsageError
 
 Command = Callable[[], None]
 COMMANDS_MAX = 100_000
+FOREIGN, INTAKE, LOGGED = 0, 1, 2
+"""Who gave a command: anybody, or the side that takes what arrives; LOGGED + k: it is the k-th on record."""
 
 
 class Inbox:
@@ -45,7 +47,7 @@ class Inbox:
             self._commands.append(command)
             self._wake()
 
-    def urge(self, command: Command) -> None:
+    def urge(self, command: Command, origin: int = FOREIGN) -> None:  # noqa: ARG002  # for those that record it
         """:meth:`post` for the engine's own parts, which are never refused: the data bound their number."""
         with self._changed:
             self._commands.append(command)

@@ -13,8 +13,10 @@ from mismartera.bars.view import SeriesColumns, freeze
 from mismartera.indicators import IndicatorSpec
 from mismartera.indicators.running import RunningIndicator
 from mismartera.session.derive import derive
+from mismartera.session.ending import Ended
 from mismartera.session.growing import GrowingBlock
-from mismartera.session.opened import Ended, OpenWindows
+from mismartera.session.opened import OpenWindows
+from mismartera.session.opened_few import FEW_SYMBOLS, FewOpenWindows
 from mismartera.session.processor import with_indicators
 from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
 from mismartera.timing import TradingSession
@@ -30,7 +32,8 @@ class Grown:
     """New bars of ``block``: those of its window ``window`` for ``owners``, places among its symbols, sorted.
 
     ``prices`` has a row for open, high, low, close and volume each; ``counts`` None: one base bar each;
-    ``sources`` (places in :data:`mismartera.bars.SOURCES`) None: all live.
+    ``sources`` (places in :data:`mismartera.bars.SOURCES`) None: all live. ``at``: where in the block they wait to
+    be released; None: they are.
     """
 
     block: GrowingBlock
@@ -40,6 +43,12 @@ class Grown:
     counts: Ints | None
     indicators: Mapping[str, Floats]
     sources: Codes | None = None
+    at: Ints | slice | None = None
+
+    def release(self) -> None:
+        """Readers may see them, up to whatever is shown."""
+        if self.at is not None:
+            self.block.release(self.at, self.window)
 
     @property
     def end_us(self) -> int:
@@ -68,7 +77,8 @@ class IncrementalProcessor:
             for interval in sorted(public.values())
             if interval != base
         ]
-        self._open = OpenWindows(
+        windows = FewOpenWindows if len(symbols) <= FEW_SYMBOLS else OpenWindows
+        self._open: FewOpenWindows | OpenWindows = windows(
             [series.block for series in self._derived], self.base.block, complete_only=complete_only
         )
 
@@ -153,10 +163,10 @@ class _Series:
         indicators: dict[str, Floats] = {}
         for indicator in self._running:
             indicators |= indicator.next(owners, prices)
-        self.block.append(owners, window, prices, counts, indicators, sources)
+        at = self.block.append(owners, window, prices, counts, indicators, sources)
         for column in (prices, *indicators.values(), *([] if counts is None else [counts])):
             freeze(column)  # all that slices show are views of these
-        return Grown(self.block, owners, window, prices, counts, indicators, sources)
+        return Grown(self.block, owners, window, prices, counts, indicators, sources, at)
 
 
 def _prices_of(series: SeriesColumns | None) -> Sequence[Floats] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mismartera.session.agenda import Agenda
 from mismartera.session.analysis import AnalysisEngine
+from mismartera.session.command_log import CommandLog
 from mismartera.session.delivery import Delivery
 from mismartera.session.desks import Desks
 from mismartera.session.gate import Gate
@@ -38,6 +39,7 @@ class SessionParts:
     analysis: AnalysisEngine
     delivery: Delivery
     inbox: Inbox
+    commands: CommandLog
     agenda: Agenda
     publisher: Publisher
     tally: Tally

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,6 +47,10 @@ class SymbolRegistry:
         self._generations: dict[str, int] = {}
         self._ranks = 0
         self._ended = False
+
+    def begin(self, generations: Mapping[str, int]) -> None:
+        """How many stays symbols had in the session that this one goes on with."""
+        self._generations = dict(generations)
 
     def add(self, symbol: str, streams: Streams | None = None) -> Member | None:
         """A new pending member; None if the symbol is in the session or on its way."""

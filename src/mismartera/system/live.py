@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Protocol
 
-from mismartera.bars import parse_interval
+from mismartera.bars import Bar, parse_interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.config import SessionConfig
 from mismartera.errors import CalendarError, ConfigError
@@ -14,6 +15,7 @@ from mismartera.feeds.port import Feed
 from mismartera.indicators import IndicatorSpec
 from mismartera.live.checks import CheckSettings
 from mismartera.live.desk import EngineDesk
+from mismartera.live.door import IntakeDoor, Order
 from mismartera.live.flow import FlowSettings
 from mismartera.live.intake import Intake
 from mismartera.live.keeping import Keeper
@@ -23,6 +25,7 @@ from mismartera.live.requests import PooledRequests, Requests
 from mismartera.live.settings import IntakeSettings
 from mismartera.live.supply import Driver, LiveSupply
 from mismartera.live.watchdog import Watchdog
+from mismartera.session.command_log import CommandLog
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.history import HistoryLoader
 from mismartera.session.inbox import Inbox
@@ -33,11 +36,42 @@ from mismartera.timing import TimeManager, WallClock
 _DAYS_AHEAD = 370
 
 
+class LiveEnds(Protocol):
+    """What stands between the world and a session that is recorded, or that is played again.
+
+    ``intake_wall`` is the intake's clock, and ``inbox`` and ``commands`` are the engine's.
+    """
+
+    @property
+    def inbox(self) -> Inbox: ...  # noqa: D102  # see above
+    @property
+    def commands(self) -> CommandLog: ...  # noqa: D102
+    @property
+    def intake_wall(self) -> WallClock: ...  # noqa: D102
+
+    def bind(self, is_engine: Callable[[], bool]) -> None:
+        """Know the engine's thread."""
+        ...
+
+    def order(self, order: Order) -> Order:
+        """What the engine's order for its intake goes through."""
+        ...
+
+    def requests(self, requests: Requests) -> Requests:
+        """What the intake's requests go through."""
+        ...
+
+    def door(self, on_work: Callable[[], None]) -> IntakeDoor:
+        """What reaches the intake."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveSource:
     """A feed, its clock, and where its bars are kept. ``until_us``: when the run ends.
 
-    ``driver``, ``requests`` and ``inbox`` take the place of threads where a run is simulated.
+    ``driver``, ``requests`` and ``inbox`` take the place of threads where a run is simulated. ``ends``: the run is
+    recorded, or is a recorded one.
     """
 
     feed: Feed
@@ -47,6 +81,7 @@ class LiveSource:
     driver: Driver | None = None
     requests: Requests | None = None
     inbox: Inbox | None = None
+    ends: LiveEnds | None = None
 
 
 def check_live(config: SessionConfig) -> None:
@@ -119,8 +154,15 @@ def bind_live(
     trailing = max((w.trailing_days for w in config.session_data_config.historical.data), default=0)
     past = VendorPast(source.feed, parts.time, history, trailing, source.keeper.write)
     requests = source.requests or PooledRequests(lambda call: intake.do(call), desk.broke)  # noqa: PLW0108  # made below
-    intake = Intake(
-        settings, source.feed, past, requests, source.wall, desk, parts.quality,
-        source.keeper, supply.driver.wake,
-    )  # fmt: skip
+    wall, door, ends = source.wall, IntakeDoor(supply.driver.wake), source.ends
+    if ends is not None:
+        ends.bind(parts.delivery.on_engine_thread)
+        supply.order = ends.order
+        wall, door, requests = ends.intake_wall, ends.door(supply.driver.wake), ends.requests(requests)
+        parts.analysis.record_bars(_no_notice)  # whoever listens besides, the clock is read as often
+    intake = Intake(settings, source.feed, past, requests, wall, desk, parts.quality, source.keeper, door)
     supply.bind(parts, intake, desk)
+
+
+def _no_notice(bar: Bar) -> None:
+    """A listener that does nothing."""

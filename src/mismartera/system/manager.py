@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from mismartera.bars.instants import to_us
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
-from mismartera.errors import RunFailedError, UsageError
+from mismartera.errors import MismarteraError, RunFailedError, UsageError
 from mismartera.feeds.port import Feed
 from mismartera.session.analysis import StrategyRun
+from mismartera.session.beginning import FROM_NOTHING
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.moments import moment_us
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.session.session_data import SessionData
 from mismartera.session.strategy import Strategy
+from mismartera.system.journaling import SessionJournal
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
 from mismartera.system.notebook import QualityTable, run_html
+from mismartera.system.playing import PlayedSession
+from mismartera.system.record import LiveRecord
 from mismartera.system.strategies import load_strategies
 from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.timing import Clock, LiveClock, TimeManager, WallClock
+from mismartera.trace import DepartedError, TraceEndedError
 
 
 class Outcome(StrEnum):
@@ -46,7 +52,8 @@ class SystemManager:
     those that the configuration names. ``sinks`` listen to the events, ``recorders`` get each finished session.
     ``folder``: where strategy modules are looked up first, besides the current directory. ``clock``: in place of
     the one that the configuration's speed asks for. A live session needs its ``feed`` and ``wall``, the clock that
-    they share; it ends at ``until``, or when it is stopped. Raises ConfigError for what cannot be run.
+    they share; it ends at ``until``, or when it is stopped; ``record`` keeps its journal, or plays it from one.
+    Raises ConfigError for what cannot be run.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class SystemManager:
         recorders: Sequence[SessionRecorder] = (), folder: Path | None = None,
         warn: Callable[[str], None] | None = None, clock: Clock | None = None,
         feed: Feed | None = None, wall: WallClock | None = None, until: datetime | None = None,
+        record: LiveRecord | None = None,
     ) -> None:  # fmt: skip
         is_live = config.mode == "live"
         if is_live and (feed is None or wall is None):
@@ -62,7 +70,13 @@ class SystemManager:
         if not is_live and (feed is not None or wall is not None or until is not None):
             raise UsageError("feed, wall and until are for live sessions: the configuration is a backtest")
         self._data = data_manager or DataManager("data")
-        self._time = make_time(config, clock if wall is None else LiveClock(wall))
+        self._record = record
+        self._until_us = None if until is None else to_us(until)
+        if wall is not None:
+            clock = LiveClock(wall if record is None else record.engine_wall)
+            sinks = (*sinks, *(record.sinks if record is not None else ()))
+            recorders = (*recorders, *(record.recorders if record is not None else ()))
+        self._time = make_time(config, clock)
         self.warnings: list[str] = []
         self._warn = warn or self.warnings.append
         folders = [*([folder] if folder else []), Path.cwd()]
@@ -72,8 +86,13 @@ class SystemManager:
         self._stop_on_error = config.analysis.on_strategy_error == "stop"
         self.coordinator: SessionCoordinator = make_coordinator(
             config, self._time, self._data, self.strategies, sinks, recorders, self._warn, self._strategy_failed,
-            None if feed is None or wall is None else self._live(config, feed, wall, until),
+            None if feed is None or wall is None else self._live(config, feed, wall),
+            FROM_NOTHING if record is None else record.beginning,
         )  # fmt: skip
+        if isinstance(record, PlayedSession):
+            record.player.give_by(self._give_again)
+        elif isinstance(record, SessionJournal):
+            record.counts_of = self.coordinator.get_counts
         self._thread: threading.Thread | None = None
         self._outcome = Outcome.NOT_STARTED
         self._error: BaseException | None = None
@@ -82,10 +101,21 @@ class SystemManager:
         self._lock = threading.Lock()
         self._ended = threading.Event()  # waited for instead of the thread: Ctrl-C breaks Thread.join for good
 
-    def _live(self, config: SessionConfig, feed: Feed, wall: WallClock, until: datetime | None) -> LiveSource:
+    def _live(self, config: SessionConfig, feed: Feed, wall: WallClock) -> LiveSource:
         assert config.feed is not None, "a live configuration has a feed"
-        keeper = NoKeeper() if config.feed.type == "replay" else StoreKeeper(self._data, self._warn)
-        return LiveSource(feed, wall, keeper, None if until is None else to_us(until))
+        keeps = config.feed.type != "replay" and not isinstance(self._record, PlayedSession)
+        keeper = StoreKeeper(self._data, self._warn) if keeps else NoKeeper()
+        if self._record is not None:
+            return self._record.source(feed, wall, keeper, self._until_us)
+        return LiveSource(feed, wall, keeper, self._until_us)
+
+    def _give_again(self, command: Mapping[str, Any]) -> None:
+        """A command that another thread gave in the session that is played."""
+        if command["what"] == "add":
+            streams = command["streams"]
+            self.coordinator.add_symbol(command["symbol"], streams.split(",") if streams else None)
+        else:
+            self.coordinator.remove_symbol(command["symbol"])
 
     @property
     def config(self) -> SessionConfig:
@@ -191,6 +221,18 @@ class SystemManager:
         if thread is not None and not self._on_engine_thread():
             self._ended.wait()
 
+    def audit(self, who: str, what: str, result: str) -> None:
+        """Take down in the journal, if there is one, what was asked for from outside, and how it was answered."""
+        if self._record is not None:
+            self._record.audit(who, what, result)
+
+    def wait_durable(self, seconds: float) -> bool:
+        """True once all that was asked for before is in the journal; False if it is not after so long.
+
+        True at once without a journal: nothing is acknowledged there.
+        """
+        return self._record is None or self._record.wait_durable(seconds)
+
     def summary(self) -> Summary:
         """The figures of the run so far; see the documentation of the command line for its keys."""
         ended = self._ended_seconds if self._outcome is not Outcome.RUNNING else self._time.monotonic()
@@ -211,6 +253,8 @@ class SystemManager:
         with self._lock:
             if self._thread is not None:
                 return False
+            if self._record is not None:
+                self._record.begin(self.coordinator.config, self._data, self._until_us)
             self._outcome = Outcome.RUNNING
             self._started_seconds = self._time.monotonic()
             self._thread = threading.Thread(target=self._run, name="mismartera-engine", daemon=True)
@@ -226,10 +270,20 @@ class SystemManager:
             outcome = Outcome.STOPPED if self.coordinator.inbox.stopping else Outcome.FINISHED
             if self._error is not None:
                 outcome = Outcome.FAILED
+        except TraceEndedError:
+            self.coordinator.record_present()
+            outcome = Outcome.STOPPED
+        except DepartedError as error:
+            self._error, outcome = RunFailedError(str(error)), Outcome.FAILED
         except (KeyboardInterrupt, SystemExit) as error:  # a strategy asked for the end of the run
             self._error, outcome = error, Outcome.INTERRUPTED
         except BaseException as error:  # noqa: BLE001  # the thread's last line of defence: wait() raises it
             self._error, outcome = error, Outcome.FAILED
+        if self._record is not None:
+            try:
+                self._record.end(outcome)
+            except MismarteraError as error:
+                self._error, outcome = self._error or error, Outcome.FAILED
         self._ended_seconds = self._time.monotonic()
         self._outcome = outcome
         self._ended.set()

@@ -18,6 +18,8 @@ from mismartera.live.thread import IntakeThread
 from mismartera.session.agenda import Agenda
 from mismartera.session.ahead import ReadAhead
 from mismartera.session.analysis import AnalysisEngine, StrategyRun
+from mismartera.session.beginning import FROM_NOTHING, Beginning
+from mismartera.session.command_log import NoLog
 from mismartera.session.context import StrategyContext
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.delivery import Delivery
@@ -63,7 +65,7 @@ def make_coordinator(
     config: SessionConfig, time: TimeManager, source: BarSource, strategies: Sequence[Strategy],
     sinks: Sequence[EventSink], recorders: Sequence[SessionRecorder],
     warn: Callable[[str], None], on_strategy_error: Callable[[StrategyRun, BaseException], None],
-    live: LiveSource | None = None,
+    live: LiveSource | None = None, beginning: Beginning = FROM_NOTHING,
 ) -> SessionCoordinator:  # fmt: skip
     """A coordinator that is ready to run. ``live``: its bars come from a feed, not from ``source``."""
     dates = _dates(config, time, live)
@@ -77,11 +79,11 @@ def make_coordinator(
     parts = _make_parts(
         config, time, specs, reader, history, strategies, sinks, recorders, warn, on_strategy_error, live
     )
-    coordinator = SessionCoordinator(config, parts, dates, live.until_us if live else None)
+    coordinator = SessionCoordinator(config, parts, dates, live.until_us if live else None, beginning)
     if live is not None:
         assert isinstance(parts.supply, LiveSupply), "a live session has a live supply"
         bind_live(config, parts, coordinator, live, specs, history, parts.supply)
-    _fill_agenda(config, coordinator)
+    _fill_agenda(config, coordinator, beginning)
     for run in parts.analysis.runs:
         data = None if run.desk is None else PinnedData(parts.state, run.desk)
         run.strategy.session = StrategyContext(coordinator, run, parts.analysis, data)
@@ -112,7 +114,9 @@ def _make_parts(
     complete_only = data_config.derived_bars == "complete"
     streams = tuple(parse_interval(label) for label in data_config.streams)
     registry, state, delivery = SymbolRegistry(), SessionState(), Delivery()
-    inbox = (live.inbox if live is not None else None) or Inbox()
+    ends = live.ends if live is not None else None
+    inbox = ends.inbox if ends is not None else ((live.inbox if live is not None else None) or Inbox())
+    commands = ends.commands if ends is not None else NoLog(inbox)
     state.intervals = streams
     publisher = Publisher(sinks, time)
     measures = data_config.gap_filler.enable_session_quality
@@ -140,8 +144,8 @@ def _make_parts(
         streamer=Streamer(
             gate, state, analysis, delivery, publisher, registry, inbox, time, scope=streaming.catchup_scope
         ),
-        gate=gate, quality=quality, analysis=analysis, delivery=delivery, inbox=inbox, agenda=Agenda(),
-        publisher=publisher, tally=Tally(), recorders=tuple(recorders), warn=warn, desks=desks,
+        gate=gate, quality=quality, analysis=analysis, delivery=delivery, inbox=inbox, commands=commands,
+        agenda=Agenda(), publisher=publisher, tally=Tally(), recorders=tuple(recorders), warn=warn, desks=desks,
     )  # fmt: skip
 
 
@@ -170,14 +174,16 @@ def _make_history(
     )  # fmt: skip
 
 
-def _fill_agenda(config: SessionConfig, coordinator: SessionCoordinator) -> None:
+def _fill_agenda(config: SessionConfig, coordinator: SessionCoordinator, beginning: Beginning) -> None:
     for index, entry in enumerate(config.schedule):
         at = entry.at.isoformat()
         label = f"schedule[{index}] ({'add' if entry.add else 'remove'} {entry.add or entry.remove} at {at})"
+        if label in beginning.acted:
+            continue
         at_us = coordinator.time.parse_time(at)
         if entry.add is not None:
-            add = partial(coordinator.add_symbol, entry.add, entry.streams)
-            coordinator.agenda.add(at_us, add, label=label)
+            act: Callable[[], object] = partial(coordinator.add_symbol, entry.add, entry.streams)
         else:
             assert entry.remove is not None, "an entry adds or removes"
-            coordinator.agenda.add(at_us, partial(coordinator.remove_symbol, entry.remove), label=label)
+            act = partial(coordinator.remove_symbol, entry.remove)
+        coordinator.agenda.add(at_us, partial(coordinator.act, label, act), label=label)

@@ -1,0 +1,190 @@
+"""Database: where a journal is kept. SQLite in a file by default, PostgreSQL by its URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
+
+from mismartera.errors import JournalError
+from mismartera.journal.tables import REVISION
+
+JOURNAL_FOLDER, JOURNAL_FILE = "_journal", "journal.db"
+"""Of a store without a database URL; a leading underscore hides the folder from every reader of Delta tables."""
+_BUSY_MS = 5_000
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """One journal's database. ``label`` names it in messages, without a password."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.label = str(url.database) if self.is_sqlite else url.render_as_string(hide_password=True)
+        self.engine = _make_engine(url, is_sqlite=self.is_sqlite)
+
+    @classmethod
+    def at(cls, where: Path | str) -> Self:
+        """That in the file, or behind the URL, ``where``. JournalError for a URL that is none of ours."""
+        return cls(_url_of(where))
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if it is one."""
+        return Path(str(self.url.database)) if self.is_sqlite else None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that only reads. JournalError for whatever goes wrong."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise JournalError(f"the journal {self.label} cannot be read: {reason_of(error)}") from error
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes; durable after the block. SQLAlchemyError goes through."""
+        with self.engine.connect() as connection, connection.begin():
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    def revision(self) -> str | None:
+        """The migration at which it stands; None for an empty database."""
+        with self.reading() as connection:
+            names = set(inspect(connection).get_table_names())
+            if "alembic_version" in names:
+                return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
+            if names & {"sessions", "events"}:
+                raise JournalError(
+                    f"{self.label} has tables, but is no journal of mismartera: name another database"
+                )
+            return None
+
+    def check(self) -> None:
+        """JournalError unless it stands at the revision of this version."""
+        found = self.revision()
+        if found == REVISION:
+            return
+        if found is None:
+            raise JournalError(
+                f"{self.label} is empty: 'mismartera live' or 'mismartera db upgrade' makes a journal"
+            )
+        remedy = (
+            "run 'mismartera db upgrade'" if _is_known(found) else "use the version that wrote it, or a newer one"
+        )
+        raise JournalError(
+            f"the journal {self.label} is of revision {found}, and this version of mismartera needs {REVISION}: "
+            f"{remedy}"
+        )
+
+    def upgrade(self) -> tuple[str | None, str]:
+        """Bring it to the newest revision; the one before and the one after. JournalError if it is newer."""
+        from alembic import command, config  # 0.2 s that only a new or an old journal needs
+
+        before = self.revision()
+        if before == REVISION:
+            return before, REVISION
+        if before is not None and not _is_known(before):
+            self.check()
+        settings = config.Config()
+        settings.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        try:
+            with self.writing() as connection:
+                settings.attributes["connection"] = connection
+                command.upgrade(settings, "head")
+        except SQLAlchemyError as error:
+            raise JournalError(f"the journal {self.label} cannot be upgraded: {reason_of(error)}") from error
+        return before, REVISION
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def open_database(where: Path | str, *, make: bool) -> Database:
+    """The journal in the file, or behind the URL, ``where``; ``make``: an empty one is made.
+
+    JournalError if it is not there, is damaged or of another version.
+    """
+    database = Database.at(where)
+    path = database.path
+    try:
+        if path is not None and not path.exists():
+            _make_room(path, make=make)
+        if make and database.revision() is None:
+            database.upgrade()
+        database.check()
+    except OSError as error:
+        database.close()
+        raise JournalError(f"the journal {database.label} cannot be made: {error.strerror or error}") from error
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _make_room(path: Path, *, make: bool) -> None:
+    if not make:
+        raise JournalError(f"there is no journal at {path}: 'mismartera live' makes one")
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def reason_of(error: SQLAlchemyError) -> str:
+    """What the database says, in one line, without statements or values."""
+    said = str(error.orig) if isinstance(error, DBAPIError) and error.orig is not None else str(error)
+    return " ".join(said.split()) or type(error).__name__
+
+
+def is_of_database(error: BaseException) -> bool:
+    """True for what another attempt may mend: the connection, a lock, the disk."""
+    return isinstance(error, (OperationalError, DBAPIError, OSError))
+
+
+def _url_of(where: Path | str) -> URL:
+    if isinstance(where, Path):
+        return URL.create("sqlite", database=str(where))
+    try:
+        url = make_url(where)
+    except ArgumentError as error:
+        raise JournalError(
+            "the database URL cannot be read; allowed: sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from error
+    backend = url.get_backend_name()
+    if backend == "sqlite" and url.database and url.database != ":memory:":
+        return url
+    if backend == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    raise JournalError(
+        f"the database URL is of {backend!r}; allowed: sqlite:///FILE or postgresql://USER@HOST/NAME"
+    )
+
+
+def _make_engine(url: URL, *, is_sqlite: bool) -> Engine:
+    try:
+        if not is_sqlite:
+            return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url)
+    except (ImportError, NoSuchModuleError) as error:
+        raise JournalError(
+            "a journal in PostgreSQL needs the extra 'postgres': pip install 'mismartera[postgres]'"
+        ) from error
+
+    @event.listens_for(engine, "connect")
+    def settle(connection: object, record: object) -> None:  # noqa: ARG001  # the signature of a listener
+        connection.isolation_level = None  # type: ignore[attr-defined]  # BEGIN is ours to say
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+
+    return engine
+
+
+def _is_known(revision: str) -> bool:
+    return any(file.name.startswith(f"m{revision}_") for file in (_MIGRATIONS / "versions").glob("m*.py"))

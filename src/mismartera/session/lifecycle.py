@@ -1,0 +1,96 @@
+"""SymbolLifecycle: symbols come, fail and leave: what the engine does about it, and tells (R6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mismartera.config import SessionConfig
+from mismartera.errors import RunFailedError
+from mismartera.session.commands import SymbolCommands
+from mismartera.session.parts import SessionParts
+from mismartera.session.symbols import Member, SymbolState
+from mismartera.timing import TimeManager, TradingSession
+
+
+class SymbolLifecycle(SymbolCommands):
+    """The coordinator's side of :class:`SymbolCommands` on the engine's thread.
+
+    ``_arriving`` are members that were added and are not asked for yet, ``_early`` those that are told of at the
+    open; each with the reason that is told.
+    """
+
+    def __init__(self, config: SessionConfig, parts: SessionParts) -> None:
+        super().__init__(config, parts)
+        self._session: TradingSession | None = None
+        self._is_open = False
+        self._arriving: list[tuple[Member, str]] = []
+        self._early: list[tuple[Member, str]] = []
+        self.time: TimeManager = parts.time
+        self.publisher = parts.publisher
+        self.agenda = parts.agenda
+
+    def _arriving_now(self, member: Member) -> None:
+        self._arriving.append((member, "added"))
+        if self._is_open:
+            self._announce(member, "added")
+
+    def _announce(self, member: Member, reason: str) -> None:
+        member.announced = True
+        self.publisher.publish("symbol_pending", symbol=member.symbol, reason=reason)
+
+    def _take_arriving(self) -> list[tuple[Member, str]]:
+        arriving, self._arriving = self._arriving, []
+        return [(m, reason) for m, reason in arriving if self._parts.registry.advance(m, SymbolState.LOADING)]
+
+    def announce(self, member: Member, reason: str) -> None:
+        """``member`` is on its way again: told now, or at the open. On the engine's thread."""
+        if self._is_open:
+            self._announce(member, reason)
+        else:
+            self._early.append((member, reason))
+
+    def fail(self, failed: Sequence[tuple[Member, str]]) -> None:
+        """Symbols that were on their way cannot be had. On the engine's thread. RunFailedError if none is left."""
+        self._fail(failed)
+        is_any_left = self._parts.registry.desired() or len(self.agenda) or self._arriving
+        if not is_any_left and not self.publisher.counts["symbol_loaded"]:
+            raise self._all_failed()
+
+    def _fail(self, failed: Sequence[tuple[Member, str]]) -> None:
+        for member, reason in failed:
+            self._give_up(member)
+            if self._parts.registry.advance(member, SymbolState.FAILED, reason):
+                self.publisher.publish("symbol_failed", symbol=member.symbol, reason=reason)
+                self._notify("on_symbol_failed", member.symbol)
+
+    def _give_up(self, member: Member) -> None:
+        """A symbol that was loaded has failed: nothing of it is read or delivered any more."""
+        if member.state is SymbolState.LOADED and self._parts.registry.is_current(member):
+            self._parts.state.drop(member.symbol)
+            self._parts.delivery.fence(member.symbol, member.generation, 0.0)
+            self._book_out(member)
+
+    def _book_out(self, member: Member) -> None:
+        parts, symbol = self._parts, member.symbol
+        if self._session is not None and member.state is SymbolState.LOADED:
+            parts.tally.add(member, self._session.date, parts.quality, self.time.now_us())
+        parts.quality.forget(symbol)
+        parts.supply.leave(member)
+        parts.streamer.drop(symbol)
+
+    def _leaving(self, member: Member) -> None:
+        """The rest of a removal: the fence stands already."""
+        symbol = member.symbol
+        self._book_out(member)
+        if member.announced:
+            self.publisher.publish("symbol_removed", symbol=symbol, reason="removed")
+            self._notify("on_symbol_removed", symbol)
+
+    def _all_failed(self) -> RunFailedError:
+        return RunFailedError(
+            "; ".join(f"{s} failed: {reason}" for s, reason in self.get_failed_symbols().items())
+        )
+
+    def _notify(self, callback: str, *args: object) -> None:
+        with self._parts.delivery.running():
+            self._parts.analysis.notify(callback, *args)

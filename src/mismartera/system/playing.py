@@ -1,0 +1,79 @@
+"""PlayedSession: a session of a journal, to be run once more as it was."""
+
+from __future__ import annotations
+
+from mismartera.catalog import DataManager
+from mismartera.config import SessionConfig
+from mismartera.errors import JournalError
+from mismartera.feeds.port import Feed
+from mismartera.journal import JournalReader, PastSession
+from mismartera.live.keeping import Keeper
+from mismartera.session.beginning import Beginning
+from mismartera.session.ports import EventSink, SessionRecorder
+from mismartera.system.live import LiveSource
+from mismartera.timing import WallClock
+from mismartera.trace import Player
+
+
+class PlayedSession:
+    """Takes the place of a live session's feed, clock and journal. ``until_us``: it ends there."""
+
+    def __init__(self, reader: JournalReader, session: PastSession, until_us: int | None = None) -> None:
+        self.config = SessionConfig.from_dict(dict(session.config))
+        if self.config.session_data_config.streaming.catchup_scope == "strategy":
+            raise JournalError(
+                f'session {session.id} has catchup_scope "strategy": each strategy has a clock of its own, '
+                "which the journal does not follow; allowed: sessions of the scopes session and symbol"
+            )
+        self.session = session
+        self.player = Player(reader, session, until_us)
+        began = session.began_with
+        self.beginning = Beginning(
+            {symbol: tuple(labels) for symbol, labels in began["streams"].items()}, began["generations"],
+            tuple(began["acted"]),
+        )  # fmt: skip
+
+    @property
+    def feed(self) -> Feed:
+        """What the feed said."""
+        return self.player.feed
+
+    @property
+    def wall(self) -> WallClock:
+        """What the clock read: outside of the engine and its intake, when the session began."""
+        return self.player.engine_wall
+
+    @property
+    def engine_wall(self) -> WallClock:
+        """What the engine's clock read."""
+        return self.player.engine_wall
+
+    @property
+    def sinks(self) -> tuple[EventSink, ...]:
+        """A listener in place of the journal's."""
+        return (self.player.sink,)
+
+    @property
+    def recorders(self) -> tuple[SessionRecorder, ...]:
+        """None: it was kept then."""
+        return ()
+
+    def source(self, feed: Feed, wall: WallClock, keeper: Keeper, until_us: int | None) -> LiveSource:
+        """The feed of the past."""
+        player = self.player
+        return LiveSource(
+            feed, wall, keeper, until_us, driver=player.driver, requests=player.requests_of_past, ends=player
+        )
+
+    def begin(self, config: SessionConfig, data: DataManager, until_us: int | None) -> None:
+        """Nothing: it has begun."""
+
+    def audit(self, who: str, what: str, result: str) -> None:
+        """Nothing: it has been."""
+
+    def wait_durable(self, seconds: float) -> bool:  # noqa: ARG002
+        """It has been durable for long."""
+        return True
+
+    def end(self, outcome: str) -> None:
+        """Nothing: it has ended."""

@@ -1,0 +1,7 @@
+"""Traces: what the threads of a live session have seen, so exactly that the session can be played again."""
+
+from mismartera.trace.playing import Player
+from mismartera.trace.recording import Recorder
+from mismartera.trace.script import DepartedError, TraceEndedError
+
+__all__ = ["DepartedError", "Player", "Recorder", "TraceEndedError"]

@@ -1,0 +1,134 @@
+"""Script: what the threads of a past session saw, handed out item by item."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from mismartera.bars.instants import to_iso
+from mismartera.feeds.port import FeedMessage
+from mismartera.journal import JournalReader, PastSession, tables
+from mismartera.live.intake import Intake
+from mismartera.session.inbox import Command as Act
+from mismartera.trace import items
+from mismartera.trace.items import Kind, TraceReader
+from mismartera.trace.messages import ANSWER, decode_message
+
+
+class TraceEndedError(SystemExit):
+    """All that the journal has of the session was played, or as much as was asked for. No strategy catches it."""
+
+
+class DepartedError(SystemExit):
+    """What is played does something else than the session did: other code, or code that looks elsewhere."""
+
+
+class Script:
+    """One past session's. ``is_engine`` tells whether the calling thread is the engine's, ``give`` gives a command
+    once more; both are set by whoever knows. ``intake`` is let go on when the engine takes something of it.
+
+    It ends before the engine's clock passes ``until_us``.
+    """
+
+    def __init__(self, reader: JournalReader, session: PastSession, until_us: int | None = None) -> None:
+        self._until_us = until_us
+        self._engine = TraceReader(_payloads(reader, session.id, items.ENGINE))
+        self._intake = TraceReader(_payloads(reader, session.id, items.INTAKE))
+        self._given = {
+            row["number"]: row for row in reader.rows(tables.commands, session.id) if row["number"] >= 0
+        }
+        self._messages = (r for r in reader.rows(tables.arrivals, session.id) if r["kind"] != ANSWER)
+        self._is_in_intake = self._is_stopped = False
+        self._engine_us = session.began_us
+        self._outputs: deque[Act] = deque()
+        self.intake: Intake | None = None
+        self.is_engine: Callable[[], bool] = lambda: False
+        self.give: Callable[[Mapping[str, Any]], object] = lambda row: None  # noqa: ARG005
+
+    # The engine
+
+    def engine_now_us(self) -> int:
+        """What the engine's clock reads."""
+        if not self._is_in_intake and self.is_engine():
+            self._engine_us = self.engine_item(Kind.CLOCK)
+        return self._engine_us
+
+    def engine_item(self, kind: Kind) -> int:
+        """What the engine sees next, which must be of ``kind``."""
+        while True:
+            found = self._engine.peek()
+            if found is None or self._is_stopped:
+                raise TraceEndedError
+            if found[0] == Kind.CLOCK and self._until_us is not None and found[1] > self._until_us:
+                raise TraceEndedError
+            if found[0] != Kind.COMMAND or kind is Kind.ORIGIN:
+                break
+            self._engine.skip()
+            self.give(self._given[found[1]])
+        if found[0] != kind:
+            raise self._departed(self._engine, kind, found)
+        self._engine.skip()
+        return found[1]
+
+    def is_asking(self) -> bool:
+        """True if the engine asks, and not the intake or another thread."""
+        return not self._is_in_intake and self.is_engine()
+
+    def stop(self) -> None:
+        """End where it is. From any thread."""
+        self._is_stopped = True
+
+    def _departed(self, trace: TraceReader, kind: Kind, found: tuple[int, int]) -> DepartedError:
+        return DepartedError(
+            f"the replay has departed from the session at {to_iso(self._engine_us)} (item {trace.number}: "
+            f"{Kind(found[0]).name} was recorded, {kind.name} is asked for): is the code, or a strategy, another "
+            "one, or does a strategy look at something besides its session?"
+        )
+
+    # The intake
+
+    def told(self, command: Act) -> None:
+        """The intake tells the engine."""
+        self._outputs.append(command)
+
+    def next_told(self) -> Act:
+        """What the intake tells the engine next."""
+        intake = self.intake
+        while not self._outputs:
+            assert intake is not None, "nothing is told before it has begun"
+            self._is_in_intake = True
+            try:
+                intake.step()
+            finally:
+                self._is_in_intake = False
+        return self._outputs.popleft()
+
+    def intake_item(self, kind: Kind) -> int:
+        """What the intake sees next, which must be of ``kind``."""
+        found = self._intake.peek()
+        if found is None:
+            raise TraceEndedError
+        if found[0] != kind:
+            raise self._departed(self._intake, kind, found)
+        self._intake.skip()
+        return found[1]
+
+    def intake_if(self, kind: Kind) -> int | None:
+        """The same if it is of ``kind``; None if it is something else."""
+        found = self._intake.peek()
+        if found is None or found[0] != kind:
+            return None
+        self._intake.skip()
+        return found[1]
+
+    def next_message(self) -> FeedMessage:
+        """The feed's next."""
+        row = next(self._messages, None)
+        if row is None:
+            raise TraceEndedError
+        return decode_message(row["kind"], row["payload"])
+
+
+def _payloads(reader: JournalReader, session_id: int, stream: str) -> Iterator[bytes]:
+    return (row["payload"] for row in reader.rows(tables.traces, session_id) if row["stream"] == stream)
