@@ -201,7 +201,10 @@ class SystemManager:
         self.coordinator.agenda.add(moment_us(time, self._time, self.coordinator.dates), stand, last=True)
         inbox.resume()
         self._start()
-        return inbox.wait_until(reached.is_set)
+        if inbox.wait_until(reached.is_set):
+            return True
+        self._ended.wait()  # it ends just now: afterwards its outcome is known
+        return False
 
     def stop(self) -> None:
         """End the run after the present instant and wait for it (from a callback: return at once). Idempotent."""
