@@ -81,8 +81,11 @@ class Vendor:
     def reconnect(self, reason: str) -> None:
         raise AssertionError(f"nothing stalls here: {reason}")
 
-    def stop(self) -> None:
+    def leave(self) -> None:
         self._sink = None
+
+    def stop(self) -> None:
+        self.leave()
 
     def send(self, minute: int) -> None:
         """The bars of a minute, which has ended."""

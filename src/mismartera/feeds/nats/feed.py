@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from random import Random
 from typing import Final
@@ -72,6 +72,7 @@ class NatsFeed:
         self._reader: Reader | None = None
         self._link: Link | None = None
         self._leave: str | None = None
+        self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -101,6 +102,7 @@ class NatsFeed:
     def start(self, sink: FeedSink) -> None:
         """Connect in the background, and stay connected."""
         assert self._thread is None, "the feed runs already"
+        self._stopping.clear()
         started = threading.Event()
         self._wake, self._changed = asyncio.Event(), asyncio.Event()
         self._thread = threading.Thread(target=self._run, args=(sink, started), name="mismartera-bus", daemon=True)
@@ -126,20 +128,14 @@ class NatsFeed:
     def backfill(self, symbols: Sequence[str], interval: str, start_us: int, end_us: int) -> BackfillResult:
         """What the bridge's vendor has."""
         assert threading.current_thread() is not self._thread, "a backfill blocks: not on the feed's thread"
-        loop = self._loop
-        if self._thread is None or loop is None or loop.is_closed():
+        thread, loop = self._thread, self._loop
+        if thread is not None and loop is not None:
+            with suppress(CancelledError, RuntimeError):  # the stream was left: asked again without it
+                answer = self._ask(symbols, interval, start_us, end_us)
+                return asyncio.run_coroutine_threadsafe(answer, loop).result()
+        if self._stopping.is_set():
             raise FeedUnavailableError("the feed is stopped", _UNREACHED_RETRY_SECONDS)
-        answer: Future[BackfillResult] = asyncio.run_coroutine_threadsafe(
-            self._ask(symbols, interval, start_us, end_us), loop
-        )
-        while True:
-            try:
-                return answer.result(_JOIN_WALL_SECONDS)
-            except TimeoutError:
-                if loop.is_closed():  # it was stopped, and nobody is left to answer
-                    raise FeedUnavailableError("the feed is stopped", _UNREACHED_RETRY_SECONDS) from None
-            except (CancelledError, LinkEndedError):
-                raise FeedUnavailableError("the bus is not connected", _UNREACHED_RETRY_SECONDS) from None
+        return asyncio.run(self._ask_alone(symbols, interval, start_us, end_us))
 
     def reconnect(self, reason: str) -> None:
         """Leave the present connection for a new one, and tell the bridge why."""
@@ -150,8 +146,8 @@ class NatsFeed:
 
         self._call(leave)
 
-    def stop(self) -> None:
-        """Give the lease back, close everything and join the thread."""
+    def leave(self) -> None:
+        """Give the lease back, close the stream and join the thread; a backfill makes a connection of its own."""
         thread = self._thread
         if thread is None:
             return
@@ -161,6 +157,11 @@ class NatsFeed:
                 self._call(self._task.cancel)
             thread.join(_JOIN_WALL_SECONDS)
         self._thread = None
+
+    def stop(self) -> None:
+        """Close everything and join the thread."""
+        self._stopping.set()
+        self.leave()
 
     def _call(self, call: Callable[[], object]) -> None:
         """On the feed's thread, from any; nothing if it does not run."""
@@ -266,4 +267,27 @@ class NatsFeed:
         link = self._link
         if link is None:
             raise FeedUnavailableError("the bus is not connected", _UNREACHED_RETRY_SECONDS)
-        return await self._past.ask(link, symbols, interval, start_us, end_us)
+        try:
+            return await self._past.ask(link, symbols, interval, start_us, end_us)
+        except LinkEndedError as error:
+            raise FeedUnavailableError(error.reason, _UNREACHED_RETRY_SECONDS) from None
+
+    async def _ask_alone(
+        self, symbols: Sequence[str], interval: str, start_us: int, end_us: int
+    ) -> BackfillResult:
+        """On the caller's thread, over a connection of its own."""
+        link: Link | None = None
+        try:
+            link = await open_link(self._address, self._login, self._clock, f"mismartera {self._durable.name}")
+            asking = asyncio.create_task(self._past.ask(link, symbols, interval, start_us, end_us))
+            while not asking.done() and not self._stopping.is_set():
+                await asyncio.wait({asking}, timeout=_JOIN_WALL_SECONDS)
+            if asking.done():
+                return asking.result()
+            asking.cancel()
+            raise FeedUnavailableError("the feed is stopped", _UNREACHED_RETRY_SECONDS)
+        except LinkEndedError as error:
+            raise FeedUnavailableError(error.reason, _UNREACHED_RETRY_SECONDS) from None
+        finally:
+            if link is not None:
+                await link.close()
