@@ -35,16 +35,14 @@ class Sieve:
         if not len(ours):
             return []
         symbols = [message.symbols[row] for row in ours.tolist()]
-        o, h, low, c, v = (column[ours] for column in prices)
-        raw = RawBars(symbols, start[ours], o, h, low, c, v, np.full(len(ours), -1.0))
+        raw = RawBars(symbols, start[ours], np.vstack((prices[:, ours], np.full(len(ours), -1.0))))
         now_us = self._clock.now_us()
         rows, rejected = sift(raw, self._minute, now_us + self._skew_us, wanted)
         out: list[FeedMessage] = []
         if len(rows):
-            o, h, low, c, v = (column[rows] for column in raw.prices)
             names = tuple(symbols[row] for row in rows.tolist())
             out.append(
-                BarsArrived(_INTERVAL, names, raw.start_us[rows], o, h, low, c, v, message.corrections, now_us)
+                BarsArrived(_INTERVAL, names, raw.start_us[rows], raw.prices[:, rows], message.corrections, now_us)
             )
         return out + list(merged(rejected))
 
