@@ -85,13 +85,13 @@ class Vendor:
         self._sink = None
 
     def stop(self) -> None:
-        self.leave()
+        self._sink = None
 
     def send(self, minute: int) -> None:
         """The bars of a minute, which has ended."""
         market, start_us = self._market, self._market.open_us + minute * MINUTE_US
         starts = np.full(len(market.symbols), start_us)
-        prices = market.prices[:, minute].copy()
+        prices = np.array([table[minute] for table in market.prices])
         now_us = self._clock.now_us()
         bars = BarsArrived("1m", tuple(market.symbols), starts, prices, corrections=False, arrived_us=now_us)
         self.last_data_us = now_us

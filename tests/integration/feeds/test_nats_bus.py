@@ -93,7 +93,7 @@ def test_a_backfill_that_waits_is_unavailable_once_the_feed_is_stopped(bus: Bus)
     feed.stop()
     asking.join()
     Slow.let_go.set()
-    assert errors == ["the feed is stopped"]
+    assert errors == ["the bus is not connected"]
 
 
 def test_a_session_that_dies_without_a_word_takes_its_symbols_along(bus: Bus) -> None:
@@ -119,16 +119,6 @@ def test_a_bridge_that_stops_says_so(bus: Bus) -> None:
     bridge.stop()
     listener.wait_for(Disconnected)
     assert "the bridge was stopped" in [message.reason for message in listener.of(Disconnected)][:2]
-
-
-def test_a_feed_that_has_left_its_stream_still_answers_for_the_past(bus: Bus) -> None:
-    bus.serve()
-    bridge = bus.bridge("AAA")
-    feed, listener = bus.feed("AAA")
-    listener.wait_for(BarsArrived)
-    feed.leave()
-    listener.wait_until(lambda: bridge.figures.sessions == 0)
-    assert len(feed.backfill(["AAA"], "1m", us("09:30"), us("09:45")).block) == 15
 
 
 def test_a_named_consumer_goes_on_where_the_last_run_has_read(bus: Bus) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from random import Random
 from typing import Final
@@ -49,7 +49,8 @@ class NatsFeed:
     A connection is three things: the NATS server's, the lease of the bridge, and the bridge's own with its vendor.
     While one is missing the feed is disconnected; the place in the stream outlives them all. ``durable`` is a name
     under which the server remembers that place for a later run; ``ack_seconds`` of the wall after which it sends
-    again what was not acknowledged. A rehearsal's clock is set by its bridge's. May be started again after a stop.
+    again what was not acknowledged. A rehearsal's clock is set by its bridge's. May be started again once it was
+    left or stopped.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class NatsFeed:
         self._reader: Reader | None = None
         self._link: Link | None = None
         self._leave: str | None = None
-        self._stopping = threading.Event()
+        self._is_stopped = True
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -102,7 +103,7 @@ class NatsFeed:
     def start(self, sink: FeedSink) -> None:
         """Connect in the background, and stay connected."""
         assert self._thread is None, "the feed runs already"
-        self._stopping.clear()
+        self._is_stopped = False
         started = threading.Event()
         self._wake, self._changed = asyncio.Event(), asyncio.Event()
         self._thread = threading.Thread(target=self._run, args=(sink, started), name="mismartera-bus", daemon=True)
@@ -126,16 +127,24 @@ class NatsFeed:
         self._call(forget)
 
     def backfill(self, symbols: Sequence[str], interval: str, start_us: int, end_us: int) -> BackfillResult:
-        """What the bridge's vendor has."""
+        """What the bridge's vendor has. A feed that was left asks on a connection of its own."""
         assert threading.current_thread() is not self._thread, "a backfill blocks: not on the feed's thread"
-        thread, loop = self._thread, self._loop
-        if thread is not None and loop is not None:
-            with suppress(CancelledError, RuntimeError):  # the stream was left: asked again without it
-                answer = self._ask(symbols, interval, start_us, end_us)
-                return asyncio.run_coroutine_threadsafe(answer, loop).result()
-        if self._stopping.is_set():
+        loop = self._loop
+        if self._thread is None and not self._is_stopped:
+            return asyncio.run(self._ask_alone(symbols, interval, start_us, end_us))
+        if self._thread is None or loop is None or loop.is_closed():
             raise FeedUnavailableError("the feed is stopped", _UNREACHED_RETRY_SECONDS)
-        return asyncio.run(self._ask_alone(symbols, interval, start_us, end_us))
+        answer: Future[BackfillResult] = asyncio.run_coroutine_threadsafe(
+            self._ask(symbols, interval, start_us, end_us), loop
+        )
+        while True:
+            try:
+                return answer.result(_JOIN_WALL_SECONDS)
+            except TimeoutError:
+                if loop.is_closed():  # it was stopped, and nobody is left to answer
+                    raise FeedUnavailableError("the feed is stopped", _UNREACHED_RETRY_SECONDS) from None
+            except (CancelledError, LinkEndedError):
+                raise FeedUnavailableError("the bus is not connected", _UNREACHED_RETRY_SECONDS) from None
 
     def reconnect(self, reason: str) -> None:
         """Leave the present connection for a new one, and tell the bridge why."""
@@ -146,8 +155,13 @@ class NatsFeed:
 
         self._call(leave)
 
+    def stop(self) -> None:
+        """Close everything and join the thread."""
+        self._is_stopped = True
+        self.leave()
+
     def leave(self) -> None:
-        """Give the lease back, close the stream and join the thread; a backfill makes a connection of its own."""
+        """Give the lease back, close the connection and join the thread; the past can be asked for."""
         thread = self._thread
         if thread is None:
             return
@@ -157,11 +171,6 @@ class NatsFeed:
                 self._call(self._task.cancel)
             thread.join(_JOIN_WALL_SECONDS)
         self._thread = None
-
-    def stop(self) -> None:
-        """Close everything and join the thread."""
-        self._stopping.set()
-        self.leave()
 
     def _call(self, call: Callable[[], object]) -> None:
         """On the feed's thread, from any; nothing if it does not run."""
@@ -263,31 +272,24 @@ class NatsFeed:
                 await self._lease.leave(link)
                 await reader.leave(link)
 
+    async def _ask_alone(
+        self, symbols: Sequence[str], interval: str, start_us: int, end_us: int
+    ) -> BackfillResult:
+        try:
+            link = await open_link(
+                self._address, self._login, self._clock, f"mismartera {self._durable.name} past"
+            )
+        except LinkEndedError as error:
+            raise FeedUnavailableError(f"the bus: {error.reason}", _UNREACHED_RETRY_SECONDS) from None
+        try:
+            return await self._past.ask(link, symbols, interval, start_us, end_us)
+        except LinkEndedError as error:
+            raise FeedUnavailableError(f"the bus: {error.reason}", _UNREACHED_RETRY_SECONDS) from None
+        finally:
+            await link.close()
+
     async def _ask(self, symbols: Sequence[str], interval: str, start_us: int, end_us: int) -> BackfillResult:
         link = self._link
         if link is None:
             raise FeedUnavailableError("the bus is not connected", _UNREACHED_RETRY_SECONDS)
-        try:
-            return await self._past.ask(link, symbols, interval, start_us, end_us)
-        except LinkEndedError as error:
-            raise FeedUnavailableError(error.reason, _UNREACHED_RETRY_SECONDS) from None
-
-    async def _ask_alone(
-        self, symbols: Sequence[str], interval: str, start_us: int, end_us: int
-    ) -> BackfillResult:
-        """On the caller's thread, over a connection of its own."""
-        link: Link | None = None
-        try:
-            link = await open_link(self._address, self._login, self._clock, f"mismartera {self._durable.name}")
-            asking = asyncio.create_task(self._past.ask(link, symbols, interval, start_us, end_us))
-            while not asking.done() and not self._stopping.is_set():
-                await asyncio.wait({asking}, timeout=_JOIN_WALL_SECONDS)
-            if asking.done():
-                return asking.result()
-            asking.cancel()
-            raise FeedUnavailableError("the feed is stopped", _UNREACHED_RETRY_SECONDS)
-        except LinkEndedError as error:
-            raise FeedUnavailableError(error.reason, _UNREACHED_RETRY_SECONDS) from None
-        finally:
-            if link is not None:
-                await link.close()
+        return await self._past.ask(link, symbols, interval, start_us, end_us)

@@ -109,11 +109,7 @@ class Publisher:
         rows, rejected = sift(raw, self._minute, _FOREVER_US)
         if not rejected:
             return to_wire(message)
-        names = tuple(message.symbols[row] for row in rows.tolist())
-        good = BarsArrived(
-            message.interval, names, message.start_us[rows], message.prices[:, rows], message.corrections,
-            message.arrived_us,
-        )  # fmt: skip
+        good = raw.arrived(rows, message.interval, message.arrived_us, corrections=message.corrections)
         return [*to_wire(good), *(dropped(one) for one in merged(rejected))]
 
     async def publish(self, link: Link) -> None:

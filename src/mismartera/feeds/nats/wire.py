@@ -5,7 +5,7 @@ The first byte is the version. Columns of bars are little-endian doubles and int
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -46,17 +46,19 @@ class Columns(Struct):
     volume: Column
 
     @classmethod
-    def of(cls, start_us: Ints, prices: Iterable[Floats]) -> Columns:
+    def of(cls, start_us: Ints, prices: Sequence[Floats]) -> Columns:
         """Of arrays."""
         return cls(start_us.astype("<i8").tobytes(), *(column.astype("<f8").tobytes() for column in prices))
 
-    def arrays(self, rows: int) -> tuple[Ints, Floats]:
-        """The starts, and a row for each price, of ``rows`` bars; BadMessageError if there are more or fewer."""
+    def arrays(self, rows: int) -> tuple[Ints, tuple[Floats, Floats, Floats, Floats, Floats]]:
+        """As arrays of ``rows`` values; BadMessageError if there are more or fewer."""
         raw = (self.open, self.high, self.low, self.close, self.volume)
         if any(len(column) != 8 * rows for column in (self.start, *raw)):
             raise BadMessageError(f"the columns do not have {rows} rows")
-        prices = np.frombuffer(b"".join(raw), "<f8").astype(np.float64).reshape(5, rows)
-        return np.frombuffer(self.start, "<i8").astype(np.int64), prices
+        prices = [np.frombuffer(column, "<f8").astype(np.float64) for column in raw]
+        return np.frombuffer(self.start, "<i8").astype(np.int64), (
+            prices[0], prices[1], prices[2], prices[3], prices[4],
+        )  # fmt: skip
 
 
 class Bars(Struct, tag="bars"):
