@@ -152,9 +152,7 @@ class SystemManager:
         self._keeper.open()
 
     def start(self) -> None:
-        """Begin the run on its own thread; returns at once. UsageError if it was started before; StoreError if
-        another live session writes to the store.
-        """
+        """:meth:`claim`, and begin on a thread of its own; returns at once. UsageError if it was started before."""
         if not self._start():
             raise UsageError("a system runs once: make a new SystemManager for another run")
 
