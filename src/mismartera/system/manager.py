@@ -152,7 +152,7 @@ class SystemManager:
         self._keeper.open()
 
     def start(self) -> None:
-        """:meth:`claim`, and begin on a thread of its own; returns at once. UsageError if it was started before."""
+        """:meth:`claim`, and begin on an own thread; returns at once. UsageError if it was started before."""
         if not self._start():
             raise UsageError("a system runs once: make a new SystemManager for another run")
 
