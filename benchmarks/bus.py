@@ -81,6 +81,9 @@ class Vendor:
     def reconnect(self, reason: str) -> None:
         raise AssertionError(f"nothing stalls here: {reason}")
 
+    def leave(self) -> None:
+        self._sink = None
+
     def stop(self) -> None:
         self._sink = None
 
@@ -88,11 +91,9 @@ class Vendor:
         """The bars of a minute, which has ended."""
         market, start_us = self._market, self._market.open_us + minute * MINUTE_US
         starts = np.full(len(market.symbols), start_us)
-        o, h, low, c, v = (table[minute].copy() for table in market.prices)
+        prices = np.array([table[minute] for table in market.prices])
         now_us = self._clock.now_us()
-        bars = BarsArrived(
-            "1m", tuple(market.symbols), starts, o, h, low, c, v, corrections=False, arrived_us=now_us
-        )
+        bars = BarsArrived("1m", tuple(market.symbols), starts, prices, corrections=False, arrived_us=now_us)
         self.last_data_us = now_us
         self.sent_at[start_us] = time.perf_counter()
         self._put(bars)

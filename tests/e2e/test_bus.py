@@ -22,7 +22,7 @@ from mismartera.testing.nats_server import NatsServer
 
 PYTHON = [sys.executable, "-m", "mismartera"]
 CLOCK = "2024-07-03T12:40@120"
-LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = 120.0
 SECRET = {"MISMARTERA_NATS_TOKEN": "canary-token"}
 DATA = {"streams": ["1m", "5m"], "indicators": [{"name": "SMA", "interval": "5m", "params": {"timeperiod": 3}}]}
 
@@ -98,7 +98,17 @@ def bus(tmp_path: Path) -> Iterator[Bus]:
 @pytest.mark.flaky(reruns=2)
 def test_two_sessions_on_a_bridge_end_with_the_dump_of_a_backtest(bus: Bus) -> None:
     bridge = bus.start(
-        "bridge", bus.bridge(), "--data", "sample", "--clock", CLOCK, "--json", "--log-level", "INFO"
+        "bridge",
+        bus.bridge(),
+        "--data",
+        "sample",
+        "--clock",
+        CLOCK,
+        "--until",
+        "15:00",
+        "--json",
+        "--log-level",
+        "INFO",
     )
     shared = {"one": ("ALFA", "BRVO"), "two": ("BRVO", "CHRL")}
     sessions = [

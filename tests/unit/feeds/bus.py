@@ -16,9 +16,9 @@ LATE_US = OPEN_US + 100 * MINUTE_US
 def minute(number: int, *symbols: str, price: float = 10.0) -> BarsArrived:
     """A bar of each symbol, ``number`` minutes after the open."""
     count = len(symbols)
-    o, h, low, c, v = (np.full(count, price + shift) for shift in (0.0, 1.0, -1.0, 0.5, 90.0))
+    prices = np.array([np.full(count, price + shift) for shift in (0.0, 1.0, -1.0, 0.5, 90.0)])
     start = np.full(count, OPEN_US + number * MINUTE_US, np.int64)
-    return BarsArrived("1m", symbols, start, o, h, low, c, v, corrections=False, arrived_us=LATE_US)
+    return BarsArrived("1m", symbols, start, prices, corrections=False, arrived_us=LATE_US)
 
 
 def bars(number: int, *symbols: str, price: float = 10.0) -> list[BusMessage]:

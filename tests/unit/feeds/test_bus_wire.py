@@ -34,8 +34,7 @@ DOUBLES = st.lists(st.floats(width=64), min_size=6, max_size=6)
 def test_bars_come_over_the_bus_bit_for_bit(rows: list[list[float]], corrections: bool) -> None:
     table = np.array(rows).T
     start = table[0].view(np.int64).copy()
-    o, h, low, c, v = (column.copy() for column in table[1:])
-    sent = BarsArrived("1m", ("BRK.B",) * len(rows), start, o, h, low, c, v, corrections, 0)
+    sent = BarsArrived("1m", ("BRK.B",) * len(rows), start, table[1:].copy(), corrections, 0)
     (piece,) = to_wire(sent)
     (read,) = CODEC.frame(encode(Frame("b", 1, [piece]))).messages
     assert isinstance(read, Bars)

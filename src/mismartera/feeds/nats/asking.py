@@ -134,8 +134,7 @@ def _result(answer: _Answer, asked: Sequence[str], interval: Interval, now_us: i
     names = [kept[k] for k in owner.tolist()]
     # The bridge's clock may be ahead of ours. Of a day's end it is the judge: sessions are shorter than days.
     ended = (start + interval.length_us <= now_us) | (interval.length_us >= DAY_US)
-    o, h, low, c, v = columns
-    raw = RawBars(names, start, o, h, low, c, v, np.full(len(names), -1.0))
+    raw = RawBars(names, start, np.vstack((*columns, np.full(len(names), -1.0))))
     good, rejected = sift(raw, interval, int(start.max(initial=0)) + interval.length_us)
     keep = np.zeros(len(names), np.bool_)
     keep[good] = True

@@ -49,7 +49,8 @@ class NatsFeed:
     A connection is three things: the NATS server's, the lease of the bridge, and the bridge's own with its vendor.
     While one is missing the feed is disconnected; the place in the stream outlives them all. ``durable`` is a name
     under which the server remembers that place for a later run; ``ack_seconds`` of the wall after which it sends
-    again what was not acknowledged. A rehearsal's clock is set by its bridge's. May be started again after a stop.
+    again what was not acknowledged. A rehearsal's clock is set by its bridge's. May be started again once it was
+    left or stopped.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class NatsFeed:
         self._reader: Reader | None = None
         self._link: Link | None = None
         self._leave: str | None = None
+        self._is_stopped = True
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -101,6 +103,7 @@ class NatsFeed:
     def start(self, sink: FeedSink) -> None:
         """Connect in the background, and stay connected."""
         assert self._thread is None, "the feed runs already"
+        self._is_stopped = False
         started = threading.Event()
         self._wake, self._changed = asyncio.Event(), asyncio.Event()
         self._thread = threading.Thread(target=self._run, args=(sink, started), name="mismartera-bus", daemon=True)
@@ -124,9 +127,11 @@ class NatsFeed:
         self._call(forget)
 
     def backfill(self, symbols: Sequence[str], interval: str, start_us: int, end_us: int) -> BackfillResult:
-        """What the bridge's vendor has."""
+        """What the bridge's vendor has. A feed that was left asks on a connection of its own."""
         assert threading.current_thread() is not self._thread, "a backfill blocks: not on the feed's thread"
         loop = self._loop
+        if self._thread is None and not self._is_stopped:
+            return asyncio.run(self._ask_alone(symbols, interval, start_us, end_us))
         if self._thread is None or loop is None or loop.is_closed():
             raise FeedUnavailableError("the feed is stopped", _UNREACHED_RETRY_SECONDS)
         answer: Future[BackfillResult] = asyncio.run_coroutine_threadsafe(
@@ -151,7 +156,12 @@ class NatsFeed:
         self._call(leave)
 
     def stop(self) -> None:
-        """Give the lease back, close everything and join the thread."""
+        """Close everything and join the thread."""
+        self._is_stopped = True
+        self.leave()
+
+    def leave(self) -> None:
+        """Give the lease back, close the connection and join the thread; the past can be asked for."""
         thread = self._thread
         if thread is None:
             return
@@ -261,6 +271,22 @@ class NatsFeed:
             async with asyncio.timeout(1.0):
                 await self._lease.leave(link)
                 await reader.leave(link)
+
+    async def _ask_alone(
+        self, symbols: Sequence[str], interval: str, start_us: int, end_us: int
+    ) -> BackfillResult:
+        try:
+            link = await open_link(
+                self._address, self._login, self._clock, f"mismartera {self._durable.name} past"
+            )
+        except LinkEndedError as error:
+            raise FeedUnavailableError(f"the bus: {error.reason}", _UNREACHED_RETRY_SECONDS) from None
+        try:
+            return await self._past.ask(link, symbols, interval, start_us, end_us)
+        except LinkEndedError as error:
+            raise FeedUnavailableError(f"the bus: {error.reason}", _UNREACHED_RETRY_SECONDS) from None
+        finally:
+            await link.close()
 
     async def _ask(self, symbols: Sequence[str], interval: str, start_us: int, end_us: int) -> BackfillResult:
         link = self._link

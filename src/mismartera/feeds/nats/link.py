@@ -183,8 +183,23 @@ def wall_seconds(clock: WallClock, seconds: float, at_least: float = _WALL_SECON
     return max(clock.wall_seconds(seconds), at_least)
 
 
+class _CutOffError(LinkEndedError):
+    """The server has ended the connection while it was made, and nothing was read of its reason."""
+
+
 async def open_link(address: BusAddress, login: Login, clock: WallClock, name: str) -> Link:
-    """Connect to the server, once. LinkEndedError says why it cannot be."""
+    """Connect to the server. LinkEndedError says why it cannot be."""
+    try:
+        return await _open(address, login, clock, name)
+    except _CutOffError as error:
+        # A server that refuses us says so and hangs up. What we have sent meanwhile makes that a reset, in which
+        # its words are lost; if it confirms each step, they are waited for.
+        link = await _open(address, login, clock, name, confirms=True)
+        await link.close()
+        raise LinkEndedError(error.reason) from None
+
+
+async def _open(address: BusAddress, login: Login, clock: WallClock, name: str, *, confirms: bool = False) -> Link:
     client, errors = _Client(), list[Exception]()
     link = Link(client, client.jetstream(timeout=wall_seconds(clock, ANSWER_SECONDS)), login, clock)
 
@@ -204,7 +219,7 @@ async def open_link(address: BusAddress, login: Login, clock: WallClock, name: s
                 address.url, error_cb=on_error, closed_cb=on_closed, name=name, allow_reconnect=False,
                 max_reconnect_attempts=1, reconnect_time_wait=0, connect_timeout=round(_CONNECT_WALL_SECONDS),
                 ping_interval=_PING_WALL_SECONDS, max_outstanding_pings=_PINGS_MAX, pending_size=_BUFFER_BYTES,
-                **login.options(),
+                verbose=confirms, **login.options(),
             )  # fmt: skip
     except (OSError, TimeoutError, nats.errors.Error, ValueError, json.JSONDecodeError, ImportError) as error:
         await link.close()
@@ -212,6 +227,9 @@ async def open_link(address: BusAddress, login: Login, clock: WallClock, name: s
     except BaseException:
         await link.close()
         raise
+    if not client.is_connected:  # the client takes the end of the stream for an answer
+        await link.close()
+        raise _CutOffError(f"the NATS server at {address.url} ends the connection")
     if client.max_payload < PAYLOAD_BYTES_MAX:
         await link.close()
         text = f"the NATS server takes messages of {client.max_payload} bytes; needed: {PAYLOAD_BYTES_MAX}"
@@ -224,4 +242,7 @@ def _unreached(address: BusAddress, login: Login, error: Exception) -> LinkEnded
     if "uthorization" in words or "uthentication" in words:
         text = f"the NATS server at {address.url} does not take our credentials ({words})"
         return LinkEndedError(f"{text}: are the variables MISMARTERA_NATS_... right?", is_fatal=True)
-    return LinkEndedError(f"no NATS server can be reached at {address.url}: {words}")
+    was_cut = isinstance(error, (ConnectionResetError, BrokenPipeError))
+    return (_CutOffError if was_cut else LinkEndedError)(
+        f"no NATS server can be reached at {address.url}: {words}"
+    )

@@ -105,17 +105,11 @@ class Publisher:
     def _checked(self, message: FeedMessage) -> Iterable[BusMessage]:
         if not isinstance(message, BarsArrived):
             return to_wire(message)
-        trades = np.full(len(message), -1.0)
-        raw = RawBars(message.symbols, message.start_us, *message.prices, trades=trades)
+        raw = RawBars(message.symbols, message.start_us, np.vstack((message.prices, np.full(len(message), -1.0))))
         rows, rejected = sift(raw, self._minute, _FOREVER_US)
         if not rejected:
             return to_wire(message)
-        names = tuple(message.symbols[row] for row in rows.tolist())
-        o, h, low, c, v = (column[rows] for column in message.prices)
-        good = BarsArrived(
-            message.interval, names, message.start_us[rows], o, h, low, c, v, message.corrections,
-            message.arrived_us,
-        )  # fmt: skip
+        good = raw.arrived(rows, message.interval, message.arrived_us, corrections=message.corrections)
         return [*to_wire(good), *(dropped(one) for one in merged(rejected))]
 
     async def publish(self, link: Link) -> None:

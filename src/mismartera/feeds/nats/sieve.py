@@ -9,7 +9,7 @@ import numpy as np
 from mismartera.bars import parse_interval
 from mismartera.feeds.desired import Desired
 from mismartera.feeds.nats.wire import BadMessageError, Bars, Dropped, Status, Warned
-from mismartera.feeds.port import BarsArrived, FeedMessage, FeedWarning, Rejected, StatusChanged
+from mismartera.feeds.port import FeedMessage, FeedWarning, Rejected, StatusChanged
 from mismartera.feeds.sift import RawBars, merged, sift
 from mismartera.timing import WallClock
 
@@ -35,17 +35,13 @@ class Sieve:
         if not len(ours):
             return []
         symbols = [message.symbols[row] for row in ours.tolist()]
-        o, h, low, c, v = (column[ours] for column in prices)
-        raw = RawBars(symbols, start[ours], o, h, low, c, v, np.full(len(ours), -1.0))
+        values = np.vstack((*(column[ours] for column in prices), np.full(len(ours), -1.0)))
+        raw = RawBars(symbols, start[ours], values)
         now_us = self._clock.now_us()
         rows, rejected = sift(raw, self._minute, now_us + self._skew_us, wanted)
         out: list[FeedMessage] = []
         if len(rows):
-            o, h, low, c, v = (column[rows] for column in raw.prices)
-            names = tuple(symbols[row] for row in rows.tolist())
-            out.append(
-                BarsArrived(_INTERVAL, names, raw.start_us[rows], o, h, low, c, v, message.corrections, now_us)
-            )
+            out.append(raw.arrived(rows, _INTERVAL, now_us, corrections=message.corrections))
         return out + list(merged(rejected))
 
     def told(self, message: Status | Warned | Dropped) -> list[FeedMessage]:
