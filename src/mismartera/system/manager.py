@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from mismartera.session.strategy import Strategy
 from mismartera.system.journaling import SessionJournal
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
+from mismartera.system.outcome import Outcome
 from mismartera.system.playing import PlayedSession
 from mismartera.system.record import LiveRecord
 from mismartera.system.strategies import load_strategies
@@ -31,17 +31,6 @@ from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.timing import Clock, LiveClock, TimeManager, WallClock
 from mismartera.trace import DepartedError, TraceEndedError
-
-
-class Outcome(StrEnum):
-    """How a run ended, or that it has not."""
-
-    NOT_STARTED = "not started"
-    RUNNING = "running"
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
 
 
 class SystemManager:

@@ -1,4 +1,4 @@
-"""The store when the world is against it: missing, damaged, foreign (D03, D05)."""
+"""The store when the world is against it: missing, damaged, foreign, killed, shared (D01, D03, D05, D06)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from deltalake import DeltaTable, write_deltalake
 from tests.unit.catalog.helpers import DAY_US, OPEN_US, bars, data_files, frame, starts
 
 from mismartera.catalog import DataManager, examine, reader
-from mismartera.catalog.delta import ConflictError, DeltaStore
-from mismartera.catalog.files import write_file
 from mismartera.catalog.layout import FORMAT_KEY
 from mismartera.errors import StoreError
 
@@ -207,20 +205,6 @@ def test_flipped_bytes_are_named_or_give_bars_and_the_check_finds_every_one(stor
         if changed != whole:
             (damage,) = examine(store.path).damages
             assert damage.file.path == str(path), "the full check finds every flip"
-
-
-def test_of_two_commits_on_one_file_the_second_fails(store: DataManager) -> None:
-    """What guards against writers that do not know our lock."""
-    first, second = DeltaStore(store.path), DeltaStore(store.path)
-    old = first.snapshot().files
-    assert second.snapshot().files == old
-    rows = pl.read_parquet(old[0].path, hive_partitioning=False)
-    new = [write_file(store.path, "1m", old[0].day, rows) for _ in range(2)]
-    first.commit([new[0]], old, "first")
-    with pytest.raises(ConflictError):
-        second.commit([new[1]], old, "second")
-    assert second.refresh().files == first.snapshot().files
-    assert read(store.path) == 780
 
 
 def test_the_log_tells_what_wrote_it(store: DataManager) -> None:

@@ -1,4 +1,4 @@
-"""The store when several write to it, or one is killed (D01, D06)."""
+"""The store when several write to it, and when a writer is killed (D01, D06)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,40 @@ import sys
 import threading
 from pathlib import Path
 
+import polars as pl
 import pytest
 from tests.unit.catalog.helpers import DAY_US, OPEN_US, frame
 
 from mismartera.catalog import DataManager
+from mismartera.catalog.delta import ConflictError, DeltaStore
+from mismartera.catalog.files import write_file
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DataManager:
+    manager = DataManager(tmp_path / "store")
+    manager.write_many((name, "1m", frame(range(390))) for name in ("A", "B"))
+    return manager
+
+
+def read(path: Path) -> int:
+    """Rows of a fresh look at a day of the store."""
+    return len(DataManager(path).read_block("1m", OPEN_US, OPEN_US + DAY_US, ["A", "B"]))
+
+
+def test_of_two_commits_on_one_file_the_second_fails(store: DataManager) -> None:
+    """What guards against writers that do not know our lock."""
+    first, second = DeltaStore(store.path), DeltaStore(store.path)
+    old = first.snapshot().files
+    assert second.snapshot().files == old
+    rows = pl.read_parquet(old[0].path, hive_partitioning=False)
+    new = [write_file(store.path, "1m", old[0].day, rows) for _ in range(2)]
+    first.commit([new[0]], old, "first")
+    with pytest.raises(ConflictError):
+        second.commit([new[1]], old, "second")
+    assert second.refresh().files == first.snapshot().files
+    assert read(store.path) == 780
+
 
 _WRITER = """
 import sys
