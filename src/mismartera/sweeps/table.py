@@ -75,11 +75,11 @@ def parameter_column(name: str, values: Sequence[Any]) -> pl.Series:
 
 def write_table(table: pl.DataFrame, path: Path) -> None:
     """Write ``table`` as Parquet in the place of the file at ``path``: readers see the old one or the new one."""
-    buffer = io.BytesIO()
+    content = io.BytesIO()
+    table.write_parquet(content)
     try:
-        table.write_parquet(buffer)
-        rewrite(path, buffer.getbuffer())
-    except (OSError, pl.exceptions.PolarsError) as error:
+        rewrite(path, content.getbuffer())
+    except OSError as error:
         raise StoreError(f"the results cannot be written to {path}: {error}") from error
 
 
