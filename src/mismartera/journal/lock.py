@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ else:
 
 _KEY = 0x6D69736D  # "mism", as a number that all its sessions share
 _SHOWN_MAX = 4096
+_NAME_MAX = 63  # bytes that PostgreSQL keeps of a connection's name
 
 
 class Lock(Protocol):
@@ -32,7 +34,10 @@ class Lock(Protocol):
         ...
 
     def is_held(self) -> bool:
-        """False if it was lost with the connection, and cannot be had again."""
+        """True if it is, or was lost with its connection and had again; False if somebody else has it by now.
+
+        SQLAlchemyError if nobody can tell, since the database cannot be reached.
+        """
         ...
 
 
@@ -40,7 +45,7 @@ def lock_journal(database: Database, pid: int, now_us: int) -> Lock:
     """Be the only one that writes this journal. JournalError names who does already."""
     path = database.path
     if path is None:
-        return _AdvisoryLock(database)
+        return _AdvisoryLock(database, pid, now_us)
     return _FileLock(path.with_name(path.name + ".lock"), database.label, pid, now_us)
 
 
@@ -80,54 +85,71 @@ def _read_holder(handle: int) -> str:
 
 
 class _AdvisoryLock:
-    """PostgreSQL's own: it lives as long as its connection does."""
+    """PostgreSQL's own: it lives as long as its connection does, whose name tells others whose it is."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, pid: int, now_us: int) -> None:
         self._database = database
+        self._name = f"mismartera {pid} {to_iso(now_us)} {socket.gethostname()}"[:_NAME_MAX]
         self._connection: Connection | None = None
-        self._acquire()
-
-    def _acquire(self) -> None:
+        self._is_released = False
         try:
-            connection = self._database.engine.connect()
-            is_ours = bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar())
-            connection.commit()
+            holder = self._acquire()
         except SQLAlchemyError as error:
+            raise JournalError(f"the journal {database.label} cannot be reached: {reason_of(error)}") from error
+        if holder is not None:
             raise JournalError(
-                f"the journal {self._database.label} cannot be reached: {reason_of(error)}"
-            ) from error
-        if not is_ours:
-            holder = self._holder(connection)
-            connection.close()
-            raise JournalError(
-                f"the journal {self._database.label} is in use by {holder}: one session at a time writes it"
+                f"the journal {database.label} is in use by {holder}: one session at a time writes it"
             )
-        self._connection = connection
 
-    def _holder(self, connection: Connection) -> str:
-        query = "SELECT host, pid, began_us FROM sessions WHERE ended_us IS NULL ORDER BY id DESC LIMIT 1"
-        row = connection.execute(text(query)).one_or_none()
-        return f"process {row.pid} on {row.host}, since {to_iso(row.began_us)}" if row else "another process"
+    def _acquire(self) -> str | None:
+        """Get it; if it is another's, whose."""
+        # A session that stays in a transaction keeps the server from tidying up: each statement is one of its own.
+        connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar():
+                connection.execute(
+                    text("SELECT set_config('application_name', :name, false)"), {"name": self._name}
+                )
+                self._connection = connection
+                return None
+            return _advisory_holder(connection)
+        finally:
+            if self._connection is not connection:
+                connection.invalidate()
+                connection.close()
 
     def release(self) -> None:
+        self._is_released = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._connection is not None:
             self._connection.invalidate()  # a pooled connection would keep the lock
             self._connection.close()
             self._connection = None
 
     def is_held(self) -> bool:
-        if self._connection is None:
-            return False
-        try:
-            self._connection.execute(text("SELECT 1"))
-            self._connection.commit()
-        except SQLAlchemyError:
-            self.release()
+        if self._connection is not None:
             try:
-                self._acquire()
-            except JournalError:
-                return False
-        return True
+                self._connection.execute(text("SELECT 1"))
+            except SQLAlchemyError:
+                self._let_go()
+            else:
+                return True
+        return not self._is_released and self._acquire() is None
+
+
+def _advisory_holder(connection: Connection) -> str:
+    query = (
+        "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid "
+        "WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = :key AND l.database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    name = connection.execute(text(query), {"key": _KEY}).scalar() or ""
+    match name.split(maxsplit=3):
+        case ["mismartera", pid, since, host]:
+            return f"process {pid} on {host}, since {since}"
+    return "another process"
 
 
 if sys.platform == "win32":
