@@ -23,7 +23,7 @@ _LIVENESS: Final[Mapping[str, int]] = MappingProxyType({
     "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 })  # fmt: skip
-"""Of PostgreSQL, unless the URL says otherwise: a server that has vanished without a word is noticed after this."""
+"""Of PostgreSQL, unless the URL says otherwise: how soon it is noticed that a server has vanished."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

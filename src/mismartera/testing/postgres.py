@@ -100,19 +100,15 @@ class PostgresServer:
         return self._run("psql", "-h", str(self._folder), "-U", _USER, "-d", database, "-Atqc", statement)
 
     def _run(self, program: str, *arguments: str) -> str:
+        uid, gid = (None, None) if self._user is None else (self._user.pw_uid, self._user.pw_gid)
         command: Sequence[str] = (str(self._programs / program), *arguments)
         with (self._folder / "said").open("w+", encoding="utf-8") as said:  # a pipe would be the server's, too
             done = subprocess.run(  # noqa: S603  # a program of the wheel
                 command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
-                timeout=_SECONDS, check=False, **self._identity(),
+                timeout=_SECONDS, check=False, user=uid, group=gid, extra_groups=None if uid is None else [],
             )  # fmt: skip
             said.seek(0)
             text = said.read().strip()
         if done.returncode:
             raise OSError(f"{program} ended with {done.returncode}: {text}")
         return text
-
-    def _identity(self) -> dict[str, int | list[int]]:
-        if self._user is None:
-            return {}
-        return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": list[int]()}

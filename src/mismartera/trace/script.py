@@ -65,6 +65,8 @@ class Script:
             if found[0] != Kind.COMMAND or kind is Kind.ORIGIN:
                 break
             self._engine.skip()
+            if found[1] not in self._given:
+                raise TraceEndedError  # it was cut off before the command was durable
             self.give(self._given[found[1]])
         if found[0] != kind:
             raise self._departed(self._engine, kind, found)

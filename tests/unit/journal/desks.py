@@ -44,7 +44,10 @@ class FlakyDatabase(Database):
 
 
 class Desk:
-    """The journal in the file, or behind the URL, ``where``, and its writer; ``warnings`` and ``lost`` are what it has told."""
+    """The journal in the file, or behind the URL, ``where``, and its writer.
+
+    ``warnings`` and ``lost`` are what it has told.
+    """
 
     def __init__(self, where: Path | str, entries_max: int = 1000) -> None:
         self.where = where

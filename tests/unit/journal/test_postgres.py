@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -29,7 +29,7 @@ LOCKS = "application_name LIKE 'mismartera %'"
 class CutDatabase(FlakyDatabase):
     """``cut`` is called when the rows are sent and nothing is committed yet; then it is None again."""
 
-    cut = None
+    cut: Callable[[], object] | None = None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -87,7 +87,7 @@ def test_d09_a_connection_that_is_cut_in_mid_transaction_loses_and_doubles_nothi
     desk.start()
     assert settled(desk, 1)
     assert isinstance(desk.database, CutDatabase)
-    desk.database.cut = lambda: server.cut(f"NOT ({LOCKS})")  # type: ignore[assignment]
+    desk.database.cut = lambda: server.cut(f"NOT ({LOCKS})")
     assert settled(desk, 2)
     assert settled(desk, 3)
     assert desk.values() == [1, 2, 3]
@@ -107,7 +107,7 @@ def test_d09_a_server_that_restarts_in_mid_transaction_loses_and_doubles_nothing
         server.start()
 
     assert isinstance(desk.database, CutDatabase)
-    desk.database.cut = restart  # type: ignore[assignment]
+    desk.database.cut = restart
     assert settled(desk, 2)
     assert settled(desk, 3)
     assert desk.values() == [1, 2, 3]
