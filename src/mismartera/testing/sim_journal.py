@@ -27,7 +27,9 @@ from mismartera.trace import Recorder, TraceEndedError
 from mismartera.trace.recorded import RecordedInbox
 
 COMMIT_SECONDS = (0.01, 3.0)
-"""How long it takes until something is durable; what comes meanwhile goes with it."""
+"""How long it takes until a command is durable; what comes meanwhile goes with it."""
+LINGER_SECONDS = (30.0, 300.0)
+"""How long anything else waits."""
 
 
 class SimJournal:
@@ -63,7 +65,9 @@ class _SimWriter(JournalWriter):
         lock = lock_journal(database, 0, 0)
         super().__init__(database, lock, _never, _never)
         self._lock, self._world, self._rng = lock, world, rng
-        self._is_planned = False
+        self._is_planned = self._is_urgent = False
+        self.last_seqs: list[int] = []
+        """The last entry of each commit."""
 
     def start(self, session_id: int) -> None:
         """See the port."""
@@ -72,12 +76,15 @@ class _SimWriter(JournalWriter):
     def put(self, entry: Entry) -> None:
         """See the port."""
         self._add(entry, None)
+        if not self._is_planned:
+            self._is_planned = True
+            self._world.after(self._rng.uniform(*LINGER_SECONDS), self._commit_planned)
 
     def settle(self, entry: Entry, then: Callable[[], None]) -> None:
         """See the port."""
         self._add(entry, then)
-        if not self._is_planned:
-            self._is_planned = True
+        if not self._is_urgent:
+            self._is_urgent = True
             self._world.after(self._rng.uniform(*COMMIT_SECONDS), self._commit_planned)
 
     def nudge(self) -> None:
@@ -85,13 +92,14 @@ class _SimWriter(JournalWriter):
 
     def stop(self, seconds: float) -> bool:  # noqa: ARG002  # there is nothing to wait for
         """See the port."""
-        self._write_waiting()
+        self._commit_planned()
         self._lock.release()
         return True
 
     def _commit_planned(self) -> None:
-        self._is_planned = False
+        self._is_planned = self._is_urgent = False
         self._write_waiting()
+        self.last_seqs.append(self._seq)
 
 
 class _SimRecorder(Recorder):

@@ -21,6 +21,8 @@ from mismartera.journal import Database, open_database
 from mismartera.journal.lock import lock_journal
 from mismartera.journal.tables import REVISION, metadata
 from mismartera.testing.postgres import PostgresServer
+from mismartera.testing.sim_journal import as_text, play_again
+from mismartera.testing.simulation import Simulation
 
 WALL_SECONDS = 30.0
 LOCKS = "application_name LIKE 'mismartera %'"
@@ -177,3 +179,10 @@ def test_a_server_that_answers_before_it_has_synced_is_told_to_sync(server: Post
     with database.reading() as connection:
         assert connection.execute(text("SHOW synchronous_commit")).scalar() == "on"
     database.close()
+
+
+def test_a_session_is_played_again_to_the_byte(server: PostgresServer) -> None:
+    url = server.make_database()
+    simulation = Simulation(14, journal=url)
+    lines = as_text(simulation.run().lines)
+    assert play_again(url, Simulation(14).strategies, simulation.until_us) == lines
