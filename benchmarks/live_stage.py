@@ -24,7 +24,7 @@ from mismartera.bars import BarBlock, parse_interval
 from mismartera.bars.instants import DAY_US, MINUTE_US, SECOND_US
 from mismartera.catalog.report import WriteReport
 from mismartera.feeds.alpaca.decode import Codec
-from mismartera.feeds.port import BackfillResult, BarsArrived, Connected, Disconnected, FeedSink, Subscribed
+from mismartera.feeds.port import BackfillResult, Connected, Disconnected, FeedSink, Subscribed
 from mismartera.feeds.sift import sift
 from mismartera.session.ports import Field
 
@@ -133,17 +133,13 @@ class BenchFeed:
         self.last_data_us = now_us
         found = self._codec.decode(frame)
         for messages, corrections in ((found.bars, False), (found.updates, True)):
+            if not messages:
+                continue
             raw = found.columns(messages)
             rows, rejected = sift(raw, _MINUTE, now_us, self._wanted)
             assert not rejected, "the market is sound"
             if len(rows):
-                symbols = tuple(raw.symbols[row] for row in rows.tolist())
-                opens, highs, lows, closes, volumes = (column[rows] for column in raw.prices)
-                self._put(
-                    BarsArrived(
-                        "1m", symbols, raw.start_us[rows], opens, highs, lows, closes, volumes, corrections, now_us
-                    )
-                )
+                self._put(raw.arrived(rows, "1m", now_us, corrections=corrections))
 
     def settle(self) -> None:
         """A message that changes nothing, and is told of when all before it were taken."""
@@ -176,6 +172,9 @@ class BenchFeed:
     def reconnect(self, reason: str) -> None:
         """The bench never stalls."""
         raise AssertionError(f"the bench's stream was found stalled: {reason}")
+
+    def leave(self) -> None:
+        """Nothing runs here."""
 
     def stop(self) -> None:
         """Nothing runs here."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+
 import pytest
-from numpy.typing import NDArray
 
 from mismartera.live.checks import Checks
+from mismartera.live.entry import Entry
 from mismartera.live.ledger import DayLedger
 from mismartera.session.causes import Causes
 from mismartera.session.gate import Gate
@@ -38,8 +39,8 @@ def _never(*_: object) -> bool:
     return False
 
 
-def _only_received(ledger: DayLedger, indices: NDArray[np.int64], _: str) -> None:
-    ledger.counts[indices, 0] += 1
+def _only_received(ledger: DayLedger, entries: Sequence[Entry], _: str) -> None:
+    ledger.counts[[entry.index for entry in entries], 0] += 1
 
 
 def _stay(*_: object) -> None:
@@ -49,7 +50,7 @@ def _stay(*_: object) -> None:
 BREACHES: dict[str, tuple[object, str, object]] = {
     "I1 stale bars are delivered": (wiring, "Gate", lambda threshold_us, every: Gate(5 * threshold_us, every)),
     "I2 a held session is active": (Causes, "any", property(_never)),
-    "I3 a bar is received and has no fate": (DayLedger, "count_many", _only_received),
+    "I3 a bar is received and has no fate": (DayLedger, "count_each", _only_received),
     "I9 a missing minute is not filled in": (Checks, "reconcile", lambda self, then, *, is_last: then()),
     "I10 quiet minutes are not confirmed": (Checks, "confirm_quiet", _stay),
 }

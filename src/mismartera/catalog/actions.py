@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,14 @@ def _statistics(file: DataFile) -> str:
     )
 
 
-def data_file(root: Path, row: Mapping[str, Any]) -> DataFile:
-    """The file that an entry of the log (one row of the library's table of them) describes."""
+def data_file(locate: Callable[[str], str], row: Mapping[str, Any]) -> DataFile:
+    """The file that an entry of the log (one row of the library's table of them) describes.
+
+    ``locate``: from a path below the table's root to where the file can be read.
+    """
     first, last = row.get("min.timestamp"), row.get("max.timestamp")
     return DataFile(
-        path=str(root / row["path"]), relative=row["path"], interval=row["partition.interval"],
+        path=locate(row["path"]), relative=row["path"], interval=row["partition.interval"],
         day=(row["partition.date"] - _EPOCH).days, size=row["size_bytes"], rows=row.get("num_records"),
         first_us=None if first is None else to_us(first), last_us=None if last is None else to_us(last),
         first_symbol=row.get("min.symbol"), last_symbol=row.get("max.symbol"),

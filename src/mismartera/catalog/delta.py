@@ -43,8 +43,12 @@ class ConflictError(Exception):
 class DeltaStore:
     """The table at ``path``, opened at its latest version or at ``version``. Safe to use from several threads."""
 
+    is_remote = False
+    """True if it can only be read, at an address that is no folder."""
+
     def __init__(self, path: Path, version: int | None = None) -> None:
         self.path = path
+        self.address = str(path)
         self.pinned = version
         self._table: DeltaTable | None = None
         self._snapshot: Snapshot | None = None
@@ -182,7 +186,7 @@ class DeltaStore:
         first = logs[0] if logs else latest
         if self.pinned is None or not first <= self.pinned <= latest:
             raise StoreError(
-                f"the store {self.path} has no version {self.pinned}: allowed are {first} to {latest}"
+                f"the store {self.address} has no version {self.pinned}: allowed are {first} to {latest}"
             )
 
     def _read(self, table: DeltaTable) -> Snapshot:
@@ -190,8 +194,12 @@ class DeltaStore:
         self._check_log(table.version())
         metadata = self._check_shape(table)
         rows = pl.DataFrame(table.get_add_actions(flatten=True))
-        files = sorted((data_file(self.path, row) for row in rows.iter_rows(named=True)), key=place)
-        return Snapshot(table.version(), tuple(files), metadata)
+        files = sorted((data_file(self._locate, row) for row in rows.iter_rows(named=True)), key=place)
+        return Snapshot(table.version(), tuple(files), metadata, str(table.metadata().id))
+
+    def _locate(self, relative: str) -> str:
+        """Where a file of the table lies, to be read."""
+        return str(self.path / relative)
 
     def _check_log(self, latest: int) -> None:
         """An empty file in the log, which a power loss can leave, passes for a commit of nothing: refuse it."""
@@ -211,12 +219,12 @@ class DeltaStore:
             found = getattr(fields[name].type, "type", str(fields[name].type)) if name in fields else "nothing"
             if found != kind:
                 raise StoreError(
-                    f"the table {self.path} is no bar store: its column {name!r} is {found}, needed is {kind}; "
+                    f"the table {self.address} is no bar store: its column {name!r} is {found}, needed is {kind}; "
                     "choose another folder, or import its files with `mismartera data import`"
                 )
         if tuple(table.metadata().partition_columns) != PARTITION_BY:
             raise StoreError(
-                f"the table {self.path} is no bar store: it is partitioned by "
+                f"the table {self.address} is no bar store: it is partitioned by "
                 f"{table.metadata().partition_columns}, needed is {list(PARTITION_BY)}"
             )
         metadata = dict(fields["symbol"].metadata)
@@ -226,13 +234,13 @@ class DeltaStore:
     def _check_format(self, table: DeltaTable, found: str) -> None:
         if not found.isdigit() or int(found) > FORMAT:
             raise StoreError(
-                f"the store {self.path} has format {found}, this version of mismartera reads up to {FORMAT}: "
+                f"the store {self.address} has format {found}, this version of mismartera reads up to {FORMAT}: "
                 "use the version that wrote it, or a newer one"
             )
         features = set(table.protocol().reader_features or ()) - _READER_FEATURES
         if features:
             raise StoreError(
-                f"the store {self.path} uses features of Delta that are not supported: {sorted(features)}"
+                f"the store {self.address} uses features of Delta that are not supported: {sorted(features)}"
             )
 
     @contextmanager
@@ -248,19 +256,20 @@ class DeltaStore:
             raise (self._uncommitted(error) if committing else self._damaged(error)) from error
 
     def _uncommitted(self, error: BaseException) -> StoreError:
-        return StoreError(f"a commit to the store {self.path} failed: {_detail(error)}")
+        return StoreError(f"a commit to the store {self.address} failed: {detail_of(error)}")
 
     def _damaged(self, error: BaseException) -> StoreError:
         culprit = self._broken_log()
         where = f"its log file {culprit} is damaged" if culprit else "its log cannot be used"
-        return StoreError(f"the store {self.path} cannot be used: {where} ({_detail(error)})")
+        return StoreError(f"the store {self.address} cannot be used: {where} ({detail_of(error)})")
 
     def _broken_log(self) -> Path | None:
         logs = sorted((self.path / "_delta_log").glob("[0-9]*.json"))
         return next((log for log in logs if not is_whole(log)), None)
 
 
-def _detail(error: BaseException) -> str:
+def detail_of(error: BaseException) -> str:
+    """The first line of what a library says."""
     text = str(error).strip()
     return text.splitlines()[0][:300] if text else type(error).__name__
 

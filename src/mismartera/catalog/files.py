@@ -108,11 +108,10 @@ def _naming_the_broken(files: Sequence[DataFile]) -> Iterator[None]:
 
 def _fault(file: DataFile) -> str | None:
     """What is wrong with a file, None if it can be read whole."""
-    path = Path(file.path)
-    if not path.is_file():
+    if "://" not in file.path and not Path(file.path).is_file():
         return "the file is missing"
     try:
-        frame = pl.read_parquet(path, columns=list(FILE_COLUMNS), hive_partitioning=False)
+        frame = pl.read_parquet(file.path, columns=list(FILE_COLUMNS), hive_partitioning=False)
         _check(frame, FILE_COLUMNS)
     except (OSError, PolarsError, PanicException, StoreError) as error:
         return _first_line(error)

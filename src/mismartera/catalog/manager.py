@@ -18,6 +18,7 @@ from mismartera.catalog.append import append
 from mismartera.catalog.delta import DeltaStore
 from mismartera.catalog.listing import ListingRow, list_store
 from mismartera.catalog.reader import BlockReader
+from mismartera.catalog.remote import open_at
 from mismartera.catalog.report import Rejections, WriteReport
 from mismartera.catalog.rows import BarsInput, as_file_rows, block_rows, to_rows
 from mismartera.catalog.upsert import valid_rows
@@ -33,7 +34,10 @@ class Availability(NamedTuple):
 
 
 class DataManager:
-    """Bars of many symbols and intervals in one Delta Lake table at ``path``.
+    """Bars of many symbols and intervals in one Delta Lake table at ``path``: a folder, or the URI of one.
+
+    A store at ``s3://``, ``gs://``, ``az://`` or ``abfss://`` can be read only; credentials come from the
+    environment. ``file://`` is the folder that it names.
 
     The manager stands on one version of the store: the newest when it was first read, or ``version``. Its own
     writes move it on; those of others are seen after :meth:`refresh`. Reading a store that is missing, damaged,
@@ -42,12 +46,24 @@ class DataManager:
     """
 
     def __init__(self, path: str | Path, *, version: int | None = None) -> None:
-        if "://" in str(path):
-            raise StoreError(f"{path} is no folder: the store must be on a local file system")
-        self.path = Path(path)
-        self._store = DeltaStore(self.path, version)
+        self._store = open_at(path, version)
         self._inventory = inventory.Inventory()
         self._reader = BlockReader()
+
+    @property
+    def path(self) -> Path:
+        """The store's folder; StoreError if it is in none, and therefore can only be read."""
+        return self._writable().path
+
+    @property
+    def address(self) -> str:
+        """Where the store is: its folder, or its URI."""
+        return self._store.address
+
+    @property
+    def table_id(self) -> str:
+        """What tells the store from another one that takes its place."""
+        return self._store.snapshot().table_id
 
     @property
     def version(self) -> int:
@@ -60,7 +76,7 @@ class DataManager:
 
     def make(self) -> None:
         """Make the store, empty, if there is none."""
-        writer.make(self._store)
+        writer.make(self._writable())
 
     def refresh(self) -> int:
         """Move on to the newest version (a store opened at a version stays there) and return its number."""
@@ -95,8 +111,8 @@ class DataManager:
             good = valid_rows(interval, as_file_rows(symbol, rows), rejections)
             pieces.setdefault(interval, []).append(good)
         if generated:
-            writer.mark_generated(self._store, sorted(names))
-        return writer.upsert(self._store, pieces, offered, rejections, note)
+            writer.mark_generated(self._writable(), sorted(names))
+        return writer.upsert(self._writable(), pieces, offered, rejections, note)
 
     def write_frames(
         self, frames: Iterable[tuple[str, pl.DataFrame]], *, rejections: Rejections, note: str = "import"
@@ -110,7 +126,7 @@ class DataManager:
         for interval, frame in frames:
             offered += frame.height
             pieces.setdefault(interval, []).append(valid_rows(interval, frame, rejections))
-        return writer.upsert(self._store, pieces, offered, rejections, note)
+        return writer.upsert(self._writable(), pieces, offered, rejections, note)
 
     def write_block(self, interval: str, block: BarBlock, *, note: str = "live") -> WriteReport:
         """Upsert the bars of many symbols in one atomic commit, for writing a little again and again.
@@ -125,7 +141,7 @@ class DataManager:
             check_symbol(symbol)
         rejections = Rejections()
         good = valid_rows(label, block_rows(block), rejections)
-        return writer.upsert(self._store, {label: [good]}, len(block), rejections, note, append)
+        return writer.upsert(self._writable(), {label: [good]}, len(block), rejections, note, append)
 
     def generated_symbols(self) -> tuple[str, ...]:
         """The symbols whose bars are made up, sorted."""
@@ -136,7 +152,7 @@ class DataManager:
 
         Reads are faster for it, and give the same. Earlier versions stay readable.
         """
-        return writer.compact(self._store)
+        return writer.compact(self._writable())
 
     def read_block(self, interval: str, start_us: int, end_us: int, symbols: Sequence[str]) -> BarBlock:
         """Bars that start in ``[start_us, end_us)``, in the order of ``symbols``.
@@ -186,3 +202,8 @@ class DataManager:
     def known_intervals(self, symbols: Iterable[str]) -> dict[str, frozenset[str]]:
         """The intervals of each of ``symbols`` that the store has any bar of; others are left out."""
         return self._inventory.known_intervals(self._store.snapshot(), symbols)
+
+    def _writable(self) -> DeltaStore:
+        if self._store.is_remote:
+            raise StoreError(f"the store {self.address} can only be read: choose a folder for one that is written")
+        return self._store

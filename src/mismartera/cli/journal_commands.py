@@ -80,3 +80,22 @@ def upgrade(store: str, journal: Path | None) -> None:
     from mismartera.cli.journal_showing import upgrade_journal  # heavy: SQLAlchemy and alembic
 
     upgrade_journal(store, journal)
+
+
+@db.command()
+@data_option
+@journal_option
+@click.option(
+    "--keep", type=click.IntRange(min=1), default=10, show_default=True,
+    help="How many sessions of each name stay; the last one always does.",
+)  # fmt: skip
+@click.option(
+    "--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Of the others, only older ones go."
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@log_level_option
+def prune(store: str, journal: Path | None, keep: int, older_than: int | None, *, dry_run: bool) -> None:
+    """Remove old sessions from the journal. Not while a session writes it."""
+    from mismartera.cli.journal_showing import prune_journal  # heavy: SQLAlchemy
+
+    prune_journal(store, journal, keep=keep, older_than=older_than, is_dry=dry_run)

@@ -11,11 +11,14 @@ from typing import Any
 
 import click
 
-from mismartera.bars.instants import to_iso
+from mismartera.bars.instants import DAY_US, to_iso
 from mismartera.cli.journals import journal_of, open_reader
-from mismartera.journal import JournalReader, PastSession, tables
+from mismartera.journal import JournalReader, PastSession, open_database, tables
 from mismartera.journal.database import Database
+from mismartera.journal.lock import lock_journal
+from mismartera.journal.pruning import prunable, prune
 from mismartera.report.sessions import print_session, print_sessions
+from mismartera.timing import SystemClock
 
 
 def show_sessions(name: str | None, store: str, journal: Path | None, *, as_json: bool) -> None:
@@ -89,6 +92,22 @@ def upgrade_journal(store: str, journal: Path | None) -> None:
         click.echo(f"{database.label} is of revision {after} already")
     else:
         click.echo(f"{database.label}: from {before or 'nothing'} to revision {after}")
+
+
+def prune_journal(store: str, journal: Path | None, *, keep: int, older_than: int | None, is_dry: bool) -> None:
+    """Remove the sessions that are too many and too old, and say which."""
+    database = open_database(journal_of(journal, store, os.environ), make=False)
+    now_us = SystemClock().now_us()
+    lock = lock_journal(database, os.getpid(), now_us)
+    try:
+        before_us = None if older_than is None else now_us - older_than * DAY_US
+        found = prunable(JournalReader(database), keep=keep, before_us=before_us)
+        if not is_dry:
+            prune(database, found)
+    finally:
+        lock.release()
+    names = ", ".join(str(session.id) for session in found) or "none"
+    click.echo(f"{database.label}: sessions {'that would go' if is_dry else 'removed'}: {names}")
 
 
 def _outcome(session: PastSession) -> str:

@@ -145,9 +145,10 @@ def _store(path: str, *, needed: bool) -> DataManager:
     if needed:
         return open_store(path)
     data = DataManager(path)
+    folder = data.path  # a session keeps its bars: a store that can only be read is refused here
     if data.exists():
         data.refresh()  # a damaged one is told before the session begins
-    elif data.path.exists() and not data.path.is_dir():
+    elif folder.exists() and not folder.is_dir():
         raise StoreError(f"{path} is a file: the bar store is a folder; name another with --data")
     return data
 

@@ -17,6 +17,7 @@ from typing import NoReturn
 import click
 
 from mismartera import __version__
+from mismartera.cli.bridge_command import bridge
 from mismartera.cli.config_commands import schema, validate
 from mismartera.cli.data_commands import data
 from mismartera.cli.journal_commands import db, replay, sessions
@@ -32,6 +33,7 @@ from mismartera.cli.status import (
     Terminated,
     say,
 )
+from mismartera.cli.sweep_command import sweep
 from mismartera.errors import ConfigError, MismarteraError, RunFailedError
 
 
@@ -46,8 +48,10 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(live)
+cli.add_command(bridge)
 cli.add_command(sessions)
 cli.add_command(replay)
+cli.add_command(sweep)
 cli.add_command(data)
 cli.add_command(validate)
 cli.add_command(schema)

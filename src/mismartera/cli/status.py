@@ -58,7 +58,12 @@ def log_level_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
 def data_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
     """The option ``--data`` of every command that uses the bar store."""
     return click.option(
-        "--data", "store", metavar="DIR", default="data", show_default=True, help="Folder of the bar store."
+        "--data",
+        "store",
+        metavar="DIR",
+        default="data",
+        show_default=True,
+        help="Folder of the bar store, or (to read it) a URI such as s3://bucket/bars.",
     )(command)
 
 

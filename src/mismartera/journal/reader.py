@@ -67,9 +67,8 @@ class JournalReader:
         """The newest session of this name."""
         return next((session for session in reversed(self.sessions()) if session.name == name), None)
 
-    def rows(self, table: Table, session_id: int) -> Iterator[Mapping[str, Any]]:
-        """The rows of one of the tables of entries, in order, some thousand at a time."""
-        after = 0
+    def rows(self, table: Table, session_id: int, after: int = 0) -> Iterator[Mapping[str, Any]]:
+        """The rows of one of the tables of entries after that ``seq``, in order, some thousand at a time."""
         while True:
             query = (
                 select(table)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
+from mismartera.errors import JournalError
 from mismartera.feeds.port import Feed
 from mismartera.journal import Counts, Database, Event, JournalWriter, open_database
 from mismartera.journal.lock import lock_journal
@@ -115,11 +116,17 @@ class SessionJournal:
 
     def end(self, outcome: str) -> None:
         """The session has ended: all of it is durable afterwards. JournalError if that is not possible."""
-        if self._is_open:
-            self._is_open = False
-            if self._writer.stop(_STOP_SECONDS):
+        try:
+            if self._is_open:
+                self._is_open = False
+                if not self._writer.stop(_STOP_SECONDS):
+                    raise JournalError(
+                        f"the journal {self._database.label} could not be written to its end: what it has of "
+                        f"session {self.session_id} is whole, the last entries are missing"
+                    )
                 end_session(self._database, self.session_id, self._wall.now_us(), outcome)
-        self.close()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Let others write the journal. Idempotent."""

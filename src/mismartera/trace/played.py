@@ -256,6 +256,9 @@ class PlayedFeed:
     def reconnect(self, reason: str) -> None:
         """Nothing."""
 
+    def leave(self) -> None:
+        """Nothing."""
+
     def stop(self) -> None:
         """Nothing."""
 

@@ -67,11 +67,6 @@ def test_a_partition_that_cannot_be_written_leaves_the_store_whole(store: DataMa
     assert not list(store.path.rglob("*.tmp"))
 
 
-def test_an_object_store_is_refused() -> None:
-    with pytest.raises(StoreError, match="local file system"):
-        DataManager("s3://bucket/store")
-
-
 def test_a_foreign_table_is_refused(tmp_path: Path) -> None:
     write_deltalake(tmp_path / "t", pl.DataFrame({"symbol": ["A"], "price": [1.0]}))
     with pytest.raises(StoreError, match="is no bar store: its column 'interval' is nothing, needed is string"):

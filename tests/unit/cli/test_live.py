@@ -205,7 +205,8 @@ def test_feed_replay_of_no_symbol_needs_a_clock(call: Call) -> None:
         ),
         ({"type": "replay", "date": "2024-07-02", "data": "none"}, "feed.data: the bar store none does not exist"),
         ({"type": "replay", "date": "2024-07-02", "faults": [{"kind": "drop", "at": "x"}]}, "feed.faults[0].at: "),
-        ({"type": "nats"}, "feed.type: "),
+        ({"type": "kafka"}, "feed.type: "),
+        ({"type": "nats"}, "feed.url: missing"),
     ],
 )
 def test_a_feed_that_cannot_be_made_is_the_file_s_fault(call: Call, feed: dict[str, Any], problem: str) -> None:
