@@ -27,6 +27,7 @@ from mismartera.feeds.alpaca.decode import Codec
 from mismartera.feeds.port import BackfillResult, Connected, Disconnected, FeedSink, Subscribed
 from mismartera.feeds.sift import sift
 from mismartera.session.ports import Field
+from mismartera.system.journaling import open_journal
 
 _MINUTE = parse_interval("1m")
 _PATIENCE_SECONDS = 120.0
@@ -225,9 +226,13 @@ class TimedStore(DataManager):
 
 
 class Stage:
-    """A live session of ``count`` symbols that is about to open. A context manager."""
+    """A live session of ``count`` symbols that is about to open. A context manager. ``journal``: where it keeps
+    one.
+    """
 
-    def __init__(self, count: int, minutes: int, strategy: Strategy, store: Path) -> None:
+    def __init__(
+        self, count: int, minutes: int, strategy: Strategy, store: Path, journal: Path | str | None = None
+    ) -> None:
         session = full_sessions(1)[0]
         self.open_us = session.open_us
         self.clock = HandClock(self.open_us - 2 * SECOND_US)
@@ -238,6 +243,7 @@ class Stage:
         self.system = SystemManager(
             live_config(self.market.symbols), data_manager=self.store, strategies=[strategy], sinks=[self.echo],
             feed=self.feed, wall=self.clock, until=datetime.fromtimestamp(session.close_us / SECOND_US, UTC),
+            record=None if journal is None else open_journal(journal, self.clock, print),
         )  # fmt: skip
 
     def __enter__(self) -> Stage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 from typing import Protocol
 
@@ -12,8 +14,10 @@ from mismartera.bars.instants import to_iso
 from mismartera.errors import JournalError
 from mismartera.files.lock import FileLock, HeldError, in_words
 from mismartera.journal.database import Database, reason_of
+from mismartera.timing import SystemClock
 
 _KEY = 0x6D69736D  # "mism", as a number that all its sessions share
+_NAME_MAX = 63  # bytes that PostgreSQL keeps of a connection's name
 
 
 class Lock(Protocol):
@@ -56,51 +60,69 @@ class _FileLock:
 
 
 class _AdvisoryLock:
-    """PostgreSQL's own: it lives as long as its connection does."""
+    """PostgreSQL's own: it lives as long as its connection does, whose name tells others whose it is."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        since = to_iso(SystemClock().now_us())
+        self._name = f"mismartera {os.getpid()} {since} {socket.gethostname()}"[:_NAME_MAX]
         self._connection: Connection | None = None
-        self._acquire()
-
-    def _acquire(self) -> None:
+        self._is_released = False
         try:
-            connection = self._database.engine.connect()
-            is_ours = bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar())
-            connection.commit()
+            holder = self._acquire()
         except SQLAlchemyError as error:
+            raise JournalError(f"the journal {database.label} cannot be reached: {reason_of(error)}") from error
+        if holder is not None:
             raise JournalError(
-                f"the journal {self._database.label} cannot be reached: {reason_of(error)}"
-            ) from error
-        if not is_ours:
-            holder = self._holder(connection)
-            connection.close()
-            raise JournalError(
-                f"the journal {self._database.label} is in use by {holder}: one session at a time writes it"
+                f"the journal {database.label} is in use by {holder}: one session at a time writes it"
             )
-        self._connection = connection
 
-    def _holder(self, connection: Connection) -> str:
-        query = "SELECT host, pid, began_us FROM sessions WHERE ended_us IS NULL ORDER BY id DESC LIMIT 1"
-        row = connection.execute(text(query)).one_or_none()
-        return f"process {row.pid} on {row.host}, since {to_iso(row.began_us)}" if row else "another process"
+    def _acquire(self) -> str | None:
+        """Get it; if it is another's, whose."""
+        # A session that stays in a transaction keeps the server from tidying up: each statement is one of its own.
+        connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar():
+                connection.execute(
+                    text("SELECT set_config('application_name', :name, false)"), {"name": self._name}
+                )
+                self._connection = connection
+                return None
+            return _advisory_holder(connection)
+        finally:
+            if self._connection is not connection:
+                connection.invalidate()
+                connection.close()
 
     def release(self) -> None:
+        self._is_released = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._connection is not None:
             self._connection.invalidate()  # a pooled connection would keep the lock
             self._connection.close()
             self._connection = None
 
     def is_held(self) -> bool:
-        if self._connection is None:
-            return False
-        try:
-            self._connection.execute(text("SELECT 1"))
-            self._connection.commit()
-        except SQLAlchemyError:
-            self.release()
+        if self._connection is not None:
             try:
-                self._acquire()
-            except JournalError:
-                return False
-        return True
+                self._connection.execute(text("SELECT 1"))
+            except SQLAlchemyError:
+                self._let_go()
+            else:
+                return True
+        return not self._is_released and self._acquire() is None
+
+
+def _advisory_holder(connection: Connection) -> str:
+    query = (
+        "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid "
+        "WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = :key AND l.database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    name = connection.execute(text(query), {"key": _KEY}).scalar() or ""
+    match name.split(maxsplit=3):
+        case ["mismartera", pid, since, host]:
+            return f"process {pid} on {host}, since {since}"
+    return "another process"
