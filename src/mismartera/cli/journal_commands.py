@@ -61,7 +61,8 @@ def replay(
         session,
         ReplayOptions(
             store=store, journal=journal, until=until, events=events, dump=dump, report=report,
-            quiet=quiet, as_json=as_json, log_level=settings.log_level, command=settings.command, log_file=log_file,
+            quiet=quiet, as_json=as_json, log_level=settings.log_level, command=settings.command,
+            log_file=log_file,
         ),
     )  # fmt: skip
 
