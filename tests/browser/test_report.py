@@ -69,7 +69,12 @@ def test_it_opens_without_a_request_or_a_complaint(
 def test_hostile_texts_are_shown_and_do_nothing(open_page: OpenPage, report: str) -> None:
     seen = open_page()
     dialogs: list[str] = []
-    seen.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def refuse(dialog: Any) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    seen.page.on("dialog", refuse)
     seen.page.goto(report)
     assert seen.page.inner_text("h1").startswith("</script><script>alert(1)</script>")
     assert seen.page.locator("main img").count() == 0

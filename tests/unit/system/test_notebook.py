@@ -51,7 +51,7 @@ def test_a_notebook_shows_how_a_run_ended(system: SystemManager) -> None:
 
 def test_texts_in_a_notebook_are_escaped(system: SystemManager) -> None:
     summary = system.summary() | {"strategy_errors": [{"strategy": "<b>", "error": "<img src=x>"}]}
-    shown = run_html("<script>", "finished", summary)  # type: ignore[arg-type]  # a summary with one entry changed
+    shown = run_html("<script>", "finished", summary)
     assert "&lt;script&gt;" in shown
     assert "<img" not in shown and "<b>" not in shown
 
