@@ -26,7 +26,7 @@ from mismartera.report.progress import is_terminal
 from mismartera.report.table import print_summary
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system import SystemManager
-from mismartera.system.manager import Outcome
+from mismartera.system.outcome import Outcome
 
 _POLL_SECONDS = 0.1
 

@@ -173,6 +173,7 @@ def _build(plan: LivePlan, folder: Path, options: LiveOptions) -> Run:
             sinks=[*listeners.sinks, *([watch] if options.has_progress else [])], recorders=listeners.recorders,
             feed=plan.feed, wall=plan.wall, until=plan.until, record=record,
         )  # fmt: skip
+        system.claim()
         listeners.open()
     except BaseException:
         if record is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from mismartera.bars.instants import to_us
-from mismartera.catalog import DataManager
+from mismartera.catalog import DataManager, leased
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError, RunFailedError, UsageError
 from mismartera.feeds.port import Feed
@@ -25,6 +25,7 @@ from mismartera.system.journaling import SessionJournal
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
 from mismartera.system.notebook import QualityTable, run_html
+from mismartera.system.outcome import Outcome
 from mismartera.system.playing import PlayedSession
 from mismartera.system.record import LiveRecord
 from mismartera.system.strategies import load_strategies
@@ -32,17 +33,6 @@ from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.timing import Clock, LiveClock, TimeManager, WallClock
 from mismartera.trace import DepartedError, TraceEndedError
-
-
-class Outcome(StrEnum):
-    """How a run ended, or that it has not."""
-
-    NOT_STARTED = "not started"
-    RUNNING = "running"
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
 
 
 class SystemManager:
@@ -70,6 +60,7 @@ class SystemManager:
         if not is_live and (feed is not None or wall is not None or until is not None):
             raise UsageError("feed, wall and until are for live sessions: the configuration is a backtest")
         self._data = data_manager or DataManager("data")
+        self._keeper: StoreKeeper | NoKeeper = NoKeeper()
         self._record = record
         self._until_us = None if until is None else to_us(until)
         if wall is not None:
@@ -104,7 +95,7 @@ class SystemManager:
     def _live(self, config: SessionConfig, feed: Feed, wall: WallClock) -> LiveSource:
         assert config.feed is not None, "a live configuration has a feed"
         keeps = config.feed.type != "replay" and not isinstance(self._record, PlayedSession)
-        keeper = StoreKeeper(self._data, self._warn) if keeps else NoKeeper()
+        keeper = self._keeper = StoreKeeper(self._data, self._warn) if keeps else NoKeeper()
         if self._record is not None:
             return self._record.source(feed, wall, keeper, self._until_us)
         return LiveSource(feed, wall, keeper, self._until_us)
@@ -145,8 +136,16 @@ class SystemManager:
         """The run's bar store."""
         return self._data
 
+    def claim(self) -> None:
+        """Become the one live session that writes to the store, before :meth:`start` does so; StoreError if there
+        is another. Nothing for a run that writes nothing.
+        """
+        self._keeper.open()
+
     def start(self) -> None:
-        """Begin the run on its own thread; returns at once. UsageError if it was started before."""
+        """Begin the run on its own thread; returns at once. UsageError if it was started before; StoreError if
+        another live session writes to the store.
+        """
         if not self._start():
             raise UsageError("a system runs once: make a new SystemManager for another run")
 
@@ -253,8 +252,13 @@ class SystemManager:
         with self._lock:
             if self._thread is not None:
                 return False
+            self.claim()
             if self._record is not None:
-                self._record.begin(self.coordinator.config, self._data, self._until_us)
+                try:
+                    self._record.begin(self.coordinator.config, self._data, self._until_us)
+                except BaseException:
+                    self._keeper.close()
+                    raise
             self._outcome = Outcome.RUNNING
             self._started_seconds = self._time.monotonic()
             self._thread = threading.Thread(target=self._run, name="mismartera-engine", daemon=True)
@@ -266,7 +270,8 @@ class SystemManager:
 
     def _run(self) -> None:
         try:
-            self.coordinator.run()
+            with leased(self._data) if isinstance(self._keeper, NoKeeper) else nullcontext():
+                self.coordinator.run()
             outcome = Outcome.STOPPED if self.coordinator.inbox.stopping else Outcome.FINISHED
             if self._error is not None:
                 outcome = Outcome.FAILED
@@ -284,6 +289,7 @@ class SystemManager:
                 self._record.end(outcome)
             except MismarteraError as error:
                 self._error, outcome = self._error or error, Outcome.FAILED
+        self._keeper.close()
         self._ended_seconds = self._time.monotonic()
         self._outcome = outcome
         self._ended.set()
