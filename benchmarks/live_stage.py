@@ -1,4 +1,4 @@
-"""A live session on a bench: a clock set by hand, a feed that decodes frames when told to, all else as in a run."""
+"""A live session on a bench: a clock set by hand, a feed that decodes frames when told to, all else as in life."""
 
 from __future__ import annotations
 
