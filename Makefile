@@ -59,6 +59,8 @@ simulate: $(INSTALLED)  ## simulated live sessions with faults (SEEDS=10000); a 
 bench: $(INSTALLED)  ## measure beside floors, and beside peers if they are set up (BENCH=--quick: 3 rounds, fewer shapes)
 	$(BIN)/python -m benchmarks.run $(BENCH)
 	$(BIN)/python -m benchmarks.live $(filter --quick,$(BENCH))
+	$(BIN)/python -m benchmarks.bus
+	$(BIN)/python -m benchmarks.sweep $(if $(filter --quick,$(BENCH)),--rounds 1 --tasks 50)
 
 peers: $(INSTALLED)  ## set up the other engines that bench measures, each in an environment of its own
 	$(BIN)/python -m benchmarks.peers.setup $(PEERS)

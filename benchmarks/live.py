@@ -72,11 +72,11 @@ class BarReader(Reader):
 
 
 @contextmanager
-def staged(symbols: int, minutes: int, strategy: Strategy) -> Iterator[Stage]:
+def staged(symbols: int, minutes: int, strategy: Strategy, journal: Path | str | None = None) -> Iterator[Stage]:
     """A session that has just opened."""
     folder = Path(tempfile.mkdtemp(prefix="live"))
     try:
-        with Stage(symbols, minutes, strategy, folder / "store") as stage:
+        with Stage(symbols, minutes, strategy, folder / "store", journal) as stage:
             yield stage
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,4 @@
-"""A live session on a bench: a clock that is set by hand, and a feed that decodes Alpaca's frames when told to.
-
-All else is what ``mismartera live`` runs: SystemManager, the intake's thread, the engine's, the flusher's.
-"""
+"""A live session on a bench: a clock set by hand, a feed that decodes frames when told to, all else as in life."""
 
 from __future__ import annotations
 
@@ -24,9 +21,10 @@ from mismartera.bars import BarBlock, parse_interval
 from mismartera.bars.instants import DAY_US, MINUTE_US, SECOND_US
 from mismartera.catalog.report import WriteReport
 from mismartera.feeds.alpaca.decode import Codec
-from mismartera.feeds.port import BackfillResult, BarsArrived, Connected, Disconnected, FeedSink, Subscribed
+from mismartera.feeds.port import BackfillResult, Connected, Disconnected, FeedSink, Subscribed
 from mismartera.feeds.sift import sift
 from mismartera.session.ports import Field
+from mismartera.system.journaling import open_journal
 
 _MINUTE = parse_interval("1m")
 _PATIENCE_SECONDS = 120.0
@@ -133,17 +131,13 @@ class BenchFeed:
         self.last_data_us = now_us
         found = self._codec.decode(frame)
         for messages, corrections in ((found.bars, False), (found.updates, True)):
+            if not messages:
+                continue
             raw = found.columns(messages)
             rows, rejected = sift(raw, _MINUTE, now_us, self._wanted)
             assert not rejected, "the market is sound"
             if len(rows):
-                symbols = tuple(raw.symbols[row] for row in rows.tolist())
-                opens, highs, lows, closes, volumes = (column[rows] for column in raw.prices)
-                self._put(
-                    BarsArrived(
-                        "1m", symbols, raw.start_us[rows], opens, highs, lows, closes, volumes, corrections, now_us
-                    )
-                )
+                self._put(raw.arrived(rows, "1m", now_us, corrections=corrections))
 
     def settle(self) -> None:
         """A message that changes nothing, and is told of when all before it were taken."""
@@ -176,6 +170,9 @@ class BenchFeed:
     def reconnect(self, reason: str) -> None:
         """The bench never stalls."""
         raise AssertionError(f"the bench's stream was found stalled: {reason}")
+
+    def leave(self) -> None:
+        """Nothing runs here."""
 
     def stop(self) -> None:
         """Nothing runs here."""
@@ -226,9 +223,13 @@ class TimedStore(DataManager):
 
 
 class Stage:
-    """A live session of ``count`` symbols that is about to open. A context manager."""
+    """A live session of ``count`` symbols that is about to open. A context manager. ``journal``: where it keeps
+    one.
+    """
 
-    def __init__(self, count: int, minutes: int, strategy: Strategy, store: Path) -> None:
+    def __init__(
+        self, count: int, minutes: int, strategy: Strategy, store: Path, journal: Path | str | None = None
+    ) -> None:
         session = full_sessions(1)[0]
         self.open_us = session.open_us
         self.clock = HandClock(self.open_us - 2 * SECOND_US)
@@ -239,6 +240,7 @@ class Stage:
         self.system = SystemManager(
             live_config(self.market.symbols), data_manager=self.store, strategies=[strategy], sinks=[self.echo],
             feed=self.feed, wall=self.clock, until=datetime.fromtimestamp(session.close_us / SECOND_US, UTC),
+            record=None if journal is None else open_journal(journal, self.clock, print),
         )  # fmt: skip
 
     def __enter__(self) -> Stage:

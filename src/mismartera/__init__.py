@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mismartera.session.session_data import SessionData
     from mismartera.session.slice import Slice
     from mismartera.session.strategy import Strategy
+    from mismartera.sweeps import sweep
     from mismartera.system import SystemManager
     from mismartera.timing import TimeManager
 
@@ -37,12 +38,13 @@ _HOMES = {
     "StreamingConfig": "mismartera.config",
     "SystemManager": "mismartera.system",
     "TimeManager": "mismartera.timing",
+    "sweep": "mismartera.sweeps",
 }
 
 __all__ = [
     "AnalysisEngine", "Bar", "Bars", "DataManager", "DataProcessor", "DataQualityManager", "SessionConfig",
     "SessionCoordinator", "SessionData", "SessionDataConfig", "Slice", "Strategy", "StreamingConfig",
-    "SystemManager", "TimeManager",
+    "SystemManager", "TimeManager", "sweep",
 ]  # fmt: skip
 
 

@@ -32,11 +32,13 @@ def test_the_commands_of_the_tour_work_in_their_order(tmp_path: Path) -> None:
             told += run(["python", "-c", text], folder)
     assert told.count('"name":"') == 3, "three signals were shown"
     assert "touches its average" in told
+    assert "4 tasks: 4 ok, 0 failed in" in told
     assert re.search(r"Bars\('BRVO', '5m', 6 bars, 2024-07-02T09:30", told)
     assert "['BRVO', 'ALFA']" in told, "ORCA was removed, ALFA came at 11:00"
     assert told.count('"event":"feed_connected"') == 2, "the replay's connection was dropped once"
     assert '"reason":"stale"' in told
     assert (folder / "dump" / "2024-07-02" / "ALFA" / "5m.parquet").is_file()
+    assert "Counts that balance" in (folder / "report.html").read_text("utf-8")
 
 
 def test_the_commands_that_need_an_account_say_so_without_one(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from benchmarks import arriving, engine, floors, live
+from benchmarks import arriving, bus, engine, floors, live
 from benchmarks.case import Measured, Result, Task, Work
 from benchmarks.data import Store, make_store
 from benchmarks.harness import Bench, BenchmarkError, contenders_of, first_difference, run_process
@@ -125,6 +125,13 @@ def test_the_live_stage_shows_corrects_and_comes_back() -> None:
         assert len(found) == 5, "what was missed is there, but for the minute without trades"
         assert found.close.tolist() == [float(price) for price in stage.market.prices[3, [0, 1, 2, 3, 5], 1]]
     assert not stage.system.warnings
+
+
+@pytest.mark.parametrize(("is_bus", "to_strategy"), [(True, True), (True, False), (False, True)])
+def test_a_minute_is_measured_on_its_way_over_the_bus_and_without_it(is_bus: bool, to_strategy: bool) -> None:
+    seconds = bus.measured(2, 9, bus=is_bus, strategy=to_strategy)
+    assert len(seconds) >= 2
+    assert 0 < min(seconds) <= max(seconds) < 5
 
 
 def test_the_command_measures_and_writes_json(

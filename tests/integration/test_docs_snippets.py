@@ -220,7 +220,7 @@ def test_named_modules_exist() -> None:
     package = ROOT / "src" / "mismartera"
     for page, text in PAGES.items():
         for name in re.findall(
-            r"\b(?:bars|catalog|config|feeds|indicators|live|report|session|system|testing|timing)/[\w/]+\.py",
+            r"\b(?:bars|catalog|config|feeds|indicators|live|report|session|sweeps|system|testing|timing)/[\w/]+\.py",
             text,
         ):
             assert (package / name).exists(), f"{page} names {name}"

@@ -21,13 +21,13 @@ from tests.runs import NEW_YORK, clock_time, moment, us
 from mismartera import Bar, DataManager, SessionConfig, Strategy, SystemManager
 from mismartera.bars.instants import SECOND_US, to_datetime, to_us
 from mismartera.errors import MismarteraError
-from mismartera.feeds import Keys, Secret
+from mismartera.feeds import Feed, Keys, Secret
 from mismartera.feeds.alpaca import AlpacaFeed
 from mismartera.journal import JournalReader, open_database
 from mismartera.report.events import bar_fields
 from mismartera.session.ports import Field
 from mismartera.system.journaling import open_journal
-from mismartera.system.manager import Outcome
+from mismartera.system.outcome import Outcome
 from mismartera.system.playing import PlayedSession
 from mismartera.testing.alpaca_market import AlpacaFaults, AlpacaMarket, MarketBar, MarketStatus
 from mismartera.testing.alpaca_server import AlpacaServer
@@ -108,7 +108,7 @@ class Stage:
         self.start_us, self.until_us = us(start, day), to_us(until_at)
         self._wall = SteadyWall()
         self._wall.start()
-        self.clock = RehearsalClock(self.start_us, speed, self._wall)
+        self.clock = RehearsalClock(self.start_us, speed, self.make_wall())
         self.market = AlpacaMarket(bars, statuses)
         self.server = AlpacaServer(self.market, self.clock, keys=(KEY, SECRET))
         self.server.start()
@@ -135,9 +135,12 @@ class Stage:
         self.store = DataManager(folder / "store")
         self.log = LiveLog(self.clock.now_us)
         self.dumps = MemoryDumps()
-        self.feed = AlpacaFeed(
-            self.server.stream_url, self.server.data_url, Keys(Secret(KEY), Secret(secret)), self.clock, Random(1)
-        )
+        self.feed = self.make_feed(
+            AlpacaFeed(
+                self.server.stream_url, self.server.data_url, Keys(Secret(KEY), Secret(secret)), self.clock,
+                Random(1),
+            )
+        )  # fmt: skip
         self._watchers = [s for s in strategies if type(s) is Watcher and not s.on]
         self.can_be_played_again = (
             len(self._watchers) == len(strategies) and streaming.get("catchup_scope") != "strategy"
@@ -150,6 +153,14 @@ class Stage:
             record=open_journal(folder / "journal.db", self.clock, self._warnings.append),
         )  # fmt: skip
         self._acts: list[tuple[int, Callable[[], object]]] = []
+
+    def make_wall(self) -> Callable[[], float]:
+        """Wall seconds since some moment, of which the clock is made."""
+        return self._wall
+
+    def make_feed(self, vendor: Feed) -> Feed:
+        """What the session is fed by: the vendor's own feed, where nobody says otherwise."""
+        return vendor
 
     @property
     def faults(self) -> AlpacaFaults:

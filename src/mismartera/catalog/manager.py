@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +18,12 @@ from mismartera.catalog.append import append
 from mismartera.catalog.delta import DeltaStore
 from mismartera.catalog.listing import ListingRow, list_store
 from mismartera.catalog.reader import BlockReader
+from mismartera.catalog.remote import open_at
 from mismartera.catalog.report import Rejections, WriteReport
 from mismartera.catalog.rows import BarsInput, as_file_rows, block_rows, to_rows
+from mismartera.catalog.sound import SoundReads
 from mismartera.catalog.upsert import valid_rows
+from mismartera.catalog.verify import Damage
 from mismartera.errors import StoreError
 
 
@@ -33,21 +36,41 @@ class Availability(NamedTuple):
 
 
 class DataManager:
-    """Bars of many symbols and intervals in one Delta Lake table at ``path``.
+    """Bars of many symbols and intervals in one Delta Lake table at ``path``: a folder, or the URI of one.
+
+    A store at ``s3://``, ``gs://``, ``az://`` or ``abfss://`` can be read only; credentials come from the
+    environment. ``file://`` is the folder that it names.
 
     The manager stands on one version of the store: the newest when it was first read, or ``version``. Its own
     writes move it on; those of others are seen after :meth:`refresh`. Reading a store that is missing, damaged,
     foreign or of a newer format raises StoreError; the first write makes a missing one. A store opened at a
-    ``version`` cannot be written to. Methods may be called from several threads and processes.
+    ``version`` cannot be written to. A damaged file is told to ``warn`` (default: the log), once, and left out;
+    the rest is read, and the next write that meets the file takes it out of the store. Methods may be called from
+    several threads and processes.
     """
 
-    def __init__(self, path: str | Path, *, version: int | None = None) -> None:
-        if "://" in str(path):
-            raise StoreError(f"{path} is no folder: the store must be on a local file system")
-        self.path = Path(path)
-        self._store = DeltaStore(self.path, version)
+    def __init__(
+        self, path: str | Path, *, version: int | None = None, warn: Callable[[str], None] | None = None
+    ) -> None:
+        self._store = open_at(path, version, warn or _log)
+        self._sound = SoundReads(self._store)
         self._inventory = inventory.Inventory()
         self._reader = BlockReader()
+
+    @property
+    def path(self) -> Path:
+        """The store's folder; StoreError if it is in none, and therefore can only be read."""
+        return self._writable().path
+
+    @property
+    def address(self) -> str:
+        """Where the store is: its folder, or its URI."""
+        return self._store.address
+
+    @property
+    def table_id(self) -> str:
+        """What tells the store from another one that takes its place."""
+        return self._store.snapshot().table_id
 
     @property
     def version(self) -> int:
@@ -60,7 +83,7 @@ class DataManager:
 
     def make(self) -> None:
         """Make the store, empty, if there is none."""
-        writer.make(self._store)
+        writer.make(self._writable())
 
     def refresh(self) -> int:
         """Move on to the newest version (a store opened at a version stays there) and return its number."""
@@ -95,8 +118,8 @@ class DataManager:
             good = valid_rows(interval, as_file_rows(symbol, rows), rejections)
             pieces.setdefault(interval, []).append(good)
         if generated:
-            writer.mark_generated(self._store, sorted(names))
-        return writer.upsert(self._store, pieces, offered, rejections, note)
+            writer.mark_generated(self._writable(), sorted(names))
+        return writer.upsert(self._writable(), pieces, offered, rejections, note)
 
     def write_frames(
         self, frames: Iterable[tuple[str, pl.DataFrame]], *, rejections: Rejections, note: str = "import"
@@ -110,7 +133,7 @@ class DataManager:
         for interval, frame in frames:
             offered += frame.height
             pieces.setdefault(interval, []).append(valid_rows(interval, frame, rejections))
-        return writer.upsert(self._store, pieces, offered, rejections, note)
+        return writer.upsert(self._writable(), pieces, offered, rejections, note)
 
     def write_block(self, interval: str, block: BarBlock, *, note: str = "live") -> WriteReport:
         """Upsert the bars of many symbols in one atomic commit, for writing a little again and again.
@@ -125,7 +148,11 @@ class DataManager:
             check_symbol(symbol)
         rejections = Rejections()
         good = valid_rows(label, block_rows(block), rejections)
-        return writer.upsert(self._store, {label: [good]}, len(block), rejections, note, append)
+        return writer.upsert(self._writable(), {label: [good]}, len(block), rejections, note, append)
+
+    def damages(self) -> tuple[Damage, ...]:
+        """The damaged files that were met so far, and left out."""
+        return self._sound.damages
 
     def generated_symbols(self) -> tuple[str, ...]:
         """The symbols whose bars are made up, sorted."""
@@ -136,7 +163,7 @@ class DataManager:
 
         Reads are faster for it, and give the same. Earlier versions stay readable.
         """
-        return writer.compact(self._store)
+        return writer.compact(self._writable())
 
     def read_block(self, interval: str, start_us: int, end_us: int, symbols: Sequence[str]) -> BarBlock:
         """Bars that start in ``[start_us, end_us)``, in the order of ``symbols``.
@@ -149,7 +176,7 @@ class DataManager:
         if len(set(names)) != len(names):
             raise ValueError("a symbol stands twice in the request")
         label = parse_interval(interval).canonical
-        return self._reader.read_block(self._store.snapshot(), label, start_us, end_us, names)
+        return self._sound.read(lambda snapshot: self._reader.read_block(snapshot, label, start_us, end_us, names))
 
     def get_bars(self, symbol: str, interval: str, start: datetime, end: datetime) -> Bars:
         """Bars of ``symbol`` that start in ``[start, end)``, both timezone-aware (ValueError otherwise).
@@ -167,22 +194,35 @@ class DataManager:
 
     def symbols(self) -> tuple[str, ...]:
         """All symbols of the store, sorted."""
-        return self._inventory.symbols(self._store.snapshot())
+        return self._sound.read(self._inventory.symbols)
 
     def availability(self, symbol: str) -> dict[str, Availability]:
         """What there is of ``symbol`` per interval, shortest first; empty if the store does not know it."""
-        spans = self._inventory.availability(self._store.snapshot(), check_symbol(symbol))
+        name = check_symbol(symbol)
+        spans = self._sound.read(lambda snapshot: self._inventory.availability(snapshot, name))
         return {label: Availability(span.first_us, span.last_us, span.bars) for label, span in spans.items()}
 
     def listing(self) -> list[ListingRow]:
         """What there is of every symbol in every interval, by name and length."""
-        return list_store(self._store.snapshot(), self._inventory)
+        return self._sound.read(lambda snapshot: list_store(snapshot, self._inventory))
 
     def coverage(self, symbol: str, interval: str) -> list[tuple[str, int]]:
         """The UTC dates (ISO) on which bars of ``symbol`` start, each with their number, in order."""
-        label = parse_interval(interval).canonical
-        return inventory.coverage(self._store.snapshot(), check_symbol(symbol), label)
+        name, label = check_symbol(symbol), parse_interval(interval).canonical
+        return self._sound.read(lambda snapshot: inventory.coverage(snapshot, name, label))
 
     def known_intervals(self, symbols: Iterable[str]) -> dict[str, frozenset[str]]:
         """The intervals of each of ``symbols`` that the store has any bar of; others are left out."""
-        return self._inventory.known_intervals(self._store.snapshot(), symbols)
+        names = tuple(symbols)
+        return self._sound.read(lambda snapshot: self._inventory.known_intervals(snapshot, names))
+
+    def _writable(self) -> DeltaStore:
+        if self._store.is_remote:
+            raise StoreError(f"the store {self.address} can only be read: choose a folder for one that is written")
+        return self._store
+
+
+def _log(text: str) -> None:
+    from loguru import logger
+
+    logger.warning(text)

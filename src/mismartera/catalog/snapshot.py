@@ -18,6 +18,8 @@ class Snapshot:
     files: tuple[DataFile, ...]
     """By interval, day, first bar and name: files that follow each other in time are read in that order."""
     metadata: dict[str, Any] = field(default_factory=dict)
+    table_id: str = ""
+    """The table's own name, made up when the table was made: one that takes its place has another."""
 
     @cached_property
     def partitions(self) -> dict[tuple[str, int], tuple[DataFile, ...]]:
@@ -39,7 +41,7 @@ class Snapshot:
         """The next version, after a commit that adds and removes files."""
         gone = {file.relative for file in removed}
         files = [*(file for file in self.files if file.relative not in gone), *added]
-        return Snapshot(self.version + 1, tuple(sorted(files, key=place)), self.metadata)
+        return Snapshot(self.version + 1, tuple(sorted(files, key=place)), self.metadata, self.table_id)
 
     @property
     def is_ours(self) -> bool:

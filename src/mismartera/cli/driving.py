@@ -17,7 +17,9 @@ from loguru import logger
 
 from mismartera.cli.signals import StopSignals
 from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, say
+from mismartera.config import SessionConfig
 from mismartera.errors import ConfigError, MismarteraError
+from mismartera.report.document.keeping import ReportKeeper
 from mismartera.report.dump import SessionDump
 from mismartera.report.events import EventLog
 from mismartera.report.figures import SymbolFigures
@@ -26,7 +28,7 @@ from mismartera.report.progress import is_terminal
 from mismartera.report.table import print_summary
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system import SystemManager
-from mismartera.system.manager import Outcome
+from mismartera.system.outcome import Outcome
 
 if TYPE_CHECKING:  # a server needs packages that not every installation has
     from mismartera.cli.serving import ServeOptions, Serving
@@ -40,6 +42,8 @@ class OutputOptions:
 
     events: Path | None
     dump: Path | None
+    report: Path | None = None
+    command: str = "mismartera"
     quiet: bool
     as_json: bool
     log_level: str
@@ -60,9 +64,10 @@ class OutputOptions:
 class Listeners:
     """What listens to a run, as its options want it. Files are touched by :meth:`open` only."""
 
-    def __init__(self, options: OutputOptions, zone: tzinfo) -> None:
+    def __init__(self, options: OutputOptions, zone: tzinfo, config: SessionConfig) -> None:
         self._options = options
         self.serving = _serving(options)
+        self.report = ReportKeeper(options.report, zone, config, options.command) if options.report else None
         self.events = EventLog(options.events) if options.events else None
         self.figures = SymbolFigures()
         self._dump = SessionDump(options.dump) if options.dump else None
@@ -74,7 +79,8 @@ class Listeners:
         """Listeners to the events."""
         figures = [self.figures] if self._options.has_table else []
         served = [self.serving.recent] if self.serving else []
-        return [*([self.events] if self.events else []), self._log, *figures, *served]
+        report = [self.report.digest] if self.report else []
+        return [*([self.events] if self.events else []), self._log, *figures, *served, *report]
 
     @property
     def recorders(self) -> list[SessionRecorder]:
@@ -83,7 +89,9 @@ class Listeners:
         return [*([self._dump] if self._dump else []), *figures]
 
     def open(self, system: SystemManager) -> None:
-        """Let ``system`` be served, make the folder of the dump and the file of the events."""
+        """Let ``system`` be served, make the folder of the dump and the file of the events, look whether a
+        report can be written.
+        """
         try:
             if self.serving is not None:
                 self.serving.start(system)
@@ -98,6 +106,8 @@ class Listeners:
             self.serving.stop()
 
     def _open_files(self) -> None:
+        if self.report is not None:
+            self.report.prepare()
         if self._dump is not None and self._dump.prepare():
             logger.warning(
                 f"the dump folder {self._options.dump} is not empty: other files stay beside the new ones"
@@ -133,6 +143,7 @@ def carry_out(path: str, options: OutputOptions, build: Callable[[], Run]) -> in
             except ConfigError as error:  # found while building: still the file's fault
                 raise ConfigError(error.problems, source=path) from error
             _drive(run)
+            _keep_report(run, options)
         return _report(run, options)
 
 
@@ -184,6 +195,20 @@ def _serving(options: OutputOptions) -> Serving | None:
     from mismartera.cli.serving import Serving  # needs packages that not every installation has
 
     return Serving(options.serve, os.environ)
+
+
+def _keep_report(run: Run, options: OutputOptions) -> None:
+    """Write the report, however the run ended. While a callback still runs, its events are still being made."""
+    keeper = run.listeners.report
+    if keeper is None:
+        return
+    if run.system.is_running():
+        say("no report: a strategy's callback was still running")
+        return
+    try:
+        keeper.write(run.system.summary(), "; ".join(_ending(run, options)[1]))
+    except MismarteraError as error:
+        run.failure = run.failure or error
 
 
 def _report(run: Run, options: OutputOptions) -> int:

@@ -145,9 +145,10 @@ def _store(path: str, *, needed: bool) -> DataManager:
     if needed:
         return open_store(path)
     data = DataManager(path)
+    folder = data.path  # a session keeps its bars: a store that can only be read is refused here
     if data.exists():
         data.refresh()  # a damaged one is told before the session begins
-    elif data.path.exists() and not data.path.is_dir():
+    elif folder.exists() and not folder.is_dir():
         raise StoreError(f"{path} is a file: the bar store is a folder; name another with --data")
     return data
 
@@ -163,7 +164,7 @@ def _naming(option: str) -> Iterator[None]:
 
 def _build(plan: LivePlan, folder: Path, options: LiveOptions) -> Run:
     """Everything that can be found wrong before the run begins is found here, files are touched last."""
-    listeners, watch = Listeners(options, plan.time.zone), SessionWatch()
+    listeners, watch = Listeners(options, plan.time.zone, plan.config), SessionWatch()
     record = None
     try:
         config, record = open_record(plan.config, plan.wall, folder, options, os.environ, is_trial=plan.is_trial)
@@ -172,6 +173,7 @@ def _build(plan: LivePlan, folder: Path, options: LiveOptions) -> Run:
             sinks=[*listeners.sinks, *([watch] if options.has_progress else [])], recorders=listeners.recorders,
             feed=plan.feed, wall=plan.wall, until=plan.until, record=record,
         )  # fmt: skip
+        system.claim()
         listeners.open(system)
     except BaseException:
         if record is not None:

@@ -17,11 +17,13 @@ from typing import NoReturn
 import click
 
 from mismartera import __version__
+from mismartera.cli.bridge_command import bridge
 from mismartera.cli.config_commands import schema, validate
 from mismartera.cli.data_commands import data
 from mismartera.cli.journal_commands import db, replay, sessions
 from mismartera.cli.live_command import live
 from mismartera.cli.remote_commands import REMOTE_COMMANDS
+from mismartera.cli.report_command import report
 from mismartera.cli.run_command import run
 from mismartera.cli.serve_command import serve
 from mismartera.cli.status import (
@@ -34,6 +36,7 @@ from mismartera.cli.status import (
     Terminated,
     say,
 )
+from mismartera.cli.sweep_command import sweep
 from mismartera.errors import ConfigError, MismarteraError, RunFailedError
 
 
@@ -51,8 +54,11 @@ cli.add_command(live)
 cli.add_command(serve)
 for command in REMOTE_COMMANDS:
     cli.add_command(command)
+cli.add_command(report)
+cli.add_command(bridge)
 cli.add_command(sessions)
 cli.add_command(replay)
+cli.add_command(sweep)
 cli.add_command(data)
 cli.add_command(validate)
 cli.add_command(schema)
@@ -61,10 +67,11 @@ cli.add_command(db)
 
 def main(args: Sequence[str] | None = None) -> int:
     """Carry out a command line (by default the process's own) and return its exit status."""
-    settings = Settings()
+    given = list(sys.argv[1:] if args is None else args)
+    settings = Settings(args=tuple(given))
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        status = _invoke(list(sys.argv[1:] if args is None else args), settings)
+        status = _invoke(given, settings)
         sys.stdout.flush()
     except BrokenPipeError:
         status = PIPE_BROKEN

@@ -57,9 +57,9 @@ def serve_options(port: int | None) -> ServeOptions | None:
 @log_level_option
 @click.pass_obj
 def serve(
-    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, speed: float | None,
-    port: int, host: str, hosts: tuple[str, ...], token_file: Path | None, *, paused: bool, quiet: bool,
-    as_json: bool, log_file: Path | None,
+    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, report: Path | None,
+    speed: float | None, port: int, host: str, hosts: tuple[str, ...], token_file: Path | None, *, paused: bool,
+    quiet: bool, as_json: bool, log_file: Path | None,
 ) -> int:  # fmt: skip
     """Run CONFIG, backtest or live, with a page and an API before it.
 
@@ -71,7 +71,8 @@ def serve(
 
     return serve_config(
         config, store=store, speed=speed, output={
-            "events": events, "dump": dump, "quiet": quiet, "as_json": as_json, "log_level": settings.log_level,
+            "events": events, "dump": dump, "report": report, "command": settings.command,
+            "quiet": quiet, "as_json": as_json, "log_level": settings.log_level,
             "log_file": log_file,
         }, options=ServeOptions(
             host=host, port=port, hosts=hosts, token_file=token_file, stays=True, is_paused=paused,

@@ -8,6 +8,7 @@ from mismartera.config.run import (
     AnalysisConfig,
     ApiConfig,
     BacktestConfig,
+    BridgeConfig,
     FeedConfig,
     ScheduleEntry,
     StrategyConfig,
@@ -27,5 +28,5 @@ __all__ = [
     "SessionConfig", "SessionDataConfig", "StreamingConfig", "HoursConfig", "IndicatorConfig", "GapFillerConfig",
     "HistoricalConfig", "HistoricalWindow", "HistoricalIndicator",
     "BacktestConfig", "ScheduleEntry", "AnalysisConfig", "StrategyConfig", "TradingConfig", "ApiConfig",
-    "FeedConfig", "FrozenDict", "config_schema",
+    "BridgeConfig", "FeedConfig", "FrozenDict", "config_schema",
 ]  # fmt: skip

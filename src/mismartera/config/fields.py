@@ -35,7 +35,10 @@ _PERIOD_PATTERN = r"[1-9][0-9]{0,3}[dw]"
 _CLASS_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*"
 _INTERVAL_PATTERN = r"[1-9][0-9]{0,4}[smh]|1d"
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
+BUS_NAME_PATTERN = r"[A-Za-z0-9_-]{1,32}"
 _NUMBER_MAX = 1e300
+BUS_STREAM = "mismartera"
+"""The name of a bus's stream where none is given."""
 
 _NumberT = TypeVar("_NumberT", int, float)
 
@@ -215,6 +218,7 @@ TimeOfDay = Annotated[str, Pattern(_TIME_PATTERN, "HH:MM from 00:00 to 24:00")]
 CalendarCode = Annotated[str, Pattern(_CALENDAR_PATTERN, "an ISO 10383 code such as XNYS or XLON, or 24/7")]
 Period = Annotated[str, Pattern(_PERIOD_PATTERN, "a number of sessions '<n>d' or weeks '<n>w', such as 10d or 2w")]
 ClassPath = Annotated[str, Pattern(_CLASS_PATTERN, "'module:Class', for example my_strategies:Momentum")]
+BusName = Annotated[str, Pattern(BUS_NAME_PATTERN, "1 to 32 letters, digits, - and _")]
 FunctionName = Annotated[str, Pattern(r"[A-Za-z][A-Za-z0-9_]{0,31}", "a function of TA-Lib such as SMA or RSI")]
 Number = Annotated[int | float, PlainValidator(_number, json_schema_input_type=float)]
 Numbers = Annotated[Mapping[str, Number], AfterValidator(FrozenDict)]

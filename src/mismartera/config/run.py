@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from mismartera.config.fields import (
+    BUS_STREAM,
     Bounds,
+    BusName,
     ClassPath,
     Day,
     Intervals,
@@ -114,15 +116,19 @@ _FEED_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "alpaca": (("stream_url", "data_url"), ()),
     "ccxt": (("exchange",), ("stream_url", "data_url")),
     "replay": (("date",), ("data", "faults")),
+    "nats": (("url",), ("stream", "durable")),
 }
 """For each type of feed the keys that it requires, and those that it also takes."""
+_FEED_OWN_KEYS = tuple(dict.fromkeys(key for keys in _FEED_KEYS.values() for key in (*keys[0], *keys[1])))
 
 
 class FeedConfig(ConfigModel):
     """Where a live session's bars come from."""
 
-    type: Literal["alpaca", "ccxt", "replay"]
-    """"alpaca": a market-data stream with its REST service; "ccxt": a crypto exchange; "replay": a stored day."""
+    type: Literal["alpaca", "ccxt", "replay", "nats"]
+    """"alpaca": a market-data stream with its REST service; "ccxt": a crypto exchange; "replay": a stored day;
+    "nats": a feed that a bridge shares.
+    """
     stream_url: Text | None = None
     """alpaca, ccxt: the complete address of the stream, wss:// (ws:// on loopback only)."""
     data_url: Text | None = None
@@ -135,6 +141,12 @@ class FeedConfig(ConfigModel):
     """replay: the day to replay, YYYY-MM-DD."""
     faults: tuple[JsonObject, ...] = ()
     """replay: faults to play, each with its time."""
+    url: Text | None = None
+    """nats: the server of the bus, tls://host (nats:// on loopback only)."""
+    stream: BusName | None = None
+    """nats: the bridge's stream, by default "mismartera"."""
+    durable: BusName | None = None
+    """nats: a name under which the server remembers, over restarts, what this session has read."""
     stall_timeout_seconds: Annotated[float, Bounds(low=1)] = 90.0
     """Time without data, in trading hours, after which the stream counts as stalled."""
     reconcile_minutes: Annotated[float, Bounds(above=0)] = 60.0
@@ -143,7 +155,7 @@ class FeedConfig(ConfigModel):
     def find_faults(self) -> Iterator[Fault]:
         """Keys that this type lacks or does not take, and unsafe addresses."""
         required, optional = _FEED_KEYS[self.type]
-        for key in ("stream_url", "data_url", "exchange", "data", "date", "faults"):
+        for key in _FEED_OWN_KEYS:
             is_given = getattr(self, key) not in (None, ())
             if key in required and not is_given:
                 text = f"missing; this key is required for a feed of type {shown(self.type)}"
@@ -163,3 +175,28 @@ class FeedConfig(ConfigModel):
             text = check_url(self.data_url, secure="https", plain="http", path_allowed=False)
             if text is not None:
                 yield Fault(("data_url",), text)
+        if self.url is not None:
+            yield from _bad_bus_url(self.url)
+
+
+class BridgeConfig(ConfigModel):
+    """Where ``mismartera bridge`` publishes the feed, and how much of it the bus keeps."""
+
+    url: Text
+    """The server of the bus, tls://host (nats:// on loopback only)."""
+    stream: BusName = BUS_STREAM
+    """The stream's name on the server; one bridge a stream."""
+    max_age_hours: Annotated[float, Bounds(low=1, high=8760)] = 24.0
+    """Older messages are removed: a session's day is enough, since what is older is backfilled."""
+    max_megabytes: Annotated[int, Bounds(low=1)] = 1024
+    """The most that the stream may hold (MiB); the oldest messages make room for new ones."""
+
+    def find_faults(self) -> Iterator[Fault]:
+        """An unsafe address."""
+        yield from _bad_bus_url(self.url)
+
+
+def _bad_bus_url(url: str) -> Iterator[Fault]:
+    text = check_url(url, secure="tls", plain="nats", path_allowed=False)
+    if text is not None:
+        yield Fault(("url",), text)

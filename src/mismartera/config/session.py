@@ -17,6 +17,7 @@ from mismartera.config.run import (
     AnalysisConfig,
     ApiConfig,
     BacktestConfig,
+    BridgeConfig,
     FeedConfig,
     ScheduleEntry,
     TradingConfig,
@@ -52,6 +53,8 @@ class SessionConfig(ConfigModel):
     """Dates and speed; required in mode backtest."""
     feed: FeedConfig | None = None
     """Source of live bars; required in mode live."""
+    bridge: BridgeConfig | None = None
+    """The bus on which ``mismartera bridge`` shares the feed; a session does not read it."""
     session_data_config: SessionDataConfig
     """Symbols, intervals and what is made of them."""
     schedule: tuple[ScheduleEntry, ...] = ()

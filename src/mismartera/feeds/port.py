@@ -16,42 +16,49 @@ from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock
 
+FEW_BARS = 8
+"""So few are done with sooner in plain Python than by NumPy, and by whoever has them than by another thread."""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BarsArrived:
-    """Valid, finished bars of one interval, as columns of one length in the order in which they came.
+    """Valid, finished bars of one interval, in the order in which they came.
 
-    Row ``k`` is a bar of ``symbols[k]``; ``start_us`` is in microseconds since the epoch, UTC. Nothing is merged:
-    the same bar may come twice, or again with other values. ``corrections``: the vendor says that these replace
-    bars which it sent before. ``arrived_us``: the feed's clock when they were received, never before their end.
+    Bar ``k`` is one of ``symbols[k]``; ``prices`` has a row for open, high, low, close and volume each, and a
+    column per bar; ``start_us`` is in microseconds since the epoch, UTC. Nothing is merged: the same bar may come
+    twice, or again with other values. ``corrections``: the vendor says that these replace bars which it sent
+    before. ``arrived_us``: the feed's clock when they were received, never before their end.
     """
 
     interval: str
     symbols: tuple[str, ...]
     start_us: Ints
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
+    prices: Floats
     corrections: bool
     arrived_us: int
 
     def __post_init__(self) -> None:
-        for column in (self.start_us, *self.prices):
-            assert len(column) == len(self.symbols), "columns have one length"
-            column.flags.writeable = False
+        size = len(self.symbols)
+        assert len(self.start_us) == size, "a start for each bar"
+        assert self.prices.shape == (5, size), "and five prices"
+        self.start_us.flags.writeable = self.prices.flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.symbols)
 
     @property
-    def prices(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-        """Open, high, low, close and volume."""
-        return self.open, self.high, self.low, self.close, self.volume
+    def close(self) -> Floats:
+        """The closing price of each bar."""
+        row: Floats = self.prices[3]
+        return row
+
+    @property
+    def volume(self) -> Floats:
+        """The volume of each bar."""
+        row: Floats = self.prices[4]
+        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +173,9 @@ class BackfillResult:
 
 
 class Feed(Protocol):
-    """A live source of bars. All methods but :meth:`start` and :meth:`stop` may be called from any thread."""
+    """A live source of bars. All methods but :meth:`start`, :meth:`leave` and :meth:`stop` may be called from any
+    thread.
+    """
 
     @property
     def last_data_us(self) -> int | None:
@@ -194,6 +203,12 @@ class Feed(Protocol):
 
     def reconnect(self, reason: str) -> None:
         """Drop the present connection, which somebody found stalled, and make a new one. Returns at once."""
+        ...
+
+    def leave(self) -> None:
+        """Leave the stream and join the feed's thread: nothing is sent any more, nor is a connection made.
+        :meth:`backfill` still works. Idempotent; :meth:`start` begins anew.
+        """
         ...
 
     def stop(self) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from mismartera.feeds.port import BarsArrived, FeedMessage
+from mismartera.feeds.port import FEW_BARS, BarsArrived, FeedMessage
 
 
 class FeedQueue:
@@ -30,6 +30,14 @@ class FeedQueue:
     def waiting_bars(self) -> int:
         """How many bars (and other messages) wait."""
         return self._bars
+
+    @property
+    def has_few(self) -> bool:
+        """True if some bars wait, few of them, and no correction or message of another kind."""
+        with self._lock:
+            return 0 < self._bars <= FEW_BARS and all(
+                isinstance(message, BarsArrived) and not message.corrections for message in self._messages
+            )
 
     def put(self, message: FeedMessage) -> bool:
         """Take ``message`` and wake the reader; False if there is no room."""

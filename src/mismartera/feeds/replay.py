@@ -100,6 +100,10 @@ class ReplayFeed:
         self._leave = reason
         self._poke.set()
 
+    def leave(self) -> None:
+        """End the replay; the store still answers."""
+        self.stop()
+
     def stop(self) -> None:
         """End the replay and join its thread."""
         self._stopping.set()
@@ -206,11 +210,10 @@ class ReplayFeed:
 
     def _message(self, rows: Sequence[tuple[ReplayTable, int]], corrections: bool, arrived_us: int) -> BarsArrived:
         prices = np.array([table.prices[row] for table, row in rows])
-        opens, highs, lows, closes, volumes = (column.copy() for column in prices.T)
         return BarsArrived(
             self._interval.label, tuple(table.symbols[row] for table, row in rows),
             np.array([table.start_us[row] for table, row in rows], np.int64),
-            opens, highs, lows, closes, volumes, corrections, arrived_us,
+            prices.T.copy(), corrections, arrived_us,
         )  # fmt: skip
 
     def _put(self, message: FeedMessage) -> None:

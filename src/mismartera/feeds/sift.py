@@ -11,38 +11,45 @@ from numpy.typing import NDArray
 from mismartera.bars.instants import SECOND_US, to_datetime
 from mismartera.bars.interval import Interval
 from mismartera.bars.validation import RULES, broken_rule, grid_us
-from mismartera.feeds.port import Floats, Ints, Rejected
+from mismartera.feeds.port import FEW_BARS, BarsArrived, Floats, Ints, Rejected
 
 PRICE_MAX, VOLUME_MAX = 1e12, 1e18
 """More is no market's: a price of 1e308 is finite, and still breaks every sum that it enters."""
-_FEW = 8
-"""A dozen operations of NumPy cost more than so many bars in Python."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawBars:
-    """Bars as they were decoded, row by row. ``trades``: their number, negative where the vendor gives none.
+    """Bars as they were decoded. ``values`` has a row for open, high, low, close, volume and the number of trades
+    (negative where the vendor gives none) each, and a column per bar.
 
-    ``bad_rows`` are rows that cannot be judged, with what is wrong with them.
+    ``bad_rows`` are bars that cannot be judged, with what is wrong with them.
     """
 
     symbols: Sequence[str]
     start_us: Ints
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-    trades: Floats
+    values: Floats
     bad_rows: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.symbols)
 
     @property
-    def prices(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-        """Open, high, low, close and volume."""
-        return self.open, self.high, self.low, self.close, self.volume
+    def prices(self) -> Floats:
+        """A row for open, high, low, close and volume each."""
+        return self.values[:5]
+
+    @property
+    def trades(self) -> Floats:
+        """The number of trades of each, negative where the vendor gives none."""
+        row: Floats = self.values[5]
+        return row
+
+    def arrived(self, rows: NDArray[np.intp], interval: str, arrived_us: int, *, corrections: bool) -> BarsArrived:
+        """The message of those at ``rows``, in order."""
+        if len(rows) == len(self):
+            return BarsArrived(interval, tuple(self.symbols), self.start_us, self.prices, corrections, arrived_us)
+        symbols = tuple(self.symbols[row] for row in rows.tolist())
+        return BarsArrived(interval, symbols, self.start_us[rows], self.prices[:, rows], corrections, arrived_us)
 
 
 def sift(
@@ -55,7 +62,7 @@ def sift(
     """
     if not len(bars):
         return np.empty(0, np.intp), []
-    if len(bars) <= _FEW and _all_pass(bars, interval, latest_end_us, wanted):
+    if len(bars) <= FEW_BARS and _all_pass(bars, interval, latest_end_us, wanted):
         return np.arange(len(bars)), []
     reasons: dict[int, tuple[str, str]] = {}
     if wanted is not None:
@@ -77,19 +84,18 @@ def sift(
 def _all_pass(bars: RawBars, interval: Interval, latest_end_us: int, wanted: Collection[str] | None) -> bool:
     """True if nothing is wrong with any of a few bars: the same rules as below, asked one by one."""
     grid, latest_us = grid_us(interval), latest_end_us - interval.length_us
-    columns = (bars.start_us, *bars.prices, bars.trades)
-    return not bars.bad_rows and all(
-        (wanted is None or symbol in wanted)
-        and start <= latest_us
-        and start % grid == 0
-        and 0.0 < low <= open_ <= high <= PRICE_MAX
-        and low <= close <= high
-        and 0.0 <= volume <= VOLUME_MAX
-        and not (trades == 0 and volume > 0)
-        for symbol, start, open_, high, low, close, volume, trades in zip(
-            bars.symbols, *(column.tolist() for column in columns), strict=True
-        )
-    )
+    if bars.bad_rows:
+        return False
+    for symbol, start, open_, high, low, close, volume, trades in zip(
+        bars.symbols, bars.start_us.tolist(), *bars.values.tolist(), strict=True
+    ):
+        if not (wanted is None or symbol in wanted) or start > latest_us or start % grid:
+            return False
+        if not (0.0 < low <= open_ <= high <= PRICE_MAX and low <= close <= high):
+            return False
+        if not 0.0 <= volume <= VOLUME_MAX or (trades == 0 and volume > 0):
+            return False
+    return True
 
 
 def _find_broken(bars: RawBars, interval: Interval, reasons: dict[int, tuple[str, str]]) -> None:
@@ -97,16 +103,17 @@ def _find_broken(bars: RawBars, interval: Interval, reasons: dict[int, tuple[str
     for row in np.flatnonzero(broken >= 0).tolist():
         reasons.setdefault(row, (RULES[broken[row]], _shown(bars, row)))
     # A rule of the bars comes first, so that NaN (which compares as False) never gets here.
-    huge = (bars.high > PRICE_MAX) | (bars.volume > VOLUME_MAX)
+    _, high, _, _, volume, trades = bars.values
+    huge = (high > PRICE_MAX) | (volume > VOLUME_MAX)
     for row in np.flatnonzero(huge).tolist():
         reasons.setdefault(row, ("implausible_value", _shown(bars, row)))
-    ghost = (bars.trades == 0) & (bars.volume > 0)
+    ghost = (trades == 0) & (volume > 0)
     for row in np.flatnonzero(ghost).tolist():
         reasons.setdefault(row, ("volume_without_trades", _shown(bars, row)))
 
 
 def _shown(bars: RawBars, row: int) -> str:
-    start, values = int(bars.start_us[row]), [column[row] for column in bars.prices]
+    start, values = int(bars.start_us[row]), bars.prices[:, row].tolist()
     names = ("open", "high", "low", "close", "volume")
     shown = ", ".join(f"{name} {value:.10g}" for name, value in zip(names, values, strict=True))
     return f"{bars.symbols[row]} {to_datetime(start).isoformat()}: {shown}"

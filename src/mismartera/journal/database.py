@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from types import MappingProxyType
+from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
@@ -17,6 +18,11 @@ from mismartera.journal.tables import REVISION
 JOURNAL_FOLDER, JOURNAL_FILE = "_journal", "journal.db"
 """Of a store without a database URL; a leading underscore hides the folder from every reader of Delta tables."""
 _BUSY_MS = 5_000
+_LIVENESS: Final[Mapping[str, int]] = MappingProxyType({
+    "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+})  # fmt: skip
+"""Of PostgreSQL, unless the URL says otherwise: how soon it is noticed that a server has vanished."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -168,22 +174,29 @@ def _url_of(where: Path | str) -> URL:
 
 
 def _make_engine(url: URL, *, is_sqlite: bool) -> Engine:
+    asked = {} if is_sqlite else {name: value for name, value in _LIVENESS.items() if name not in url.query}
     try:
-        if not is_sqlite:
-            return create_engine(url, pool_pre_ping=True)
-        engine = create_engine(url)
+        engine = create_engine(url, connect_args=asked, pool_pre_ping=not is_sqlite)
     except (ImportError, NoSuchModuleError) as error:
         raise JournalError(
             "a journal in PostgreSQL needs the extra 'postgres': pip install 'mismartera[postgres]'"
         ) from error
-
-    @event.listens_for(engine, "connect")
-    def settle(connection: object, record: object) -> None:  # noqa: ARG001  # the signature of a listener
-        connection.isolation_level = None  # type: ignore[attr-defined]  # BEGIN is ours to say
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
-
+    event.listen(engine, "connect", _settle_sqlite if is_sqlite else _settle_postgres)
     return engine
+
+
+def _settle_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001  # the signature of a listener
+    connection.isolation_level = None  # BEGIN is ours to say
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _settle_postgres(connection: Any, record: object) -> None:  # noqa: ARG001  # the signature of a listener
+    # A server, or a role, may be set to answer before a commit is on its disk; whatever is stricter stays.
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    connection.commit()
 
 
 def _is_known(revision: str) -> bool:

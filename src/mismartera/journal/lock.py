@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
+import socket
 from pathlib import Path
 from typing import Protocol
 
@@ -13,15 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mismartera.bars.instants import to_iso
 from mismartera.errors import JournalError
+from mismartera.files.lock import FileLock, HeldError, in_words
 from mismartera.journal.database import Database, reason_of
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from mismartera.timing import SystemClock
 
 _KEY = 0x6D69736D  # "mism", as a number that all its sessions share
-_SHOWN_MAX = 4096
+_NAME_MAX = 63  # bytes that PostgreSQL keeps of a connection's name
 
 
 class Lock(Protocol):
@@ -36,106 +32,97 @@ class Lock(Protocol):
         ...
 
 
-def lock_journal(database: Database, pid: int, now_us: int) -> Lock:
+def lock_journal(database: Database) -> Lock:
     """Be the only one that writes this journal. JournalError names who does already."""
     path = database.path
     if path is None:
         return _AdvisoryLock(database)
-    return _FileLock(path.with_name(path.name + ".lock"), database.label, pid, now_us)
+    return _FileLock(path.with_name(path.name + ".lock"), database.label)
 
 
 class _FileLock:
-    def __init__(self, path: Path, label: str, pid: int, now_us: int) -> None:
+    def __init__(self, path: Path, label: str) -> None:
+        self._lock = FileLock(path)
         try:
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._lock.acquire(wait=False)
+        except HeldError as error:
+            raise JournalError(
+                f"the journal {label} is in use by {in_words(error.holder)}: one session at a time writes it"
+            ) from None
         except OSError as error:
             raise JournalError(f"the journal {label} cannot be locked: {error.strerror} ({path})") from error
-        try:
-            _try_lock(self._handle)
-        except OSError:
-            holder = _read_holder(self._handle)
-            os.close(self._handle)
-            raise JournalError(
-                f"the journal {label} is in use by {holder}: one session at a time writes it"
-            ) from None
-        # The lock is the system's, and ends with its holder; the text only says who that is.
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, json.dumps({"pid": pid, "since": to_iso(now_us)}).encode(), 0)
 
     def release(self) -> None:
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        self._lock.release()
 
     def is_held(self) -> bool:
-        return self._handle >= 0
-
-
-def _read_holder(handle: int) -> str:
-    try:
-        found = json.loads(os.pread(handle, _SHOWN_MAX, 0))
-        return f"process {int(found['pid'])}, since {found['since']}"
-    except (ValueError, KeyError, TypeError, OSError):
-        return "another process"
+        return self._lock.is_held
 
 
 class _AdvisoryLock:
-    """PostgreSQL's own: it lives as long as its connection does."""
+    """PostgreSQL's own: it lives as long as its connection does, whose name tells others whose it is."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        since = to_iso(SystemClock().now_us())
+        self._name = f"mismartera {os.getpid()} {since} {socket.gethostname()}"[:_NAME_MAX]
         self._connection: Connection | None = None
-        self._acquire()
-
-    def _acquire(self) -> None:
+        self._is_released = False
         try:
-            connection = self._database.engine.connect()
-            is_ours = bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar())
-            connection.commit()
+            holder = self._acquire()
         except SQLAlchemyError as error:
+            raise JournalError(f"the journal {database.label} cannot be reached: {reason_of(error)}") from error
+        if holder is not None:
             raise JournalError(
-                f"the journal {self._database.label} cannot be reached: {reason_of(error)}"
-            ) from error
-        if not is_ours:
-            holder = self._holder(connection)
-            connection.close()
-            raise JournalError(
-                f"the journal {self._database.label} is in use by {holder}: one session at a time writes it"
+                f"the journal {database.label} is in use by {holder}: one session at a time writes it"
             )
-        self._connection = connection
 
-    def _holder(self, connection: Connection) -> str:
-        query = "SELECT host, pid, began_us FROM sessions WHERE ended_us IS NULL ORDER BY id DESC LIMIT 1"
-        row = connection.execute(text(query)).one_or_none()
-        return f"process {row.pid} on {row.host}, since {to_iso(row.began_us)}" if row else "another process"
+    def _acquire(self) -> str | None:
+        """Get it; if it is another's, whose."""
+        # A session that stays in a transaction keeps the server from tidying up: each statement is one of its own.
+        connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar():
+                connection.execute(
+                    text("SELECT set_config('application_name', :name, false)"), {"name": self._name}
+                )
+                self._connection = connection
+                return None
+            return _advisory_holder(connection)
+        finally:
+            if self._connection is not connection:
+                connection.invalidate()
+                connection.close()
 
     def release(self) -> None:
+        self._is_released = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._connection is not None:
             self._connection.invalidate()  # a pooled connection would keep the lock
             self._connection.close()
             self._connection = None
 
     def is_held(self) -> bool:
-        if self._connection is None:
-            return False
-        try:
-            self._connection.execute(text("SELECT 1"))
-            self._connection.commit()
-        except SQLAlchemyError:
-            self.release()
+        if self._connection is not None:
             try:
-                self._acquire()
-            except JournalError:
-                return False
-        return True
+                self._connection.execute(text("SELECT 1"))
+            except SQLAlchemyError:
+                self._let_go()
+            else:
+                return True
+        return not self._is_released and self._acquire() is None
 
 
-if sys.platform == "win32":
-
-    def _try_lock(handle: int) -> None:
-        os.lseek(handle, _SHOWN_MAX, os.SEEK_SET)  # a place behind the text, which others may read
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-else:
-
-    def _try_lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _advisory_holder(connection: Connection) -> str:
+    query = (
+        "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid "
+        "WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = :key AND l.database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    name = connection.execute(text(query), {"key": _KEY}).scalar() or ""
+    match name.split(maxsplit=3):
+        case ["mismartera", pid, since, host]:
+            return f"process {pid} on {host}, since {since}"
+    return "another process"

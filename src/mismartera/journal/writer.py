@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from typing import Any
 
 from sqlalchemy import Table, insert, select
@@ -47,6 +48,7 @@ class JournalWriter:
         self._sources: list[Callable[[], Iterable[Entry]]] = []
         self._seq = 0
         self._work, self._urgent, self._over = threading.Event(), threading.Event(), threading.Event()
+        self._given_up = threading.Event()
         self._is_lost = False
         self._thread: threading.Thread | None = None
         self.commits = 0
@@ -93,6 +95,7 @@ class JournalWriter:
         self._urgent.set()
         if self._thread is not None:
             self._thread.join(seconds)
+            self._given_up.set()
             return not (self._thread.is_alive() or self._is_lost)
         return True
 
@@ -149,9 +152,11 @@ class JournalWriter:
         by_table: dict[str, tuple[Table, list[dict[str, Any]]]] = {}
         for table, row in rows:
             by_table.setdefault(table.name, (table, []))[1].append(row)
-        attempt = 0
-        while True:
+        for attempt in count():
             try:
+                if not self._lock_of_journal.is_held():
+                    self._lose(JournalError(f"the journal {self._database.label} is written by somebody else now"))
+                    return False
                 if attempt == 0 or not self._is_there(*rows[-1]):
                     with self._database.writing() as connection:
                         for table, values in by_table.values():
@@ -160,11 +165,11 @@ class JournalWriter:
             except (SQLAlchemyError, OSError) as error:
                 if not self._again(attempt, error):
                     return False
-                attempt += 1
                 continue
             if attempt:
                 self._warn(f"the journal {self._database.label} is written again")
-            return True
+            break
+        return True
 
     def _is_there(self, table: Table, row: dict[str, Any]) -> bool:
         """True if a commit of which nobody knows has reached the journal: as a whole, or it has not at all."""
@@ -178,11 +183,9 @@ class JournalWriter:
         if attempt == 0:
             self._warn(f"the journal {self._database.label} cannot be written: {reason}; it is tried again")
         self._database.engine.dispose()
-        is_over = self._over.wait(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
-        if (is_over and attempt >= len(_RETRY_SECONDS)) or self._is_lost:
+        self._given_up.wait(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
+        is_last = self._over.is_set() and attempt >= len(_RETRY_SECONDS)
+        if is_last or self._given_up.is_set() or self._is_lost:
             self._lose(JournalError(f"the journal {self._database.label} cannot be written: {reason}"))
-            return False
-        if not self._lock_of_journal.is_held():
-            self._lose(JournalError(f"the journal {self._database.label} is written by somebody else now"))
             return False
         return True

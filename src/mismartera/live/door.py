@@ -29,6 +29,11 @@ class IntakeDoor:
         """True if anything waits."""
         return bool(self._orders) or self.queue.waiting_bars > 0
 
+    @property
+    def has_few_bars(self) -> bool:
+        """True if a few bars of the stream are all that waits."""
+        return not self._orders and self.queue.has_few
+
     def begin(self) -> None:
         """The intake begins a step."""
 

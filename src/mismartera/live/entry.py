@@ -82,6 +82,11 @@ class Entry:
         return self.halted_us is not None and start_us >= self.halted_us
 
     @property
+    def is_plain(self) -> bool:
+        """True if its bars are simply shown as they come."""
+        return self.held is None and self.batch is not None and not self.is_told_halted
+
+    @property
     def has_joined(self) -> bool:
         """True once its bars are the session's."""
         return self.batch is not None

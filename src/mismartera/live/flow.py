@@ -1,7 +1,7 @@
 """Flow: is what the feed says good? Connected, flowing, not behind: only then may a session be active (R5).
 
-A connection proves nothing, nor does a heartbeat or an answer of the REST service: data must flow, and what was
-missed must have been fetched. The intake's thread only.
+A connection proves nothing, nor does a heartbeat: data must flow, and what was missed must have been fetched. REST
+proves one thing only: that there was nothing to flow. The intake's thread only.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Flow:
         self._silent_until_us = silent_until_us
         self._session: TradingSession | None = None
         self._is_held, self._is_behind = True, False
-        self._needs_data = self._has_data = False
+        self._needs_data = self._has_data = self._has_nothing = False
         self._silent_since_us = 0
         self._watch = 0
         self._failures = 0
@@ -59,14 +59,19 @@ class Flow:
     @property
     def is_good(self) -> bool:
         """True if the stream can be relied on."""
-        return self.connected and (self._has_data or not self._needs_data)
+        return self.connected and (self._has_data or self._has_nothing or not self._needs_data)
+
+    @property
+    def waits_for_data(self) -> bool:
+        """True if the stream is there, and not believed."""
+        return self.connected and not self.is_good
 
     def begin(self, session: TradingSession) -> None:
         """The next session: what is not connected by its open is stale."""
         self._session = session
         self.set_behind(is_behind=False)
         if self.connected:
-            self._needs_data = self._needs_data and not self._has_data
+            self._needs_data = self._needs_data and not (self._has_data or self._has_nothing)
         self.watch()
         self.reflect()
 
@@ -80,7 +85,7 @@ class Flow:
         self.connected = True
         self.epoch += 1
         now_us = self._clock.now_us()
-        self._has_data = False
+        self._has_data = self._has_nothing = False
         self._needs_data = self._is_open(now_us)
         self._silent_since_us = now_us
         self._engine.event("feed_connected")
@@ -102,6 +107,11 @@ class Flow:
     def on_data(self) -> None:
         """A frame with data of this session has come."""
         self._has_data = True
+        self.reflect()
+
+    def on_nothing(self) -> None:
+        """REST has confirmed that no symbol of the stream has traded in this session so far: no data can come."""
+        self._has_nothing = True
         self.reflect()
 
     def began(self) -> None:
@@ -163,7 +173,8 @@ class Flow:
 
     def _stalled(self) -> None:
         seconds = self._settings.stall_us / SECOND_US
-        self._has_data, self._needs_data = False, True
+        self._has_data = self._has_nothing = False
+        self._needs_data = True
         self._silent_since_us = self._clock.now_us()
         self.reflect()
         self._feed.reconnect(f"no data for {seconds:g} s")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from mismartera.bars import SeriesInfo, parse_interval
+from mismartera.bars import SeriesInfo
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.feeds.port import (
     BarsArrived,
@@ -25,26 +25,23 @@ from mismartera.feeds.port import (
     SymbolRefused,
 )
 from mismartera.live.answers import PastSource
-from mismartera.live.batch import Processing
-from mismartera.live.checks import Checks
 from mismartera.live.door import IntakeDoor
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry
 from mismartera.live.flow import Flow
 from mismartera.live.keeping import Keeper, accepted_block
-from mismartera.live.ledger import DayLedger
+from mismartera.live.making import make_today
 from mismartera.live.quality import LiveQuality
 from mismartera.live.requests import Requests
 from mismartera.live.settings import IntakeSettings
-from mismartera.live.splices import Splices
 from mismartera.live.timers import Timers
 from mismartera.live.today import Today
 from mismartera.session.symbols import Member
 from mismartera.timing import TradingSession, WallClock
 
 _FLUSH_US = MINUTE_US
-_LOOK_US = SECOND_US
 _PRE_OPEN_US = 5 * MINUTE_US
+FAR_US = 2 * _PRE_OPEN_US  # the feed is left if the next open is further away
 _RECONCILE_MAX_US = 5 * MINUTE_US
 _LATER_MAX = 1000
 
@@ -70,13 +67,13 @@ class Intake:
         self._timers = Timers()
         self._today: Today | None = None
         self._later: list[BarsArrived] = []
-        self._is_running = self._has_started = False
+        self._is_running = self._has_started = self._is_next_far = False
         self._door = door
         self.dropped = Counter[str]()
         self.flow = Flow(
             settings.flow, feed, clock, self._timers, engine,
             lambda: self._today is not None and self._today.splices.is_fetching,
-            lambda since_us: None if self._today is None else self._today.silent_until_us(since_us),
+            lambda since_us: None if self._today is None else self._today.silence.explained_until_us(since_us),
         )  # fmt: skip
 
     def do(self, command: Callable[[], None]) -> None:
@@ -93,10 +90,18 @@ class Intake:
         """When a step is due though nothing comes."""
         return self._timers.next_us
 
-    def step(self) -> None:
-        """Commands, what the feed sent, and what is due, in this order: data come before anybody misses them."""
+    @property
+    def has_few_bars(self) -> bool:
+        """True if a few bars are all that has come."""
+        return self._door.has_few_bars
+
+    def step(self, *, takes_orders: bool = True) -> None:
+        """Orders, what the feed sent, and what is due, in this order: data come before anybody misses them.
+
+        ``takes_orders``: not on the feed's thread, which an order may end.
+        """
         self._door.begin()
-        while (order := self._door.next_order()) is not None:
+        while takes_orders and (order := self._door.next_order()) is not None:
             order()
         for message in self._door.messages():
             self._take(message)
@@ -109,30 +114,19 @@ class Intake:
     def expect(self, session: TradingSession, members: Sequence[Member]) -> None:
         """``session`` is the next one; connect in time, and bring ``members`` in."""
         self._leave_day()
-        ledger = DayLedger(
-            Processing(session, parse_interval("1m"), self._settings.specs, self._settings.complete_only)
-        )
-        checks = Checks(
-            self._settings.checks, ledger, self._feed, self._requests, self._timers, self._clock, self._engine,
-            lambda: self.flow.is_good,
+        self._today = make_today(
+            session, self._settings, self._feed, self._past, self._requests, self._timers, self._clock,
+            self._engine, self.flow,
         )  # fmt: skip
-        splices = Splices(
-            ledger, self._feed, self._past, self.flow, checks, self._requests, self._timers, self._clock,
-            self._engine, grace_us=self._settings.checks.grace_us, load_timeout_us=self._settings.load_timeout_us,
-        )  # fmt: skip
-        self._today = Today(
-            ledger, splices, checks, self.flow, self._clock, self._timers, self._engine,
-            self._settings.checks.grace_us, self._settings.flow.threshold_us,
-        )  # fmt: skip
-        self._quality.ledger, self._quality.until_us = ledger, None
+        self._quality.ledger, self._quality.until_us = self._today.ledger, None
+        self._is_next_far = False
         self._connect(session, members)
 
     def _connect(self, session: TradingSession, members: Sequence[Member]) -> None:
         now_us, at_us = self._clock.now_us(), session.open_us - _PRE_OPEN_US
-        if self._is_running and at_us - now_us > _PRE_OPEN_US:
+        if self._has_started and session.open_us - now_us > FAR_US:
             self._feed.stop()
-            self._is_running = False
-            self.flow.connected = False
+            self._is_running = self.flow.connected = False
         today = self._today
         if not self._is_running and self._has_started and now_us < at_us:
             self._timers.at(at_us, lambda: self._begin_day(today, session, members))
@@ -163,7 +157,7 @@ class Intake:
 
     def _look_after(self) -> None:
         self._engine.look_after()
-        tick_us = max(_LOOK_US, self._settings.flow.threshold_us // 10)
+        tick_us = max(SECOND_US, self._settings.flow.threshold_us // 10)
         self._timers.at(self._clock.now_us() + tick_us, self._look_after)
 
     def add(self, members: Sequence[Member]) -> None:
@@ -193,17 +187,29 @@ class Intake:
         today.leave(entry)
         self._feed.unsubscribe([member.symbol])
 
-    def finish(self, until_us: int) -> None:
-        """The session ends at ``until_us``: tell the engine when nothing more is waited for."""
+    def finish(self, until_us: int, *, is_next_far: bool) -> None:
+        """The session ends at ``until_us``, which is now: tell the engine when nothing more is waited for.
+
+        ``is_next_far``: whatever happens to the stream from now on, nobody reconnects before the next pre-open.
+        """
         assert self._today is not None, "a session that ends has begun"
         self._quality.until_us = until_us
+        self._is_next_far = is_next_far
+        if not self.flow.connected:
+            self._leave_stream()
         self._today.finish(until_us)
+
+    def _leave_stream(self) -> None:
+        if self._is_next_far and self._is_running:
+            self._feed.leave()
+            self._is_running = self.flow.connected = False
 
     def complete(self) -> None:
         """The session has ended: compare it with the vendor's store as a whole, and keep it."""
         today = self._today
         assert today is not None, "a session that ends has begun"
         self.flow.end()
+        self._leave_stream()
         today.splices.give_up()
         is_done = False
 
@@ -226,7 +232,7 @@ class Intake:
         """The run is over. The feed's thread and those of the requests end; what is accepted is kept."""
         self._flush()
         self._leave_day()
-        if self._is_running:
+        if self._has_started:
             self._feed.stop()
         self._requests.stop()
         self._keeper.stop()
@@ -245,12 +251,13 @@ class Intake:
         match message:
             case BarsArrived():
                 self._take_bars(message)
-            case Connected():
+            case Connected() if self._is_running:  # else it was left meanwhile
                 self.flow.on_connected()
             case Disconnected():
                 if today is not None:
                     today.splices.disconnected()
                 self.flow.on_disconnected(message.reason)
+                self._leave_stream()
             case Rejected():
                 self._count_rejected(message)
             case FeedWarning():
@@ -261,27 +268,20 @@ class Intake:
                 self._engine.event("feed_subscribed", symbols=message.symbols)
                 if today is not None:
                     today.splices.confirmed(message.symbols)
-            case SymbolRefused() | StatusChanged():
-                if today is not None:
-                    today.told(message)
+            case SymbolRefused() | StatusChanged() if today is not None:
+                today.told(message)
 
     def _take_bars(self, message: BarsArrived) -> None:
         today = self._today
-        session = today.ledger.processing.session if today is not None else None
-        if session is None or int(message.start_us.max(initial=0)) >= session.close_us:
+        if today is None or int(message.start_us.max(initial=0)) >= today.ledger.processing.session.close_us:
             self._later = [*self._later[-_LATER_MAX:], message]
-            return
-        if today is not None:
+        else:
             self.dropped["not_subscribed"] += today.take(message)
 
     def _count_rejected(self, message: Rejected) -> None:
         today = self._today
-        entries = today.ledger.entries if today is not None else {}
-        known = Counter(symbol for symbol in message.symbols if symbol in entries)
-        for symbol, number in known.items():
-            assert today is not None, "its entries were found"
-            today.ledger.count(entries[symbol], "rejected", number)
-        self.dropped[message.reason] += message.count - known.total()
+        known = 0 if today is None else today.ledger.count_rejected(message.symbols)
+        self.dropped[message.reason] += message.count - known
         self._engine.warn(
             f"{message.count} messages of the feed were rejected ({message.reason}): {message.detail}"
         )

@@ -7,11 +7,12 @@ code that a backtest uses, and goes on from there. The intake's thread only; oth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mismartera.feeds.port import FEW_BARS
 from mismartera.live.batch import LiveBatch, Processing
 from mismartera.live.entry import LIVE, Entry, Mark, Rows
 from mismartera.live.rebuild import Rebuild, in_turn
@@ -24,6 +25,7 @@ from mismartera.session.windows import session_windows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_RECEIVED = COUNTS.index("received")
 _BATCHES_MAX = 24
 """More batches of the same streams than this are put together but for the largest: each costs time per frame."""
 
@@ -75,6 +77,9 @@ class DayLedger:
     def missing(self, window: int) -> Iterator[Entry]:
         """The joined entries of which nothing is known of ``window``."""
         entries, indices = self._of_session()
+        if len(entries) <= FEW_BARS:
+            yield from (entry for entry in entries if self.marks.item(entry.index, window) == Mark.UNKNOWN)
+            return
         for row in np.flatnonzero(self.marks[indices, window] == Mark.UNKNOWN):
             yield entries[row]
 
@@ -93,12 +98,23 @@ class DayLedger:
 
     def count(self, entry: Entry, fate: str, number: int = 1) -> None:
         """``number`` bars were received and met this fate."""
-        self.counts[entry.index, COUNTS.index("received")] += number
+        self.counts[entry.index, _RECEIVED] += number
         self.counts[entry.index, COUNTS.index(fate)] += number
 
-    def count_many(self, indices: Ints, fate: str) -> None:
-        """One bar each of several entries was received and met this fate."""
-        self.counts[indices, COUNTS.index("received")] += 1
+    def count_rejected(self, symbols: Iterable[str]) -> int:
+        """Bars of these were rejected; how many are of the session's."""
+        known = [entry for symbol in symbols if (entry := self.entries.get(symbol)) is not None]
+        for entry in known:
+            self.count(entry, "rejected")
+        return len(known)
+
+    def count_each(self, entries: Sequence[Entry], fate: str) -> None:
+        """One bar of each of ``entries`` was received and met this fate."""
+        if len(entries) == 1:
+            self.count(entries[0], fate)
+            return
+        indices = np.array([entry.index for entry in entries])
+        self.counts[indices, _RECEIVED] += 1
         self.counts[indices, COUNTS.index(fate)] += 1
 
     def unresolved_us(self, entry: Entry) -> int:
@@ -119,6 +135,9 @@ class DayLedger:
         """Live bars of ``window``, one of each of ``entries``, all of which have joined and have none so new."""
         assert window >= self.ended, "a window that has ended is changed, not filled"
         update = Update()
+        if len(entries) == 1:
+            self._append_one(window, entries[0], prices, update)
+            return update
         indices = np.array([entry.index for entry in entries])
         self.marks[indices, window] = Mark.HAS_BAR + LIVE
         self.newest[indices] = window
@@ -134,6 +153,14 @@ class DayLedger:
             chosen = np.array(places)[order]
             update.add(batch.processor.take(window, owners[order], prices[:, chosen]), batch)
         return update
+
+    def _append_one(self, window: int, entry: Entry, prices: Floats, update: Update) -> None:
+        """The same for a single bar, which is what most frames of a few symbols hold."""
+        assert entry.batch is not None, "it has joined"
+        self.marks[entry.index, window] = Mark.HAS_BAR + LIVE
+        self.newest[entry.index] = window
+        self.unflushed.append(([entry.symbol], np.array([window]), prices))
+        update.add(entry.batch.processor.take(window, np.array([entry.row]), prices), entry.batch)
 
     def end_window(self, window: int) -> Update:
         """Nothing more is waited for of ``window``, nor of those before it."""

@@ -60,7 +60,7 @@ class Splices:
     @property
     def is_fetching(self) -> bool:
         """True while what was missed is being fetched, or the session has not begun with all of its symbols."""
-        if not self.is_open and self._clock.now_us() > self._session.open_us:
+        if not self.is_open and self._clock.now_us() >= self._ledger.windows.end[0]:
             return True  # it will begin with a backlog
         return bool(self._starting or self._away)
 
@@ -89,9 +89,12 @@ class Splices:
 
     def confirmed(self, symbols: Sequence[str]) -> None:
         """The vendor has confirmed them, on the present connection."""
-        found = [self._ledger.entries.get(symbol) for symbol in symbols]
-        self._confirmed |= {entry for entry in found if entry is not None}
+        self._confirmed |= {e for symbol in symbols if (e := self._ledger.entries.get(symbol)) is not None}
         self._ask()
+
+    def are_confirmed(self, entries: Iterable[Entry]) -> bool:
+        """True if the vendor has confirmed all of these on the present connection."""
+        return self._confirmed.issuperset(entries)
 
     def disconnected(self) -> None:
         """What was asked for is asked for again once data flow; symbols must be confirmed anew."""
@@ -136,11 +139,8 @@ class Splices:
 
     def left(self, entry: Entry) -> None:
         """The symbol is the session's no more."""
-        self._confirmed.discard(entry)
-        self._asked.discard(entry)
-        self._unproven.discard(entry)
-        self._starting.discard(entry)
-        self._away.discard(entry)
+        for group in (self._confirmed, self._asked, self._unproven, self._starting, self._away):
+            group.discard(entry)
         self.prepared.pop(entry, None)
 
     def _ask(self) -> None:

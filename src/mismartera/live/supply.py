@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from mismartera.errors import CalendarError
 from mismartera.live.desk import EngineDesk
 from mismartera.live.door import Order
-from mismartera.live.intake import Intake
+from mismartera.live.intake import FAR_US, Intake
 from mismartera.session.gate import GateState
 from mismartera.session.loading import Loading
 from mismartera.session.parts import SessionParts
@@ -40,6 +41,7 @@ class LiveSupply:
         self._parts: SessionParts | None = None
         self._intake_of: Intake | None = None
         self._desk_of: EngineDesk | None = None
+        self._session: TradingSession | None = None
         self.order: Callable[[Order], Order] = lambda order: order
         """What an order for the intake goes through."""
         self._has_begun = self._asked_to_settle = self._asked_to_complete = False
@@ -58,6 +60,7 @@ class LiveSupply:
                 members.append(member)
                 self._desk.retry(member)
         self._asked_to_settle = self._asked_to_complete = False
+        self._session = session
         self._desk.clear(session)
         if not self._has_begun:
             self._has_begun = True
@@ -95,7 +98,8 @@ class LiveSupply:
         intake = self._intake
         if not self._asked_to_settle:
             self._asked_to_settle = True
-            self._do(lambda: intake.finish(until_us))
+            is_next_far = self._is_next_far()
+            self._do(lambda: intake.finish(until_us, is_next_far=is_next_far))
         return self._desk.is_settled
 
     def is_complete(self) -> bool:
@@ -104,6 +108,17 @@ class LiveSupply:
             self._asked_to_complete = True
             self._do(self._intake.complete)
         return self._desk.is_complete
+
+    def _is_next_far(self) -> bool:
+        """True if there is nothing to be had of the stream for a while: the next session is far away."""
+        assert self._parts is not None, "bound at its making"
+        assert self._session is not None, "a session that ends was expected"
+        time = self._parts.time
+        try:
+            next_day = time.next_trading_date(self._session.date)
+        except CalendarError:
+            return True
+        return time.get_trading_session(next_day).open_us - time.now_us() > FAR_US
 
     def end(self) -> None:
         """The run is over: the feed is left, and what was accepted is kept."""

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.feeds.port import BarsArrived, StatusChanged, SymbolRefused
+from mismartera.feeds.port import FEW_BARS, BarsArrived, StatusChanged, SymbolRefused
 from mismartera.live.checks import Checks
 from mismartera.live.engine_end import EngineEnd
-from mismartera.live.entry import Entry, Held, Mark, Rows
+from mismartera.live.entry import Entry, Held, Rows
 from mismartera.live.flow import Flow
 from mismartera.live.ledger import DayLedger
 from mismartera.live.sifting import NOWHERE, Merge, windows_of
+from mismartera.live.silence import Silence
 from mismartera.live.splices import Splices
 from mismartera.live.timers import Timers
 from mismartera.timing import WallClock
@@ -42,11 +43,13 @@ class Today:
         self._engine = engine
         self._grace_us = grace_us
         self._threshold_us = threshold_us
+        self.silence = Silence(ledger, splices, clock, grace_us)
         self._until_us: int | None = None
         self._cut_us: int | None = None
         self._is_over = False
         self._next_end_us: int | None = None
         self._ends: list[int] = ledger.windows.end.tolist()
+        self._at = {us: window for window, us in enumerate(ledger.windows.start.tolist())}
         self._newest = self._on_time = NOWHERE
         """The newest window that came of any symbol, and the newest that came by its end + grace."""
 
@@ -93,31 +96,14 @@ class Today:
         entry.halted_us, entry.is_told_halted = None, False
         self._engine.event_of(entry, "resumed", reason=reason)
 
-    def silent_until_us(self, since_us: int) -> int | None:
-        """Until when the silence since an instant is explained: every symbol was halted, or had no trades.
-
-        None if the first minute that has ended since then may have had trades. One that has only just ended, and
-        is still being asked for, says nothing yet.
-        """
-        first = int(self.ledger.windows.end.searchsorted(since_us, side="right"))
-        last = int(self.ledger.windows.end.searchsorted(self._clock.now_us(), side="right"))
-        if first >= last:
-            return self._clock.now_us()
-        indices = [entry.index for entry in self.ledger.joined() if entry.halted_us is None]
-        is_quiet = (self.ledger.marks[indices, first:last] == Mark.QUIET).all(axis=0)
-        quiet = last - first if is_quiet.all() else int(is_quiet.argmin())
-        if quiet:
-            return self._ends[first + quiet - 1]
-        has_bar = bool((self.ledger.marks[indices, first] >= Mark.HAS_BAR).any())
-        may_be_answered = self._clock.now_us() < self._ends[first] + 2 * self._grace_us
-        return since_us if may_be_answered and not has_bar else None
-
     def take(self, message: BarsArrived) -> int:
         """Bars of the stream; returns how many are of symbols that nobody asked for."""
+        if len(message) <= FEW_BARS and self._take_few(message):
+            return 0
         entries = self.ledger.entries
         found = [entries.get(symbol) for symbol in message.symbols]
         windows = windows_of(self._session, self.ledger.windows, message.start_us)
-        prices = np.stack(message.prices)
+        prices = message.prices
         now_us = self._clock.now_us()
         if self._is_over:
             return len(found)
@@ -146,6 +132,32 @@ class Today:
             self._flow.set_behind(is_behind=False)
         return strangers
 
+    def _take_few(self, message: BarsArrived) -> bool:
+        """The ordinary case in plain Python: a few bars of one minute, each its symbol's next, in time, while all
+        is well. False, and nothing is done, if it is not as simple as that.
+        """
+        first_us, *others_us = message.start_us.tolist()
+        window = self._at.get(first_us, NOWHERE)
+        if message.corrections or window < max(self._newest, self.ledger.ended) or self._is_over:
+            return False
+        if any(us != first_us for us in others_us) or len(set(message.symbols)) < len(message):
+            return False
+        end_us, newest = self._ends[window], self.ledger.newest
+        is_in_time = end_us + self._grace_us >= self._clock.now_us()
+        if not is_in_time or not self._flow.is_good or (self._cut_us is not None and end_us > self._cut_us):
+            return False
+        entries: list[Entry] = []
+        for symbol in message.symbols:
+            entry = self.ledger.entries.get(symbol)
+            if entry is None or not entry.is_plain or newest[entry.index] >= window:
+                return False
+            entries.append(entry)
+        self._newest = self._on_time = window
+        self._append(window, entries, message.prices)
+        self._flow.on_data()
+        self._flow.set_behind(is_behind=False)
+        return True
+
     def _take_known(
         self, found: Sequence[Entry | None], windows: Ints, prices: NDArray[np.float64], message: BarsArrived,
         now_us: int,
@@ -162,7 +174,7 @@ class Today:
         window = int(windows[0])
         if window < self.ledger.ended or self._is_late(window, now_us):
             return False
-        if any(e is None or e.held is not None or e.batch is None or e.is_told_halted for e in found):
+        if any(e is None or not e.is_plain for e in found):
             return False
         indices = np.array([entry.index for entry in found if entry is not None])
         return len(set(found)) == len(found) and bool((self.ledger.newest[indices] < window).all())
@@ -208,7 +220,7 @@ class Today:
         return strangers
 
     def _append(self, window: int, entries: Sequence[Entry], prices: NDArray[np.float64]) -> None:
-        self.ledger.count_many(np.array([entry.index for entry in entries]), "accepted")
+        self.ledger.count_each(entries, "accepted")
         self._engine.grew(self.ledger.append(window, entries, prices))
 
     def _change(self, others: dict[Entry, list[tuple[Held, bool]]]) -> None:
@@ -239,19 +251,24 @@ class Today:
 
     def end_windows(self) -> None:
         """End the windows that nothing more is waited for; ask for the bars that are missing in them."""
-        ledger = self.ledger
-        if not self.splices.is_open or self.splices.is_fetching or not self._flow.is_good:
+        ledger, flow = self.ledger, self._flow
+        can_end = self.splices.is_open and not self.splices.is_fetching
+        if can_end and flow.waits_for_data and self.silence.is_whole():
+            flow.on_nothing()
+        if not (can_end and flow.is_good):
             self._ask_for_silence()
             self._look_if_settled()
             return
         now_us = self._clock.now_us()
         while ledger.ended < len(self._ends) and self._ends[ledger.ended] <= now_us:
             window = ledger.ended
-            if now_us < self._ends[window] + self._grace_us and not self._is_whole(window):
+            missing, start_us = list(ledger.missing(window)), int(ledger.windows.start[window])
+            is_whole = ledger.joined() and all(entry.is_halted(start_us) for entry in missing)
+            if now_us < self._ends[window] + self._grace_us and not is_whole:
                 break
             self._engine.grew(ledger.end_window(window))
             self._engine.is_whole(self._ends[window])
-            self.checks.want(ledger.unknown(window, window + 1))
+            self.checks.want([(entry, [window]) for entry in missing])
         ended = ledger.ended
         self._wait_for_next(self._ends[ended] + self._grace_us if ended < len(self._ends) else None)
         self._look_if_settled()
@@ -262,12 +279,6 @@ class Today:
         if self.splices.is_open and self._flow.connected:
             self.checks.want(self.ledger.unknown(self.ledger.ended, last))
         self._wait_for_next(self._ends[last] + self._grace_us if last < len(self._ends) else None)
-
-    def _is_whole(self, window: int) -> bool:
-        """Nobody is missing but those whose trading is halted."""
-        start_us = int(self.ledger.windows.start[window])
-        missing = self.ledger.missing(window)
-        return bool(self.ledger.joined()) and all(entry.is_halted(start_us) for entry in missing)
 
     def _wait_for_next(self, at_us: int | None) -> None:
         if at_us is not None and at_us != self._next_end_us:

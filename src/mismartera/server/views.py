@@ -14,7 +14,8 @@ from mismartera.server.recent import RecentEvents
 from mismartera.server.refusal import Refusal
 from mismartera.server.slots import Slots
 from mismartera.session.symbols import Standing, SymbolState
-from mismartera.system.manager import Outcome, SystemManager
+from mismartera.system.manager import SystemManager
+from mismartera.system.outcome import Outcome
 from mismartera.timing import PacedClock, TradingSession
 
 

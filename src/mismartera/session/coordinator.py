@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
+from mismartera.bars.instants import MINUTE_US
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError
 from mismartera.session.beginning import FROM_NOTHING, Beginning
@@ -135,9 +136,9 @@ class SessionCoordinator(SymbolLifecycle):
     def _open(self, session: TradingSession) -> None:
         """Load what the session starts with, and open it."""
         parts = self._parts
-        first, self._session = self._session is None, session
-        clock = self.time.clock
-        is_late = clock.now_us() > session.open_us and not isinstance(clock, PacedClock)  # that always is a little
+        first, self._session, clock = self._session is None, session, self.time.clock
+        late_us = session.open_us + (0 if first else MINUTE_US - 1)  # no bar of one that follows has ended by then
+        is_late = clock.now_us() > late_us and not isinstance(clock, PacedClock)  # that always is a little
         if not self._reach_open(session):
             return
         self.time.clock.pause()  # what is done before the first bar takes no time
@@ -164,11 +165,8 @@ class SessionCoordinator(SymbolLifecycle):
                 self._fail([(member, reasons[member.symbol])])
             elif member.state is not SymbolState.LOADED:
                 parts.streamer.loaded(member)
-        if (
-            first
-            and loading.failed
-            and not (parts.registry.desired() or len(self.agenda) or parts.inbox.attention)
-        ):
+        is_any_left = parts.registry.desired() or len(self.agenda) or parts.inbox.attention
+        if first and loading.failed and not is_any_left:
             raise self._all_failed()
         self.time.clock.resume()
         parts.streamer.open(is_late=is_late)

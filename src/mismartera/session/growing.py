@@ -85,25 +85,26 @@ class GrowingBlock:
         """
         if self._level >= 0 and len(owners) == len(self.symbols):
             prices_by_place, spans_by_place = self._by_place
-            at: Ints | slice
-            first = self._level * len(owners)
-            prices_by_place[:, self._level] = prices
-            at = slice(first, first + len(owners))
-            self._write(at, counts, indicators, sources)
-            spans_by_place[0, self._level] = self._spans_of[0, window]
-            self._level += 1
-        else:
-            self._level = -1
-            at = owners + self.sizes[owners] * len(self.symbols)
-            self._prices[:, at] = prices
-            self._write(at, counts, indicators, sources)
-            self._spans[0, at] = self._spans_of[0, window]
+            level, first = self._level, self._level * len(owners)
+            together = slice(first, first + len(owners))
+            prices_by_place[:, level] = prices
+            if counts is not None or sources is not None or indicators:
+                self._write(together, counts, indicators, sources)
+            spans_by_place[0, level] = self.spans[window].start_us
+            self._level = level + 1
+            self.sizes += 1
+            return together
+        self._level = -1
+        at = owners + self.sizes[owners] * len(self.symbols)
+        self._prices[:, at] = prices
+        self._write(at, counts, indicators, sources)
+        self._spans[0, at] = self._spans_of[0, window]
         self.sizes[owners] += 1
         return at
 
     def release(self, at: Ints | slice, window: int) -> None:
         """Readers may see the bars of ``window`` that :meth:`append` has put there."""
-        self._spans[1, at] = self._spans_of[1, window]
+        self._spans[1, at] = self.spans[window].end_us
 
     def _write(
         self, at: Ints | slice, counts: Ints | None, indicators: Mapping[str, Floats], sources: Codes | None

@@ -13,8 +13,10 @@ from mismartera.bars.view import SeriesColumns, freeze
 from mismartera.indicators import IndicatorSpec
 from mismartera.indicators.running import RunningIndicator
 from mismartera.session.derive import derive
+from mismartera.session.ending import Ended
 from mismartera.session.growing import GrowingBlock
-from mismartera.session.opened import Ended, OpenWindows
+from mismartera.session.opened import OpenWindows
+from mismartera.session.opened_few import FEW_SYMBOLS, FewOpenWindows
 from mismartera.session.processor import with_indicators
 from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
 from mismartera.timing import TradingSession
@@ -75,7 +77,8 @@ class IncrementalProcessor:
             for interval in sorted(public.values())
             if interval != base
         ]
-        self._open = OpenWindows(
+        windows = FewOpenWindows if len(symbols) <= FEW_SYMBOLS else OpenWindows
+        self._open: FewOpenWindows | OpenWindows = windows(
             [series.block for series in self._derived], self.base.block, complete_only=complete_only
         )
 

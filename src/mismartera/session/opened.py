@@ -1,14 +1,13 @@
-"""OpenWindows: the derived windows that are being filled while base bars arrive."""
+"""OpenWindows: the derived windows of many symbols that are being filled while base bars arrive."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.session.derive import complete, expected_bars
+from mismartera.session.ending import Closed, DerivedWindows, Ended
 from mismartera.session.growing import GrowingBlock
 from mismartera.session.series import SeriesBlock
 
@@ -16,26 +15,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Codes = NDArray[np.uint8]
 _NONE, _SEVERAL = -1, -2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ended:
-    """A window of the derived interval ``row`` has ended for ``owners``; the columns as in ``Grown``."""
-
-    row: int
-    owners: Ints
-    window: int
-    prices: Floats
-    counts: Ints
-    sources: Codes | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Closed:
-    """The bars of ``block`` have ended; where each comes from."""
-
-    block: SeriesBlock
-    sources: Codes
 
 
 class OpenWindows:
@@ -54,48 +33,25 @@ class OpenWindows:
         self._has_room = True  # some symbol may have nothing open
         self._stands = [_NONE] * len(derived)
         """Per row the window that all open ones are, or that there is none, or that there are several."""
-        self._of_base: list[Ints] = []
-        self._mine: list[NDArray[np.int64]] = []
-        self._last: list[Ints] = []
-        self._ending: dict[int, list[int]] = {}
-        self._expected: list[Ints | None] = []
-        for row, block in enumerate(derived):
-            of_base = block.windows.of(base.windows.start).astype(np.int64)
-            last = np.append(np.flatnonzero(np.diff(of_base)), len(of_base) - 1)
-            self._of_base.append(of_base)
-            self._last.append(last)
-            self._expected.append(
-                expected_bars(base.session, base.interval, block.windows) if complete_only else None
-            )
-            for window in last.tolist():
-                self._ending.setdefault(window, []).append(row)
+        self._map = DerivedWindows(derived, base, complete_only=complete_only)
+        self._of, self._windows_of = self._map.of, self._map.windows_of
+        for row in range(len(derived)):
             self._begin(row)
-        self._of = np.array(self._of_base).reshape(len(derived), len(base.windows))
-        self._windows_of: list[list[int]] = self._of.T.tolist()
 
     def put(self, row: int, found: SeriesBlock, base: SeriesBlock, base_sources: Codes, ended: int) -> Closed:
         """Begin row ``row`` with the bars of ``found``, derived of ``base``: the last one of a symbol stays open
         unless its window has ended; the others come back.
         """
-        newest = np.full(len(found.symbols), _NONE)
-        np.maximum.at(newest, base.owner, base.window.astype(np.int64))
-        is_closed = self._last[row][found.window] <= np.maximum(newest[found.owner], ended - 1)
-        sources = np.zeros((len(found.symbols), len(found.windows)), dtype=np.uint8)
-        np.maximum.at(sources, (base.owner, self._of_base[row][base.window]), base_sources)
-        for at in np.flatnonzero(~is_closed).tolist():
+        closed, still_open = self._map.split(row, found, base, base_sources, ended)
+        for at, source in still_open:
             owner, window = int(found.owner[at]), int(found.window[at])
             values = (found.open[at], found.high[at], found.low[at], found.close[at], found.volume[at])
             self._prices[:, row, owner] = values
             self._count[row, owner], self._window[row, owner] = found.bar_count[at], window
-            self._sources[row, owner] = sources[owner, window]
-            self._has_sources |= bool(sources[owner, window])
+            self._sources[row, owner] = source
+            self._has_sources |= bool(source)
             self._stands[row] = window if self._stands[row] in (_NONE, window) else _SEVERAL
-        closed = found if is_closed.all() else found.select(
-            found.symbols, np.ones(len(found.symbols), dtype=np.bool_), is_closed
-        )  # fmt: skip
-        if self._expected[row] is not None:
-            closed = complete(closed, base.interval)
-        return Closed(closed, sources[closed.owner, closed.window])
+        return closed
 
     def passed_by(self, window: int, owners: Ints) -> Iterator[Ended]:
         """Windows of ``owners`` that are open while a bar beyond them comes, of the base interval's ``window``."""
@@ -148,12 +104,12 @@ class OpenWindows:
 
     def ended_with(self, window: int, owners: Ints) -> Iterator[Ended]:
         """The windows of ``owners`` whose last base bar is the base interval's ``window``, which has come."""
-        for row in self._ending.get(window, ()):
+        for row in self._map.ending.get(window, ()):
             yield from self._close(row, self._windows_of[window][row], owners)
 
     def end(self, window: int) -> Iterator[Ended]:
         """Whatever is open of the windows that end with the base interval's ``window``."""
-        for row in self._ending.get(window, ()):
+        for row in self._map.ending.get(window, ()):
             mine = self._windows_of[window][row]
             if self._stands[row] in (mine, _SEVERAL):
                 yield from self._close(
@@ -166,7 +122,7 @@ class OpenWindows:
             self._reset(row, owners)
 
     def _close(self, row: int, window: int, owners: Ints) -> Iterator[Ended]:
-        expected = self._expected[row]
+        expected = self._map.expected[row]
         counts = self._count[row, owners]
         chosen = owners if expected is None else owners[counts == expected[window]]
         if len(chosen):

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from random import Random
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mismartera.catalog import DataManager
-from mismartera.config import FeedConfig
+from mismartera.config import FeedConfig, SessionConfig
+from mismartera.config.fields import BUS_STREAM
 from mismartera.errors import ConfigError
 from mismartera.feeds import Feed, Keys, ReplayFeed, Secret, read_faults
 from mismartera.system.rehearsal import PRE_OPEN_US, moment_on
 from mismartera.system.replaying import find_recording
 from mismartera.timing import TimeManager, WallClock
+
+if TYPE_CHECKING:
+    from mismartera.feeds.nats import Bridge
 
 KEY_ID: Final = "APCA_API_KEY_ID"
 SECRET_KEY: Final = "APCA_API_SECRET_KEY"  # noqa: S105  # the variable's name
@@ -98,6 +103,40 @@ def _make_replay(config: FeedConfig, parts: FeedParts) -> Feed:
     return ReplayFeed(recording.source, parts.clock, session.open_us, session.close_us, faults)
 
 
+def _make_nats(config: FeedConfig, parts: FeedParts) -> Feed:
+    assert config.url is not None, "a feed of type nats has a URL"
+    require_bus("feed.type: 'nats'", "or another type")
+    from mismartera.feeds.nats import BusAddress, Login, NatsFeed  # heavy, and an extra
+
+    address = BusAddress(config.url, config.stream or BUS_STREAM)
+    feed: Feed = NatsFeed(address, Login.of(parts.environ), parts.clock, parts.rng, config.durable)
+    return feed
+
+
+def require_bus(who: str, otherwise: str) -> None:
+    """ConfigError unless the extra that the bus needs is installed."""
+    if find_spec("nats") is None:
+        text = f"{who} needs the package nats-py; allowed: install mismartera[bus], {otherwise}"
+        raise ConfigError([text], source="feed")
+
+
+def make_bridge(
+    config: SessionConfig, feed: Feed, clock: WallClock, environ: Mapping[str, str], warn: Callable[[str], None],
+    inform: Callable[[str], None],
+) -> Bridge:  # fmt: skip
+    """The bridge that ``config`` describes, which publishes ``feed``, not yet started; or ConfigError."""
+    assert config.bridge is not None, "a bridge has its section"
+    require_bus("a bridge", "or run the session on the vendor's feed itself")
+    from mismartera.feeds.nats import Bridge, BusAddress, Login, Retention  # heavy, and an extra
+
+    section = config.bridge
+    retention = Retention(section.max_age_hours * 3600.0, section.max_megabytes * 2**20)
+    return Bridge(
+        feed, BusAddress(section.url, section.stream), Login.of(environ), clock, Random(),  # noqa: S311  # spreads reconnects
+        config.session_data_config.symbols, retention, warn, inform,
+    )  # fmt: skip
+
+
 MAKERS: Final[Mapping[str, FeedMaker]] = MappingProxyType(
-    {"alpaca": _make_alpaca, "ccxt": _make_ccxt, "replay": _make_replay}
+    {"alpaca": _make_alpaca, "ccxt": _make_ccxt, "replay": _make_replay, "nats": _make_nats}
 )

@@ -36,7 +36,7 @@ def find_recording(config: FeedConfig, data: DataManager, time: TimeManager) -> 
     except CalendarError as error:
         raise ConfigError([f"feed.date: {error}"], source="feed") from error
     if config.data is None:
-        return Recording(DataManager(data.path, version=data.version), session)
+        return Recording(DataManager(data.address, version=data.version), session)
     try:
         return Recording(DataManager(config.data, version=DataManager(config.data).version), session)
     except StoreError as error:
@@ -48,7 +48,7 @@ def require_bars(recording: Recording, symbols: Sequence[str]) -> None:
     source, session = recording
     if symbols and not len(source.read_block(INTERVAL, session.open_us, session.close_us, symbols)):
         problem = (
-            f"feed.date: the store {source.path} has no {INTERVAL} bars of {_some(symbols)} on {session.date}"
+            f"feed.date: the store {source.address} has no {INTERVAL} bars of {_some(symbols)} on {session.date}"
         )
         raise ConfigError([f"{problem}; it has {_contents(source, symbols, session)}"], source="feed")
 
@@ -82,7 +82,7 @@ def last_recorded_day(symbols: Sequence[str], data: DataManager, time: TimeManag
                     return day
             day = time.previous_trading_date(day)
     raise ValueError(
-        f"the store {data.path} has no {INTERVAL} bars of {symbol} in trading hours; it has bars of "
+        f"the store {data.address} has no {INTERVAL} bars of {symbol} in trading hours; it has bars of "
         f"{_some(data.symbols()) or 'no symbol'}"
     )
 

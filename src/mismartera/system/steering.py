@@ -18,6 +18,7 @@ class SteeredRun:
     coordinator: SessionCoordinator
     _time: TimeManager
     _timeout_seconds: float
+    _ended: threading.Event
 
     def is_running(self) -> bool:
         """True from ``start`` to the run's end, pauses included."""
@@ -70,7 +71,10 @@ class SteeredRun:
         self.coordinator.agenda.add(moment_us(time, self._time, self.coordinator.dates), stand, last=True)
         inbox.resume()
         self._start()
-        return inbox.wait_until(reached.is_set)
+        if inbox.wait_until(reached.is_set):
+            return True
+        self._ended.wait()  # it ends just now: afterwards its outcome is known
+        return False
 
     @property
     def is_paused(self) -> bool:

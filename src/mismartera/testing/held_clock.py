@@ -7,21 +7,17 @@ then: both read the same again, however long the start of a process takes.
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 
 from mismartera.bars.instants import SECOND_US
-from mismartera.timing import PacedClock
+from mismartera.timing import PacedClock, SystemClock
 
 
 class HeldClock:
     """A :class:`~mismartera.timing.WallClock` that runs from each first contact on. From any thread."""
 
-    def __init__(
-        self, start_us: int, speed: float, monotonic: Callable[[], float] = time.monotonic  # noqa: TID251
-    ) -> None:  # fmt: skip
-        self._monotonic = monotonic
-        self._clock = PacedClock(speed, monotonic, start_us)
+    def __init__(self, start_us: int, speed: float) -> None:
+        self._monotonic = SystemClock().monotonic
+        self._clock = PacedClock(speed, self._monotonic, start_us)
         self._clock.start_at(start_us)
         self._clock.pause()
         self._lock = threading.Lock()

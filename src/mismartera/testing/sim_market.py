@@ -148,9 +148,14 @@ class SimFeed:
         """See the port."""
         self.drop(self._rng.uniform(0.5, 3.0), reason)
 
+    def leave(self) -> None:
+        """See the port."""
+        self.stop()
+
     def stop(self) -> None:
         """See the port."""
         self._is_running = self._is_connected = False
+        self._confirmed.clear()
         self._line += 1
 
     # What happens to it
@@ -224,8 +229,7 @@ class SimFeed:
 
 def message(rows: Sequence[Row], now_us: int, *, corrections: bool) -> BarsArrived:
     """Bars as the port wants them."""
-    columns = np.array([values for _, _, values in rows], dtype=np.float64).T
+    prices = np.array([values for _, _, values in rows], dtype=np.float64).reshape(-1, 5).T.copy()
     starts = np.array([start for _, start, _ in rows], dtype=np.int64)
-    opens, highs, lows, closes, volumes = (column.copy() for column in columns)
     symbols = tuple(symbol for symbol, _, _ in rows)
-    return BarsArrived("1m", symbols, starts, opens, highs, lows, closes, volumes, corrections, now_us)
+    return BarsArrived("1m", symbols, starts, prices, corrections, now_us)

@@ -10,6 +10,8 @@ from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
 from mismartera.testing.sim_world import SimulationError, SimWorld
 
+_SHORT_SECONDS = 5.0
+
 
 class SimStrategy(Strategy):
     """``removed``: the generations of symbols up to which they were removed. ``told`` keeps the bars' keys."""
@@ -27,6 +29,8 @@ class SimStrategy(Strategy):
         self.told: set[tuple[str, str, int, int]] = set()
         self.slices: set[int] = set()
         self.active: bool | None = None
+        self.tells_reads = False
+        """It emits what it can read of every symbol, before and after it was slow."""
 
     def on_bar(self, bar: Bar) -> None:
         """I1, I3, I5, I7: fresh, once, nothing of the future, nothing of what was removed."""
@@ -44,7 +48,18 @@ class SimStrategy(Strategy):
         if seen is not None and len(seen):
             self.must(to_us(seen[-1].end) <= now_us, f"{seen[-1]!r} can be read at {now_us}")
             self.must(bar.start_us in seen.start_us, f"{bar!r} is not among what can be read")
-        self.live()
+        self.tell_reads(bar)
+        if self.live() <= _SHORT_SECONDS:  # after a long one reads may be shut, which is not on record
+            self.tell_reads(bar)
+
+    def tell_reads(self, bar: Bar) -> None:
+        """Emit what can be read now."""
+        if self.tells_reads:
+            session = self.session
+            for symbol in session.symbols:
+                read = session.bars(symbol, bar.interval)
+                told = "shut" if read is None else f"{len(read)} {read.close.sum():.3f}"
+                self.session.emit(symbol, f"{session.now.isoformat()} {session.is_active} {told}")
 
     def on_slice(self, slice: Slice) -> None:
         """Once per instant, fresh, nothing removed."""
@@ -66,12 +81,15 @@ class SimStrategy(Strategy):
         self.must(self.active is not active, f"active {active} ({reason}) for the second time")
         self.active = active
 
-    def live(self) -> None:
-        """Be slow, or raise, as drawn."""
+    def live(self) -> float:
+        """Be slow for so many seconds, or raise, as drawn."""
+        seconds = 0.0
         if self.slow_share and self.rng.random() < self.slow_share:
-            self.world.sleep(self.rng.choice((0.5, 5.0, 40.0, 100.0)))
+            seconds = self.rng.choice((0.5, _SHORT_SECONDS, 40.0, 100.0))
+            self.world.sleep(seconds)
         if self.raise_share and self.rng.random() < self.raise_share:
             raise RuntimeError("a strategy of the simulation raises")
+        return seconds
 
     def must(self, holds: bool, text: str) -> None:  # an assertion
         """End the simulation if this does not hold: not as an error of the strategy."""

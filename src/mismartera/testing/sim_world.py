@@ -37,6 +37,8 @@ class SimWorld:
         self._number = count()
         self._intake: Intake | None = None
         self._steps = 0
+        self.is_at_work = False
+        """Something happens that is not the engine's doing."""
         self.after_step: Callable[[], None] = lambda: None
 
     # WallClock
@@ -97,8 +99,7 @@ class SimWorld:
             if self._steps > _STEPS_MAX:
                 raise SimulationError("it never ends")
             if self._intake is not None and self._intake.has_work:
-                self._intake.step()
-                self.after_step()
+                self._happen(self._intake.step)
                 continue
             due = [us for us in (self._next_us(), until_us) if us is not None]
             if not due:
@@ -107,11 +108,20 @@ class SimWorld:
             if until_us is not None and self._now_us >= until_us and (self._next_us() or until_us) >= until_us:
                 return is_enough()
             if self._events and self._events[0][0] <= self._now_us:
-                heapq.heappop(self._events)[2]()
+                self._happen(heapq.heappop(self._events)[2])
             elif self._intake is not None:
-                self._intake.step()
-            self.after_step()
+                self._happen(self._intake.step)
+            else:
+                self.after_step()
         return True
+
+    def _happen(self, event: Callable[[], None]) -> None:
+        self.is_at_work = True
+        try:
+            event()
+            self.after_step()
+        finally:
+            self.is_at_work = False
 
     def sleep(self, seconds: float) -> None:
         """A callback takes so long: the world goes on, the engine does not."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,11 +17,14 @@ from mismartera.bars import BarBlock
 from mismartera.bars.instants import MINUTE_US, SECOND_US, to_iso
 from mismartera.config import SessionConfig
 from mismartera.errors import RunFailedError, UsageError
+from mismartera.feeds.port import Feed
 from mismartera.session.coordinator import SessionCoordinator
+from mismartera.session.ports import EventSink
 from mismartera.system.live import LiveSource
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.testing.memory import EventLog, MemoryBars
 from mismartera.testing.sim_faults import KINDS, Faults
+from mismartera.testing.sim_journal import SimJournal
 from mismartera.testing.sim_laws import check_end, check_events
 from mismartera.testing.sim_market import SimFeed, SimMarket
 from mismartera.testing.sim_strategy import SimStrategy, Violation
@@ -68,9 +72,15 @@ class Kept:
 
 
 class Simulation:
-    """A live session, ready to run. ``allowed``: the kinds of faults that may be enabled."""
+    """A live session, ready to run. ``allowed``: the kinds of faults that may be enabled.
 
-    def __init__(self, seed: int, allowed: Iterable[str] = KINDS, *, user_acts: bool = True) -> None:
+    ``journal``: the file, or the URL, in which a journal is kept of it.
+    """
+
+    def __init__(
+        self, seed: int, allowed: Iterable[str] = KINDS, *, user_acts: bool = True,
+        journal: Path | str | None = None,
+    ) -> None:  # fmt: skip
         rng = self._rng = Random(seed)  # noqa: S311  # a script, no secret
         self.seed = seed
         calendar, day, hours = rng.choice(DAYS)
@@ -103,14 +113,15 @@ class Simulation:
             ),
         ]  # fmt: skip
         self._label = config.session_data_config.streams[0]
+        self.journal = None if journal is None else SimJournal(journal, world, Random(seed))  # noqa: S311
+        for strategy in self.strategies:
+            strategy.tells_reads = journal is not None
         self.coordinator = self._build(config, time)
         world.after_step = self._check_step
         faults.plan(max(first_us, start_us), self.symbols)
-        self._acts = user_acts
         if user_acts:
             self._plan_user(max(first_us, start_us))
         self.final: dict[str, dict[str, Any]] = {}
-        self.removed_us: dict[str, int] = {}
 
     def _config(self, calendar: str, hours: tuple[str, str]) -> SessionConfig:
         rng = self._rng
@@ -131,17 +142,23 @@ class Simulation:
         })  # fmt: skip
 
     def _build(self, config: SessionConfig, time: TimeManager) -> SessionCoordinator:
-        world = self.world
-        live_time = make_time(config, LiveClock(world))
+        world, journal = self.world, self.journal
+        live_time = make_time(config, LiveClock(world if journal is None else journal.recorder.engine_wall))
         assert live_time.zone == time.zone, "the same exchange"
         self.log = EventLog(live_time)
         self.requests = SimRequests(world, Random(self.seed))  # noqa: S311
+        feed: Feed = self.feed
+        sinks: list[EventSink] = [self.log]
+        if journal is not None:
+            feed = journal.recorder.feed(feed)
+            sinks.append(journal.recorder.sink)
         source = LiveSource(
-            self.feed, world, Kept(), self.until_us, driver=world, requests=self.requests, inbox=SimInbox(world)
-        )
+            feed, world, Kept(), self.until_us, driver=world, requests=self.requests,
+            inbox=SimInbox(world) if journal is None else None, ends=None if journal is None else journal.recorder,
+        )  # fmt: skip
         self.warnings: list[str] = []
         return make_coordinator(
-            config, live_time, MemoryBars({}), self.strategies, [self.log], [self], self.warnings.append,
+            config, live_time, MemoryBars({}), self.strategies, sinks, [self], self.warnings.append,
             lambda *_: None, source,
         )  # fmt: skip
 
@@ -205,11 +222,16 @@ class Simulation:
     def run(self) -> Outcome:
         """Run it, and check everything; the outcome names the first law that was broken."""
         try:
+            if self.journal is not None:
+                self.journal.begin(self.coordinator.config.to_dict(), self.until_us)
             try:
                 self.coordinator.run()
             except RunFailedError as error:
                 if "failed: " not in str(error):
                     raise
+            finally:
+                if self.journal is not None:
+                    self.journal.end()
             check_events(self)
             check_end(self)
         except (Violation, SimulationError, AssertionError) as error:

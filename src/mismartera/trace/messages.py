@@ -57,7 +57,7 @@ def kind_of(message: FeedMessage) -> str:
 def encode_message(message: FeedMessage) -> bytes:
     """A message as bytes."""
     if isinstance(message, BarsArrived):
-        columns = np.stack([column.view(np.int64) for column in (message.start_us, *message.prices)])
+        columns = np.vstack((message.start_us, np.ascontiguousarray(message.prices).view(np.int64)))
         return _packed(
             (message.interval, message.symbols, columns.tobytes(), message.corrections, message.arrived_us)
         )
@@ -69,11 +69,8 @@ def decode_message(kind: str, payload: bytes) -> FeedMessage:
     values = _unpacked(payload)
     if kind == BARS:
         interval, symbols, columns, corrections, arrived_us = values
-        start, *prices = np.frombuffer(columns, dtype=np.int64).reshape(6, len(symbols)).copy()
-        open_, high, low, close, volume = (column.view(np.float64) for column in prices)
-        return BarsArrived(
-            interval, tuple(symbols), start, open_, high, low, close, volume, corrections, arrived_us
-        )
+        rows = np.frombuffer(columns, dtype=np.int64).reshape(6, len(symbols)).copy()
+        return BarsArrived(interval, tuple(symbols), rows[0], rows[1:].view(np.float64), corrections, arrived_us)
     if kind not in PLAIN:
         raise JournalError(f"the journal has a message of the kind {kind!r}, which this version does not know")
     found: FeedMessage = PLAIN[kind](**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -17,7 +17,7 @@ from mismartera.session.inbox import Command as Act
 from mismartera.session.ports import Field
 from mismartera.trace.items import Kind
 from mismartera.trace.messages import ANSWER, Answered, decode_answer
-from mismartera.trace.script import DepartedError, Script, TraceEndedError
+from mismartera.trace.script import DepartedError, Script
 
 T = TypeVar("T")
 
@@ -160,7 +160,7 @@ class PlayedDoor(IntakeDoor):
         if self._script.intake_if(Kind.ORDER) is not None:
             found = super().next_order()
             if found is None:
-                raise TraceEndedError  # the engine was cut off before it gave this order
+                raise self._script.ended()  # the engine was cut off before it gave this order
             return found
         number = self._script.intake_if(Kind.ANSWER)
         return None if number is None else self._requests.answer(number)
@@ -174,8 +174,9 @@ class PlayedDoor(IntakeDoor):
 class PlayedRequests:
     """Requests are made when their answers came; the vendor says what it said then."""
 
-    def __init__(self, reader: JournalReader, session: PastSession) -> None:
+    def __init__(self, reader: JournalReader, session: PastSession, script: Script) -> None:
         self._reader = reader
+        self._script = script
         self._session = session
         self._numbers = count()
         self._asked: dict[int, Callable[[], None]] = {}
@@ -211,6 +212,8 @@ class PlayedRequests:
                     number, answer = decode_answer(row["payload"])
                     self._answers.setdefault(number, deque()).append(answer)
         waiting = self._answers.get(self._answering)
+        if not waiting and not any(self._answers.values()):
+            raise self._script.ended()  # it was cut off
         if not waiting:
             raise DepartedError(
                 f"the replay has departed from the session: request {self._answering} asks for more"
@@ -251,6 +254,9 @@ class PlayedFeed:
         return self._requests.next_answer()
 
     def reconnect(self, reason: str) -> None:
+        """Nothing."""
+
+    def leave(self) -> None:
         """Nothing."""
 
     def stop(self) -> None:

@@ -35,7 +35,7 @@ class Player:
         self.intake_wall = PlayedWall(lambda: script.intake_item(Kind.CLOCK))
         self.commands = PlayedCommands()
         self.inbox = PlayedInbox(script, self.commands)
-        self.requests_of_past = PlayedRequests(reader, session)
+        self.requests_of_past = PlayedRequests(reader, session, script)
         self.feed = PlayedFeed(script, self.requests_of_past)
         self.driver = PlayedDriver(script)
         self.sink = SilentSink()

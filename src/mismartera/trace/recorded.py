@@ -246,6 +246,7 @@ class RecordedFeed:
         self.subscribe = feed.subscribe
         self.unsubscribe = feed.unsubscribe
         self.reconnect = feed.reconnect
+        self.leave = feed.leave
         self.stop = feed.stop
 
     @property

@@ -29,10 +29,12 @@ from mismartera.trace.recorded import (
 
 class Recorder:
     """One live session's. ``is_engine`` tells whether the calling thread is the engine's; it is set when that is
-    known.
+    known. ``make_inbox``: where waiting is something else than that of threads.
     """
 
-    def __init__(self, writer: JournalWriter, wall: WallClock) -> None:
+    def __init__(
+        self, writer: JournalWriter, wall: WallClock, make_inbox: Callable[..., RecordedInbox] = RecordedInbox
+    ) -> None:
         self._writer = writer
         self._wall = wall
         self._asking = threading.local()
@@ -49,7 +51,7 @@ class Recorder:
 
         self.engine_wall = RecordedWall(wall, self.engine, is_engine)
         self.intake_wall = RecordedWall(wall, self.intake, lambda: True)
-        self.inbox = RecordedInbox(self.engine, is_engine, writer.nudge)
+        self.inbox = make_inbox(self.engine, is_engine, writer.nudge)
         self.commands = LoggedCommands(self.engine, is_engine, self.inbox, writer, wall)
         self.sink = JournalSink(writer)
 

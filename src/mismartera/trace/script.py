@@ -57,14 +57,16 @@ class Script:
     def engine_item(self, kind: Kind) -> int:
         """What the engine sees next, which must be of ``kind``."""
         while True:
-            found = self._engine.peek()
-            if found is None or self._is_stopped:
-                raise TraceEndedError
+            found = None if self._is_stopped else self._engine.peek()
+            if found is None:
+                raise self.ended()
             if found[0] == Kind.CLOCK and self._until_us is not None and found[1] > self._until_us:
-                raise TraceEndedError
+                raise self.ended()
             if found[0] != Kind.COMMAND or kind is Kind.ORIGIN:
                 break
             self._engine.skip()
+            if found[1] not in self._given:
+                raise self.ended()  # it was cut off before the command was durable
             self.give(self._given[found[1]])
         if found[0] != kind:
             raise self._departed(self._engine, kind, found)
@@ -78,6 +80,11 @@ class Script:
     def stop(self) -> None:
         """End where it is. From any thread."""
         self._is_stopped = True
+
+    def ended(self) -> TraceEndedError:
+        """What to raise where nothing follows: whoever asks after that, to tidy up, is told the same."""
+        self._is_stopped = True
+        return TraceEndedError()
 
     def _departed(self, trace: TraceReader, kind: Kind, found: tuple[int, int]) -> DepartedError:
         return DepartedError(
@@ -108,7 +115,7 @@ class Script:
         """What the intake sees next, which must be of ``kind``."""
         found = self._intake.peek()
         if found is None:
-            raise TraceEndedError
+            raise self.ended()
         if found[0] != kind:
             raise self._departed(self._intake, kind, found)
         self._intake.skip()
@@ -126,7 +133,7 @@ class Script:
         """The feed's next."""
         row = next(self._messages, None)
         if row is None:
-            raise TraceEndedError
+            raise self.ended()
         return decode_message(row["kind"], row["payload"])
 
 

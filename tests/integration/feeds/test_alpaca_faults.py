@@ -249,6 +249,20 @@ def test_stop_ends_a_feed_in_any_state_and_it_may_start_again() -> None:
         assert t.server.live == t.server.connections[-1:]
 
 
+def test_a_stream_that_was_left_is_not_connected_again_and_rest_still_answers() -> None:
+    with talk(minutes(["A"], ALL_DAY), speed=600) as t:
+        t.start("A")
+        t.listener.wait_for(BarsArrived)
+        t.feed.leave()
+        t.feed.leave()
+        t.listener.wait_until(lambda: t.server.live == [])
+        assert len(t.feed.backfill(["A"], "1m", OPEN_US, t.clock.now_us()).block)
+        assert len(t.server.connections) == 1
+        before_us = t.clock.now_us()
+        t.feed.start(t.listener.queue)
+        t.listener.wait_until(lambda: any(m.arrived_us > before_us for m in t.listener.of(BarsArrived)))
+
+
 def test_no_secret_is_in_any_message_or_log(caplog: pytest.LogCaptureFixture) -> None:
     """I16: a canary, with every logger at its most talkative, and a server that repeats what it was sent."""
     caplog.set_level(logging.DEBUG)

@@ -177,6 +177,18 @@ def test_stop_ends_a_feed_in_any_state_and_it_may_start_again() -> None:
         assert t.listener.of(FeedFailed) == []
 
 
+def test_an_exchange_that_was_left_is_asked_for_no_news_and_a_backfill_still_answers() -> None:
+    with talk(minutes([BTC], 300)) as t:
+        t.start(BTC)
+        t.listener.wait_for(BarsArrived)
+        t.feed.leave()
+        seen = len(t.listener.bars())
+        assert len(t.feed.backfill([BTC], "1m", OPEN_US, t.clock.now_us()).block)
+        assert len(t.listener.bars()) == seen
+        t.feed.start(t.listener.queue)
+        t.listener.wait_until(lambda: len(t.listener.bars()) > seen)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_after_any_faults_that_heal_nothing_is_missing_twice_or_made_up(seed: int) -> None:
     """I9."""

@@ -25,6 +25,8 @@ ALPACA = {
         ALPACA | {"stream_url": "ws://[::1]:8765/", "data_url": "https://data.example.com:8443"},
         {"type": "ccxt", "exchange": "kraken"},
         {"type": "ccxt", "exchange": "kraken", "data_url": "http://127.0.0.1:1"},
+        {"type": "nats", "url": "tls://bus.example.com:4222"},
+        {"type": "nats", "url": "nats://127.0.0.1:4222", "stream": "us-equity", "durable": "desk_1"},
         {"type": "replay", "date": "2024-07-03"},
         {
             "type": "replay",
@@ -50,7 +52,14 @@ def test_a_live_configuration_with_a_feed_is_accepted_and_round_trips(feed: dict
         (ALPACA | {"exchange": "kraken"}, ["exchange"]),
         (ALPACA | {"date": "2024-07-03", "faults": [{}]}, ["date", "faults"]),
         ({"type": "replay", "date": "2024-07-03", "stream_url": "wss://x"}, ["stream_url"]),
-        ({"type": "nats"}, ["type"]),
+        ({"type": "nats"}, ["url"]),
+        (
+            {"type": "nats", "url": "nats://localhost", "stream_url": "wss://x", "date": "2024-07-03"},
+            ["stream_url", "date"],
+        ),
+        (ALPACA | {"url": "nats://localhost", "stream": "s", "durable": "d"}, ["url", "stream", "durable"]),
+        ({"type": "nats", "url": "nats://localhost", "stream": "a.b", "durable": "x y"}, ["stream", "durable"]),
+        ({"type": "kafka"}, ["type"]),
         ({"typ": "replay"}, ["type", "typ"]),
     ],
 )
@@ -87,3 +96,38 @@ def test_a_secret_in_an_address_is_refused_and_not_repeated() -> None:
     assert found == [
         "stream_url: the URL holds a user name or password; allowed: none, keys come from the environment"
     ]
+
+
+@pytest.mark.parametrize(
+    ("bridge", "problem"),
+    [
+        ({}, "bridge.url: missing"),
+        (
+            {"url": "nats://bus.example.com"},
+            'bridge.url: "nats://bus.example.com" is not encrypted; allowed: tls://',
+        ),
+        (
+            {"url": "http://localhost"},
+            'bridge.url: "http://localhost" is not an URL of this kind; allowed: tls://',
+        ),
+        ({"url": "tls://u:s3cret@h"}, "bridge.url: the URL holds a user name or password"),
+        ({"url": "tls://h", "stream": "a.b"}, "bridge.stream: "),
+        ({"url": "tls://h", "max_age_hours": 0.5}, "bridge.max_age_hours: "),
+        ({"url": "tls://h", "max_megabytes": 0}, "bridge.max_megabytes: "),
+    ],
+)
+def test_a_bus_has_a_safe_address_and_bounds(bridge: dict[str, Any], problem: str) -> None:
+    (found,) = problems(live(**ALPACA) | {"bridge": bridge})
+    assert found.startswith(problem)
+    assert "s3cret" not in found
+
+
+def test_a_bridge_keeps_a_day_of_its_feed_by_default() -> None:
+    config = SessionConfig.from_dict(live(**ALPACA) | {"bridge": {"url": "nats://localhost:4222"}})
+    assert config.bridge is not None
+    assert (config.bridge.stream, config.bridge.max_age_hours, config.bridge.max_megabytes) == (
+        "mismartera",
+        24,
+        1024,
+    )
+    assert SessionConfig.from_dict(config.to_dict()) == config

@@ -29,10 +29,7 @@ NOW_US = 1_719_927_000 * SECOND_US  # 2024-07-02 13:30 UTC, a Tuesday
 
 
 def bars(count: int) -> BarsArrived:
-    price = np.ones(count)
-    return BarsArrived(
-        "1m", ("A",) * count, np.zeros(count, np.int64), price, price, price, price, price, False, 0
-    )  # fmt: skip
+    return BarsArrived("1m", ("A",) * count, np.zeros(count, np.int64), np.ones((5, count)), False, 0)
 
 
 def test_a_full_queue_refuses_and_tells_when_there_is_room() -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the journal share: a journal in a file, and a database whose commits go wrong on demand."""
+"""What the tests of the journal share: a journal, and a database whose commits go wrong on demand."""
 
 from __future__ import annotations
 
@@ -44,13 +44,16 @@ class FlakyDatabase(Database):
 
 
 class Desk:
-    """A journal and its writer; ``warnings`` and ``lost`` are what it has told."""
+    """The journal in the file, or behind the URL, ``where``, and its writer.
 
-    def __init__(self, folder: Path, entries_max: int = 1000) -> None:
-        self.path = folder / "journal.db"
-        open_database(self.path, make=True).close()
-        self.database = FlakyDatabase.at(self.path)
-        self.lock: Lock = lock_journal(self.database, 1, 0)
+    ``warnings`` and ``lost`` are what it has told.
+    """
+
+    def __init__(self, where: Path | str, entries_max: int = 1000) -> None:
+        self.where = where
+        open_database(where, make=True).close()
+        self.database = FlakyDatabase.at(where)
+        self.lock: Lock = lock_journal(self.database)
         self.session_id = begin_session(self.database, new_session())
         self.warnings: list[str] = []
         self.lost: list[BaseException] = []
@@ -63,8 +66,10 @@ class Desk:
 
     def values(self) -> list[int]:
         """The values of the signals that another process would find."""
-        reader = JournalReader(open_database(self.path, make=False))
-        texts = [str(row["fields"]) for row in reader.rows(signal(0).table, self.session_id)]
+        database = open_database(self.where, make=False)
+        rows = JournalReader(database).rows(signal(0).table, self.session_id)
+        texts = [str(row["fields"]) for row in rows]
+        database.close()
         return [int(text.rsplit(":", 1)[1].rstrip("}")) for text in texts]
 
     def close(self) -> None:

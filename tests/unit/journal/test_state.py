@@ -92,7 +92,7 @@ def test_entries_that_come_again_change_nothing(found: list[Entry], data: st.Dat
 
 
 def test_the_journal_s_own_rows_give_the_same_prefix_by_prefix(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    desk = Desk(tmp_path / "journal.db")
     found: list[Entry] = [
         Event(1, "session_opened", {"date": "2024-07-03"}), Event(2, "session_activated", {"reason": "open"}),
         Command(0, 3, "add", "user", "CCC", ("1m",)), Event(4, "symbol_loaded", {"symbol": "CCC", "reason": "x"}),

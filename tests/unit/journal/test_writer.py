@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import pytest
+from tests.unit.journal.conftest import NewPlace
 from tests.unit.journal.desks import Desk, signal
 
 from mismartera.errors import JournalError
@@ -44,8 +44,8 @@ def test_what_waits_goes_into_one_commit_in_its_order(desk: Desk) -> None:
     assert desk.writer.commits == 1
 
 
-def test_threads_that_hand_over_at_once_lose_nothing_and_keep_their_orders(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, entries_max=100_000)
+def test_threads_that_hand_over_at_once_lose_nothing_and_keep_their_orders(new_place: NewPlace) -> None:
+    desk = Desk(new_place(), entries_max=100_000)
     writer = desk.start()
 
     def put(first: int) -> None:
@@ -67,9 +67,10 @@ def test_threads_that_hand_over_at_once_lose_nothing_and_keep_their_orders(tmp_p
 
 
 @pytest.mark.parametrize("entries", [0, 1, 50])
-def test_a_stop_at_any_moment_keeps_what_was_handed_over(tmp_path: Path, entries: int) -> None:
-    for attempt in range(10):
-        desk = Desk(tmp_path / str(attempt))
+def test_a_stop_at_any_moment_keeps_what_was_handed_over(new_place: NewPlace, entries: int) -> None:
+    place = new_place()
+    for _ in range(10):
+        desk = Desk(place)
         writer = desk.start()
         for value in range(entries):
             writer.put(signal(value))
@@ -83,9 +84,11 @@ def test_a_commit_that_failed_is_made_again(desk: Desk) -> None:
     desk.start()
     assert settled(desk, 1)
     assert desk.values() == [1]
-    assert [text.split(": ")[0].rsplit("/", 1)[-1] for text in desk.warnings] == [
-        "journal.db cannot be written", "journal.db is written again",
-    ]  # fmt: skip
+    label = desk.database.label
+    assert desk.warnings == [
+        f"the journal {label} cannot be written: disk I/O error; it is tried again",
+        f"the journal {label} is written again",
+    ]
 
 
 def test_a_commit_of_which_nobody_knows_is_looked_up_and_not_made_twice(desk: Desk) -> None:
@@ -107,8 +110,8 @@ def test_while_the_journal_fails_nothing_is_told_to_be_durable(desk: Desk) -> No
     assert told.wait(WALL_SECONDS)
 
 
-def test_too_much_that_waits_ends_the_session_once(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, entries_max=3)
+def test_too_much_that_waits_ends_the_session_once(new_place: NewPlace) -> None:
+    desk = Desk(new_place(), entries_max=3)
     for value in range(6):
         desk.writer.put(signal(value))
     assert len(desk.lost) == 1
@@ -121,8 +124,18 @@ def test_a_journal_that_stays_away_is_given_up_at_the_end(desk: Desk) -> None:
     desk.database.lost = 1000
     writer = desk.start()
     writer.put(signal(1))
-    assert not writer.stop(WALL_SECONDS)
+    assert not writer.stop(0.5)
+    desk.close()
     assert "disk I/O error" in str(desk.lost[0])
+
+
+def test_a_journal_that_comes_back_while_the_session_ends_has_it_all(desk: Desk) -> None:
+    desk.database.lost = 3
+    writer = desk.start()
+    writer.put(signal(1))
+    assert writer.stop(WALL_SECONDS)
+    assert desk.values() == [1]
+    assert not desk.lost
 
 
 def test_a_writer_that_lost_its_lock_writes_no_more(desk: Desk) -> None:

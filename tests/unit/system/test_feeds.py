@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
@@ -17,6 +18,7 @@ from mismartera.config import FeedConfig
 from mismartera.errors import StoreError
 from mismartera.feeds import Feed, ReplayFeed
 from mismartera.feeds.alpaca import AlpacaFeed
+from mismartera.feeds.nats import NatsFeed
 from mismartera.system.feeds import MAKERS, FeedParts, make_feed
 from mismartera.system.rehearsal import ClockStart, make_wall
 from mismartera.system.replaying import find_recording, require_bars
@@ -77,8 +79,49 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(tmp_path: Path, 
     assert "cr" not in problem.replace("SECRET", "").replace("characters", "")
 
 
+NATS = {"type": "nats", "url": "tls://bus.example.com", "stream": "equities", "durable": "desk"}
+
+
+def test_a_feed_on_the_bus_does_not_show_its_credentials(tmp_path: Path) -> None:
+    environ = {"MISMARTERA_NATS_USER": "canary-u", "MISMARTERA_NATS_PASSWORD": "canary-p"}
+    feed = make(NATS, DataManager(tmp_path), environ)
+    assert isinstance(feed, NatsFeed)
+    assert feed.durable == "desk"
+    login = vars(feed)["_login"]
+    assert "canary" not in repr(vars(feed)) + str(login)
+    assert login.options() == {"user": "canary-u", "password": "canary-p"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "problem"),
+    [
+        ({"MISMARTERA_NATS_USER": "canary"}, "has one of MISMARTERA_NATS_USER and MISMARTERA_NATS_PASSWORD"),
+        ({"MISMARTERA_NATS_TOKEN": "canary\n"}, "MISMARTERA_NATS_TOKEN holds characters that cannot be sent"),
+        ({"MISMARTERA_NATS_CREDS": "nowhere.creds"}, "MISMARTERA_NATS_CREDS: there is no file nowhere.creds"),
+        (
+            {"MISMARTERA_NATS_TOKEN": "canary", "MISMARTERA_NATS_USER": "u", "MISMARTERA_NATS_PASSWORD": "canary"},
+            "has MISMARTERA_NATS_TOKEN and MISMARTERA_NATS_USER; allowed: one of them",
+        ),
+    ],
+)
+def test_credentials_of_the_bus_are_one_kind_and_whole(
+    tmp_path: Path, environ: dict[str, str], problem: str
+) -> None:
+    (found,) = problems_of(lambda: make(NATS, DataManager(tmp_path), environ))
+    assert problem in found
+    assert "canary" not in found
+
+
+def test_without_its_package_the_bus_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nats", None)
+    found = problems_of(lambda: make(NATS, DataManager(tmp_path)))
+    assert found == [
+        "feed.type: 'nats' needs the package nats-py; allowed: install mismartera[bus], or another type"
+    ]
+
+
 def test_each_type_of_feed_has_a_maker_that_gets_what_the_run_has(data: DataManager) -> None:
-    assert list(MAKERS) == ["alpaca", "ccxt", "replay"]
+    assert list(MAKERS) == ["alpaca", "ccxt", "replay", "nats"]
     seen: list[FeedParts] = []
 
     def maker(feed: FeedConfig, parts: FeedParts) -> Feed:

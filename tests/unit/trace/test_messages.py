@@ -51,11 +51,10 @@ plain = st.one_of(
 @st.composite
 def bars(draw: st.DrawFn) -> BarsArrived:
     symbols = tuple(draw(st.lists(names, max_size=6)))
-    columns = [draw(arrays(np.float64, len(symbols), elements=floats)) for _ in range(5)]
-    open_, high, low, close, volume = columns
+    prices = draw(arrays(np.float64, (5, len(symbols)), elements=floats))
     start = draw(arrays(np.int64, len(symbols), elements=st.integers(-(2**62), 2**62)))
     is_correction, arrived_us = draw(st.booleans()), draw(st.integers(0, 2**62))
-    return BarsArrived("1m", symbols, start, open_, high, low, close, volume, is_correction, arrived_us)
+    return BarsArrived("1m", symbols, start, prices, is_correction, arrived_us)
 
 
 @given(plain)

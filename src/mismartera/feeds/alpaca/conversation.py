@@ -18,7 +18,7 @@ from mismartera.feeds.alpaca.messages import BarMessage, Control, ErrorMessage, 
 from mismartera.feeds.alpaca.subscriptions import ASKS_MAX, SubscriptionBook
 from mismartera.feeds.desired import Desired
 from mismartera.feeds.outlet import Outlet
-from mismartera.feeds.port import BarsArrived, FeedWarning, Rejected, StatusChanged, Subscribed, SymbolRefused
+from mismartera.feeds.port import FeedWarning, Rejected, StatusChanged, Subscribed, SymbolRefused
 from mismartera.feeds.sift import merged, sift
 from mismartera.feeds.waits import pause, wait_at_most
 from mismartera.timing import WallClock
@@ -169,18 +169,14 @@ class Conversation:
     async def _bars(
         self, frame: Frame, messages: Sequence[BarMessage], now_us: int, *, corrections: bool
     ) -> list[Rejected]:
+        if not messages:
+            return []
         raw = frame.columns(messages)
         rows, rejected = sift(raw, _INTERVAL, now_us + self._skew_us, self._desired.symbols)
         if len(rows):
             await self._reach(int(raw.start_us[rows].max()) + _INTERVAL.length_us)
-            symbols = tuple(raw.symbols[row] for row in rows.tolist())
-            start, (opens, highs, lows, closes, volumes) = raw.start_us[rows], (c[rows] for c in raw.prices)
             arrived_us = self._clock.now_us()
-            await self._outlet.send(
-                BarsArrived(
-                    _INTERVAL.label, symbols, start, opens, highs, lows, closes, volumes, corrections, arrived_us
-                )
-            )
+            await self._outlet.send(raw.arrived(rows, _INTERVAL.label, arrived_us, corrections=corrections))
         return rejected
 
     async def _reach(self, us: int) -> None:

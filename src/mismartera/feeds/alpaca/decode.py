@@ -25,7 +25,7 @@ from mismartera.feeds.alpaca.messages import (
     UpdatedBarMessage,
 )
 from mismartera.feeds.alpaca.stamps import StampError, parse_json, parse_msgpack
-from mismartera.feeds.port import Rejected
+from mismartera.feeds.port import FEW_BARS, Rejected
 from mismartera.feeds.sift import RawBars
 
 _T = TypeVar("_T")
@@ -78,10 +78,11 @@ class Codec:
     def columns(self, bars: Sequence[BarMessage]) -> RawBars:
         """The columns of ``bars``."""
         starts, bad_rows = self._starts(bars)
-        rows = [[b.o, b.h, b.l, b.c, b.v, -1.0 if b.n is None else b.n] for b in bars]
-        opens, highs, lows, closes, volumes, trades = np.array(rows, np.float64).reshape(-1, 6).T.copy()
+        rows = [(b.o, b.h, b.l, b.c, b.v, -1.0 if b.n is None else b.n) for b in bars]
         symbols = [bar.S for bar in bars]
-        return RawBars(symbols, starts, opens, highs, lows, closes, volumes, trades, bad_rows)
+        if 0 < len(rows) <= FEW_BARS:
+            return RawBars(symbols, starts, np.array(tuple(zip(*rows, strict=True)), np.float64), bad_rows)
+        return RawBars(symbols, starts, np.array(rows, np.float64).reshape(-1, 6).T.copy(), bad_rows)
 
     def _one_by_one(self, data: bytes, frame: Frame) -> Iterator[Message]:
         try:
@@ -109,7 +110,7 @@ class Codec:
     def _starts(self, bars: Sequence[BarMessage]) -> tuple[np.ndarray[Any, np.dtype[np.int64]], dict[Any, Any]]:
         """Most bars of a frame have one start: each text is parsed once."""
         known: dict[bytes, int | StampError] = {}
-        starts = np.zeros(len(bars), np.int64)
+        starts = [0] * len(bars)
         bad_rows: dict[int, tuple[str, str]] = {}
         for row, bar in enumerate(bars):
             raw = bytes(bar.t)
@@ -120,7 +121,7 @@ class Codec:
                 bad_rows[row] = (start.rule, str(start))
             else:
                 starts[row] = start
-        return starts, bad_rows
+        return np.array(starts, np.int64), bad_rows
 
     def _parsed(self, raw: bytes) -> int | StampError:
         try:

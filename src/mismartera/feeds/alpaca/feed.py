@@ -26,7 +26,7 @@ class AlpacaFeed:
     ``stream_url`` is complete, ``data_url`` has no path; ConfigError unless both are encrypted or on loopback,
     and for keys that are empty.
     ``rng`` gives the jitter of back-off. ``skew_seconds``: how far the vendor's clock may be ahead of ours. All
-    waits are measured on ``clock``, which begins with the first contact. May be started again after a stop.
+    waits are measured on ``clock``, which begins with the first contact. Left or stopped, it may be started again.
     """
 
     def __init__(
@@ -83,9 +83,8 @@ class AlpacaFeed:
         """Leave the present connection for a new one; during back-off there is none, and nothing happens."""
         self._stream.wake(leave=reason)
 
-    def stop(self) -> None:
-        """Close everything and join the thread."""
-        self._stopping.set()
+    def leave(self) -> None:
+        """Close the stream and join the thread; REST goes on."""
         thread = self._thread
         if thread is not None:
             assert threading.current_thread() is not thread, "the feed's thread cannot wait for itself"
@@ -94,6 +93,11 @@ class AlpacaFeed:
                     self._loop.call_soon_threadsafe(self._task.cancel)
                 thread.join(_JOIN_WALL_SECONDS)
             self._thread = None
+
+    def stop(self) -> None:
+        """Close everything and join the thread."""
+        self._stopping.set()
+        self.leave()
         self._rest.close()
 
     def _run(self, sink: FeedSink, started: threading.Event) -> None:

@@ -72,10 +72,8 @@ def is_forming(start_us: int, interval: Interval, asked_us: int, finished_by_us:
 
 def raw_bars(symbol: str, rows: dict[int, Values]) -> RawBars:
     """``rows`` as columns."""
-    columns = np.array(list(rows.values()), np.float64).reshape(len(rows), 5)
-    opens, highs, lows, closes, volumes = (column.copy() for column in columns.T)
-    starts = np.array(list(rows), np.int64)
-    return RawBars([symbol] * len(rows), starts, opens, highs, lows, closes, volumes, np.full(len(rows), -1.0))
+    values = np.array([(*row, -1.0) for row in rows.values()], np.float64).reshape(len(rows), 6)
+    return RawBars([symbol] * len(rows), np.array(list(rows), np.int64), values.T.copy())
 
 
 class _CandleError(ValueError):

@@ -44,13 +44,14 @@ class CcxtFeed:
     Shortly after each minute's end its candle is asked for, symbol by symbol at the pace that the exchange allows,
     together with the few before it: what the exchange changed comes as a correction. A candle that is still
     forming never passes. Exchanges differ in minutes without trades: some send a candle of volume 0, some none.
-    May be started again after a stop.
+    May be started again after it was left or stopped.
     """
 
     def __init__(self, exchange: str | CcxtExchange, clock: WallClock, rng: Random) -> None:
         self.last_data_us: int | None = None
         made = make_exchange(exchange, clock) if isinstance(exchange, str) else exchange
         self._stopping = threading.Event()
+        self._leaving = threading.Event()
         self._exchange = Exchange(made, clock, self._stopping)
         self._history = History(self._exchange, clock, rng, self._stopping)
         self._clock = clock
@@ -68,6 +69,7 @@ class CcxtFeed:
         """Connect in the background, and stay connected."""
         assert self._thread is None, "the feed runs already"
         self._stopping.clear()
+        self._leaving.clear()
         self._watches.clear()  # what was not handed over when the feed was stopped is not known to have been sent
         self._sink = sink
         self._thread = threading.Thread(target=self._run, name="mismartera-ccxt", daemon=True)
@@ -96,6 +98,11 @@ class CcxtFeed:
     def stop(self) -> None:
         """End every wait, and join the thread; a request under way is waited for."""
         self._stopping.set()
+        self.leave()
+
+    def leave(self) -> None:
+        """End the thread's waits and join it; what a backfill waits for goes on."""
+        self._leaving.set()
         self._poke.set()
         self._room.set()
         if self._thread is not None:
@@ -105,7 +112,7 @@ class CcxtFeed:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.is_set() and self._connect():
+            while not self._leaving.is_set() and self._connect():
                 pass
         except StoppedError:
             return
@@ -122,7 +129,7 @@ class CcxtFeed:
             was_connected = True
             if self._watches:
                 self._put(Subscribed(tuple(self._watches)))
-            while not self._stopping.is_set():
+            while not self._leaving.is_set():
                 self._step()
         except TroubleError as error:
             if error.trouble is Trouble.FATAL:
@@ -130,7 +137,7 @@ class CcxtFeed:
                 return False
             seconds = error.wait_seconds(self._backoff, self._clock.now_us())
             self._put(Disconnected(error.reason, was_connected, seconds))
-            self._stopping.wait(self._clock.wall_seconds(seconds))
+            self._leaving.wait(self._clock.wall_seconds(seconds))
         return True
 
     def _reach(self) -> None:
@@ -157,7 +164,7 @@ class CcxtFeed:
         missing_us = None if watch is None else watch.next_us - self._clock.now_us()
         if watch is not None and missing_us is not None and missing_us <= 0:
             self._ask(watch)
-        elif not self._stopping.is_set():
+        elif not self._leaving.is_set():
             self._poke.wait(None if missing_us is None else self._clock.wall_seconds(missing_us / SECOND_US))
 
     def _follow_desired(self) -> None:
@@ -214,14 +221,14 @@ class CcxtFeed:
     def _put(self, message: FeedMessage) -> None:
         """Hand over; wait while there is no room, but for a stop."""
         assert self._sink is not None, "the feed was started"
-        while not self._sink.put(message) and not self._stopping.is_set():
+        while not self._sink.put(message) and not self._leaving.is_set():
             self._room.clear()
             self._sink.when_room(self._room.set)
-            if not self._stopping.is_set():  # asked after the clearing, which may have undone the stop's own set
+            if not self._leaving.is_set():  # asked after the clearing, which may have undone the stop's own set
                 self._room.wait()
 
 
 def _message(symbol: str, rows: dict[int, Values], corrections: bool, arrived_us: int) -> BarsArrived:
     raw = raw_bars(symbol, rows)
     assert int(raw.start_us[-1]) + MINUTE_US <= arrived_us, "a bar arrives after its end"
-    return BarsArrived(MINUTE.label, tuple(raw.symbols), raw.start_us, *raw.prices, corrections, arrived_us)
+    return BarsArrived(MINUTE.label, tuple(raw.symbols), raw.start_us, raw.prices, corrections, arrived_us)
