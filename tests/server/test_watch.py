@@ -75,8 +75,7 @@ def test_step_and_resume_by_keys(stands: MakeStand) -> None:
 
     async def act(pilot: Pilot[Any], view: SessionView) -> None:
         await pilot.press("full_stop")
-        await until(pilot, lambda: "10:01:00" in head(view))
-        assert view.rows["AAA"]["close"] == 131.0
+        await until(pilot, lambda: "10:01:00" in head(view) and view.rows["AAA"]["close"] == 131.0)
         await pilot.press("space")
         await until(pilot, lambda: "over: finished" in head(view))
 
@@ -101,6 +100,10 @@ def test_what_the_session_says_is_no_markup(stands: MakeStand) -> None:
     stand.desk.view.recent.note("signal", {"strategy": "[bold]x[/]", "name": "[red]y", "value": 1})
 
     async def act(pilot: Pilot[Any], view: SessionView) -> None:
-        await until(pilot, lambda: any("[red]y" in line.text for line in view.query_one(RichLog).lines))
+        lines = view.query_one(RichLog).lines
+        await until(pilot, lambda: any("[red]y" in line.text for line in lines))
+        seen.append("as it was said")
 
+    seen: list[str] = []
     watched(stand, act)
+    assert seen == ["as it was said"]

@@ -39,8 +39,12 @@ class Follower:
                     address, additional_headers=self._headers, compression=None, max_size=None, proxy=None
                 ) as socket:
                     wait = _FIRST_WAIT_SECONDS
-                    async for text in socket:
-                        yield self._noted(msgspec.json.decode(text))
+                    try:
+                        async for text in socket:
+                            yield self._noted(msgspec.json.decode(text))
+                    except (asyncio.CancelledError, GeneratorExit):  # nobody waits for a farewell
+                        socket.transport.abort()
+                        raise
             except InvalidHandshake as error:
                 why = str(error)
             except (OSError, WebSocketException) as error:

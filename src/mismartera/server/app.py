@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from mismartera import __version__
 from mismartera.server import models
 from mismartera.server.access import Access
 from mismartera.server.answers import answer
@@ -53,7 +53,7 @@ def make_app(
         await task
 
     app = FastAPI(
-        title="mismartera", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None,
+        title="mismartera", version=version("mismartera"), description=_ABOUT, docs_url=None, redoc_url=None,
         openapi_url=None, lifespan=lifespan, redirect_slashes=False, responses={},
     )  # fmt: skip
     for routes in (

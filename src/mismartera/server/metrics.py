@@ -13,6 +13,7 @@ from mismartera.session.symbols import SymbolState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _Sample = tuple[Mapping[str, str], float]
+_Family = tuple[str, str, str, list[_Sample]]
 
 
 class Metrics:
@@ -29,7 +30,7 @@ class Metrics:
     def text(self) -> str:
         """All figures as they are now."""
         lines: list[str] = []
-        for name, kind, meaning, samples in self._families():
+        for name, kind, meaning, samples in (*self._session(), *self._bars(), *self._others()):
             lines += [f"# HELP mismartera_{name} {meaning}", f"# TYPE mismartera_{name} {kind}"]
             for labels, value in samples:
                 shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
@@ -39,13 +40,12 @@ class Metrics:
                 lines.append(f"{full} {told:g}" if abs(told) < 1e6 else f"{full} {told!r}")
         return "\n".join(lines) + "\n"
 
-    def _families(self) -> Iterable[tuple[str, str, str, list[_Sample]]]:
-        view, coordinator = self._view, self._view.system.coordinator
-        standings = coordinator.standings()
+    def _session(self) -> Iterable[_Family]:
+        view = self._view
+        standings = view.system.coordinator.standings()
         lags = [(s, view.lag_of(s)[1]) for s in standings if s.state is not SymbolState.FAILED]
-        counts = coordinator.publisher.counts
         by_state = Counter(standing.state for standing in standings)
-        progress, span, seconds = coordinator.progress(), view.recent.span, view.recent.seconds(view.now_us)
+        span, seconds = view.recent.span, view.recent.seconds(view.now_us)
         yield (
             "lag_seconds", "gauge", "Event-time lag: how long the next bar of the symbol has been due.",
             [({"symbol": s.symbol}, lag) for s, lag in lags],
@@ -76,6 +76,10 @@ class Metrics:
             "symbols", "gauge", "Symbols by state.",
             [({"state": state.value}, float(by_state[state])) for state in SymbolState],
         )  # fmt: skip
+
+    def _bars(self) -> Iterable[_Family]:
+        coordinator = self._view.system.coordinator
+        progress = coordinator.progress()
         yield (
             "bars_total", "counter", "Received bars by outcome.",
             [({"outcome": outcome}, float(n)) for outcome, n in self._outcomes().items()],
@@ -87,6 +91,10 @@ class Metrics:
             "Bars delivered to strategies.",
             [({}, float(progress.bars_delivered))],
         )
+
+    def _others(self) -> Iterable[_Family]:
+        coordinator, view = self._view.system.coordinator, self._view
+        counts = coordinator.publisher.counts
         yield (
             "feed_connects_total",
             "counter",
