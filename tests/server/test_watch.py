@@ -80,6 +80,7 @@ def test_step_and_resume_by_keys(stands: MakeStand) -> None:
         await until(pilot, lambda: "over: finished" in head(view))
 
     watched(stand, act)
+    assert stand.get("/api/session")["outcome"] == "finished"
 
 
 def test_a_lost_connection_is_said(stands: MakeStand) -> None:

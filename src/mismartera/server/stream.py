@@ -26,6 +26,8 @@ from mismartera.server.rows import ChangedRows
 from mismartera.server.views import SessionView
 
 TICK_SECONDS = 0.1
+_REST, _REST_SECONDS_MAX = 10, 1.0
+"""After telling, the stream rests so many times as long as that took, up to a second."""
 _ROWS_EVERY = 3
 """Turns until the symbols are looked at again: each costs some ten microseconds."""
 _EVENTS_A_FRAME = 500
@@ -91,17 +93,19 @@ class Stream:
 
     async def run(self) -> None:
         """Tell what is new until :meth:`stop`."""
-        before = self._monotonic()
+        before, wait = self._monotonic(), TICK_SECONDS
         while not self._stopping.is_set():
             with suppress(TimeoutError):
-                async with asyncio.timeout(TICK_SECONDS):
+                async with asyncio.timeout(wait):
                     await self._stopping.wait()
             now = self._monotonic()
             for name in self._view.system.coordinator.busy_strategies():
                 self._metrics.busy_seconds[name] += now - before
             before = now
             if self._clients:
-                self._tell()
+                self._tell(is_full=wait > TICK_SECONDS)
+            # An engine at full speed needs the interpreter for itself: then the stream gives way.
+            wait = min(max(TICK_SECONDS, _REST * (self._monotonic() - now)), _REST_SECONDS_MAX)
 
     def stop(self) -> None:
         """End the stream, and all clients'."""

@@ -85,6 +85,12 @@ function choose(symbol) {
   store.mark("list", "quote");
 }
 
+function chooseWanted() { // its row may come a little later than the answer
+  if (!store.wanted || !store.symbols.has(store.wanted)) return;
+  choose(store.wanted);
+  store.wanted = null;
+}
+
 function unchoose() {
   store.selected = null;
   chart.show(null, null);
@@ -120,7 +126,8 @@ $("add").addEventListener("submit", async (event) => {
   const told = Object.entries(done.symbols).map(([symbol, found]) => (found.reason ? `${symbol} ${found.outcome}: ${found.reason}` : `${symbol} ${found.outcome}`));
   say(told.join("; "), done.outcome !== "loaded");
   const first = Object.entries(done.symbols).find(([, found]) => found.outcome === "loaded");
-  if (first && store.symbols.has(first[0])) choose(first[0]);
+  store.wanted = first?.[0] ?? null;
+  chooseWanted();
 });
 $("remove").addEventListener("click", () => store.selected && drop(store.selected));
 $("pause").addEventListener("click", () => togglePause());
@@ -223,6 +230,7 @@ const link = new Link({
   session(session) { if (store.setSession(session)) chart.reload(); },
   rows(rows, gone) {
     store.updateRows(rows, gone);
+    chooseWanted();
     if (gone.includes(store.selected)) unchoose();
     else if (store.selected === null && store.symbols.size) unchoose();
     else if (rows.some((row) => row.symbol === store.selected)) chart.advance();
