@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from pathlib import Path
 from typing import Protocol
 
@@ -13,15 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mismartera.bars.instants import to_iso
 from mismartera.errors import JournalError
+from mismartera.files.lock import FileLock, HeldError, in_words
 from mismartera.journal.database import Database, reason_of
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 _KEY = 0x6D69736D  # "mism", as a number that all its sessions share
-_SHOWN_MAX = 4096
 
 
 class Lock(Protocol):
@@ -46,37 +38,22 @@ def lock_journal(database: Database, pid: int, now_us: int) -> Lock:
 
 class _FileLock:
     def __init__(self, path: Path, label: str, pid: int, now_us: int) -> None:
+        self._lock = FileLock(path)
         try:
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._lock.acquire(wait=False)
+        except HeldError as error:
+            raise JournalError(
+                f"the journal {label} is in use by {in_words(error.holder)}: one session at a time writes it"
+            ) from None
         except OSError as error:
             raise JournalError(f"the journal {label} cannot be locked: {error.strerror} ({path})") from error
-        try:
-            _try_lock(self._handle)
-        except OSError:
-            holder = _read_holder(self._handle)
-            os.close(self._handle)
-            raise JournalError(
-                f"the journal {label} is in use by {holder}: one session at a time writes it"
-            ) from None
-        # The lock is the system's, and ends with its holder; the text only says who that is.
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, json.dumps({"pid": pid, "since": to_iso(now_us)}).encode(), 0)
+        self._lock.tell(pid=pid, since=to_iso(now_us))
 
     def release(self) -> None:
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        self._lock.release()
 
     def is_held(self) -> bool:
-        return self._handle >= 0
-
-
-def _read_holder(handle: int) -> str:
-    try:
-        found = json.loads(os.pread(handle, _SHOWN_MAX, 0))
-        return f"process {int(found['pid'])}, since {found['since']}"
-    except (ValueError, KeyError, TypeError, OSError):
-        return "another process"
+        return self._lock.is_held
 
 
 class _AdvisoryLock:
@@ -128,14 +105,3 @@ class _AdvisoryLock:
             except JournalError:
                 return False
         return True
-
-
-if sys.platform == "win32":
-
-    def _try_lock(handle: int) -> None:
-        os.lseek(handle, _SHOWN_MAX, os.SEEK_SET)  # a place behind the text, which others may read
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-else:
-
-    def _try_lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
