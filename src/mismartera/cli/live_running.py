@@ -164,7 +164,7 @@ def _naming(option: str) -> Iterator[None]:
 
 def _build(plan: LivePlan, folder: Path, options: LiveOptions) -> Run:
     """Everything that can be found wrong before the run begins is found here, files are touched last."""
-    listeners, watch = Listeners(options, plan.time.zone), SessionWatch()
+    listeners, watch = Listeners(options, plan.time.zone, plan.config), SessionWatch()
     record = None
     try:
         config, record = open_record(plan.config, plan.wall, folder, options, os.environ, is_trial=plan.is_trial)

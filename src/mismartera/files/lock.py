@@ -72,10 +72,7 @@ class FileLock:
         return other
 
     def tell(self, **facts: object) -> None:
-        """Let others know ``facts`` of what is done under the lock: :func:`facts_of` reads them.
-
-        ``pid`` and ``since`` take the place of this process and of the time at which the file was written.
-        """
+        """Let others know ``facts`` of what is done under the lock: :func:`facts_of` reads them."""
         assert self._handle is not None, "only the holder tells"
         with suppress(OSError):  # on a full disk the lock is held all the same, by nobody that is known
             os.ftruncate(self._handle, 0)
@@ -105,11 +102,9 @@ class FileLock:
 def holder_of(path: Path) -> Holder | None:
     """Who took the lock last and has not given it back: alive if the lock is held, dead otherwise."""
     facts = facts_of(path)
-    pid, told = facts.get("pid"), facts.get("since")
+    pid = facts.get("pid")
     if not isinstance(pid, int):
         return None
-    if isinstance(told, str):
-        return Holder(pid, told)
     since = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
     return Holder(pid, since.isoformat().replace("+00:00", "Z"))
 

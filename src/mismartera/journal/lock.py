@@ -28,16 +28,16 @@ class Lock(Protocol):
         ...
 
 
-def lock_journal(database: Database, pid: int, now_us: int) -> Lock:
+def lock_journal(database: Database) -> Lock:
     """Be the only one that writes this journal. JournalError names who does already."""
     path = database.path
     if path is None:
         return _AdvisoryLock(database)
-    return _FileLock(path.with_name(path.name + ".lock"), database.label, pid, now_us)
+    return _FileLock(path.with_name(path.name + ".lock"), database.label)
 
 
 class _FileLock:
-    def __init__(self, path: Path, label: str, pid: int, now_us: int) -> None:
+    def __init__(self, path: Path, label: str) -> None:
         self._lock = FileLock(path)
         try:
             self._lock.acquire(wait=False)
@@ -47,7 +47,6 @@ class _FileLock:
             ) from None
         except OSError as error:
             raise JournalError(f"the journal {label} cannot be locked: {error.strerror} ({path})") from error
-        self._lock.tell(pid=pid, since=to_iso(now_us))
 
     def release(self) -> None:
         self._lock.release()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from mismartera.bars.instants import to_us
 from mismartera.catalog import DataManager, leased
@@ -25,6 +23,8 @@ from mismartera.session.strategy import Strategy
 from mismartera.system.journaling import SessionJournal
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
+from mismartera.system.notebook import QualityTable, run_html
+from mismartera.system.outcome import Outcome
 from mismartera.system.playing import PlayedSession
 from mismartera.system.record import LiveRecord
 from mismartera.system.strategies import load_strategies
@@ -32,17 +32,6 @@ from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.timing import Clock, LiveClock, TimeManager, WallClock
 from mismartera.trace import DepartedError, TraceEndedError
-
-
-class Outcome(StrEnum):
-    """How a run ended, or that it has not."""
-
-    NOT_STARTED = "not started"
-    RUNNING = "running"
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
 
 
 class SystemManager:
@@ -91,7 +80,7 @@ class SystemManager:
             FROM_NOTHING if record is None else record.beginning,
         )  # fmt: skip
         if isinstance(record, PlayedSession):
-            record.player.give_by(self._give_again)
+            record.give_to(self.coordinator)
         elif isinstance(record, SessionJournal):
             record.counts_of = self.coordinator.get_counts
         self._thread: threading.Thread | None = None
@@ -109,14 +98,6 @@ class SystemManager:
         if self._record is not None:
             return self._record.source(feed, wall, keeper, self._until_us)
         return LiveSource(feed, wall, keeper, self._until_us)
-
-    def _give_again(self, command: Mapping[str, Any]) -> None:
-        """A command that another thread gave in the session that is played."""
-        if command["what"] == "add":
-            streams = command["streams"]
-            self.coordinator.add_symbol(command["symbol"], streams.split(",") if streams else None)
-        else:
-            self.coordinator.remove_symbol(command["symbol"])
 
     @property
     def config(self) -> SessionConfig:
@@ -220,7 +201,10 @@ class SystemManager:
         self.coordinator.agenda.add(moment_us(time, self._time, self.coordinator.dates), stand, last=True)
         inbox.resume()
         self._start()
-        return inbox.wait_until(reached.is_set)
+        if inbox.wait_until(reached.is_set):
+            return True
+        self._ended.wait()  # it ends just now: afterwards its outcome is known
+        return False
 
     def stop(self) -> None:
         """End the run after the present instant and wait for it (from a callback: return at once). Idempotent."""
@@ -248,6 +232,14 @@ class SystemManager:
         return summarize(
             self.coordinator, self._data.version if self._data.exists() else None, ended - self._started_seconds
         )
+
+    def quality(self) -> QualityTable:
+        """The quality of the run so far as a table, for notebooks and frames."""
+        return QualityTable.of(self.summary())
+
+    def _repr_html_(self) -> str:
+        """For notebooks: how the run stands, and its figures."""
+        return run_html(self.config.session_name, self._outcome.value, self.summary())
 
     def _start(self) -> bool:
         """Begin the run; False if it was begun before."""

@@ -50,7 +50,7 @@ class Desk:
         self.path = folder / "journal.db"
         open_database(self.path, make=True).close()
         self.database = FlakyDatabase.at(self.path)
-        self.lock: Lock = lock_journal(self.database, 1, 0)
+        self.lock: Lock = lock_journal(self.database)
         self.session_id = begin_session(self.database, new_session())
         self.warnings: list[str] = []
         self.lost: list[BaseException] = []
