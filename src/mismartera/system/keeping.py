@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from mismartera.bars import BarBlock
-from mismartera.catalog import DataManager, claim_session, vacuum
+from mismartera.catalog import DataManager, claim_session, leased, vacuum
 from mismartera.catalog.flush import BarFlusher
 from mismartera.errors import StoreError
 from mismartera.files.lock import FileLock
@@ -59,13 +60,22 @@ class StoreKeeper:
 
 
 class NoKeeper:
-    """Keeps nothing: a replay comes from a store that has it all."""
+    """Keeps nothing: a replay comes from a store that has it all, and needs it until its end."""
+
+    def __init__(self, data: DataManager) -> None:
+        self._data = data
+        self._lease = ExitStack()
+        self._is_open = False
 
     def open(self) -> None:
-        """Nothing."""
+        """From now on no vacuum takes away what the run reads."""
+        if not self._is_open:
+            self._is_open = True
+            self._lease.enter_context(leased(self._data))
 
     def close(self) -> None:
-        """Nothing."""
+        """The run reads no more."""
+        self._lease.close()
 
     def put(self, interval: str, block: BarBlock) -> None:
         """Nothing."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
 from mismartera.bars.instants import to_us
-from mismartera.catalog import DataManager, leased
+from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
 from mismartera.errors import MismarteraError, RunFailedError, UsageError
 from mismartera.feeds.port import Feed
@@ -59,7 +58,7 @@ class SystemManager:
         if not is_live and (feed is not None or wall is not None or until is not None):
             raise UsageError("feed, wall and until are for live sessions: the configuration is a backtest")
         self._data = data_manager or DataManager("data")
-        self._keeper: StoreKeeper | NoKeeper = NoKeeper()
+        self._keeper: StoreKeeper | NoKeeper = NoKeeper(self._data)
         self._record = record
         self._until_us = None if until is None else to_us(until)
         if wall is not None:
@@ -94,7 +93,7 @@ class SystemManager:
     def _live(self, config: SessionConfig, feed: Feed, wall: WallClock) -> LiveSource:
         assert config.feed is not None, "a live configuration has a feed"
         keeps = config.feed.type != "replay" and not isinstance(self._record, PlayedSession)
-        keeper = self._keeper = StoreKeeper(self._data, self._warn) if keeps else NoKeeper()
+        keeper = self._keeper = StoreKeeper(self._data, self._warn) if keeps else NoKeeper(self._data)
         if self._record is not None:
             return self._record.source(feed, wall, keeper, self._until_us)
         return LiveSource(feed, wall, keeper, self._until_us)
@@ -128,15 +127,13 @@ class SystemManager:
         return self._data
 
     def claim(self) -> None:
-        """Become the one live session that writes to the store, before :meth:`start` does so; StoreError if there
-        is another. Nothing for a run that writes nothing.
+        """What :meth:`start` does first: become the one live session that writes to the store, or hold a lease on
+        what the run reads. StoreError if another live session writes there.
         """
         self._keeper.open()
 
     def start(self) -> None:
-        """Begin the run on its own thread; returns at once. UsageError if it was started before; StoreError if
-        another live session writes to the store.
-        """
+        """:meth:`claim`, and begin on an own thread; returns at once. UsageError if it was started before."""
         if not self._start():
             raise UsageError("a system runs once: make a new SystemManager for another run")
 
@@ -264,8 +261,7 @@ class SystemManager:
 
     def _run(self) -> None:
         try:
-            with leased(self._data) if isinstance(self._keeper, NoKeeper) else nullcontext():
-                self.coordinator.run()
+            self.coordinator.run()
             outcome = Outcome.STOPPED if self.coordinator.inbox.stopping else Outcome.FINISHED
             if self._error is not None:
                 outcome = Outcome.FAILED

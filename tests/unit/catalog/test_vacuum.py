@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -183,3 +184,39 @@ def test_months_of_commits_a_minute_leave_a_bounded_store(tmp_path: Path) -> Non
     fresh = DataManager(path, warn=pytest.fail)
     assert [row.bars for row in fresh.listing()] == [SESSIONS * COMMITS] * 2
     assert examine(path).problems == []
+
+
+_TIDYING = """
+import sys
+from mismartera.catalog import DataManager, append, vacuum
+from pathlib import Path
+from tests.unit.catalog.helpers import block
+append.TINY_ROWS_MAX = 0
+store = DataManager(sys.argv[1])
+for n in range(int(sys.argv[2]), 10_000):
+    store.write_block("1m", block({"A": [n]}))
+    print(n, flush=True)
+    if n % 3 == 2:
+        store.compact()
+        vacuum(Path(sys.argv[1]), retention_seconds=0)
+"""
+
+
+def test_a_process_killed_while_it_compacts_and_vacuums_loses_nothing(tmp_path: Path) -> None:
+    """D01: whatever it was at, the log is whole, every file is verified, and what was acknowledged is there."""
+    path, dice, at = tmp_path / "store", random.Random(5), 0
+    for _ in range(4):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _TIDYING, str(path), str(at)], stdout=subprocess.PIPE, text=True
+        )
+        assert writer.stdout is not None
+        at = [int(writer.stdout.readline()) for _ in range(3 - at % 3 + dice.randrange(2))][-1]
+        with pytest.raises(subprocess.TimeoutExpired):
+            writer.wait(timeout=dice.uniform(0.0, 0.06))
+        writer.kill()
+        writer.communicate()
+        assert examine(path).problems == []
+        assert minutes(path) in {at + 1, at + 2}
+        at = minutes(path)
+    vacuum(path, retention_seconds=0)
+    assert minutes(path) == at
