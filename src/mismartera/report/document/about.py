@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any
 
-import mismartera
 from mismartera.system.summary import Summary
 
 _PACKAGES = ("polars", "deltalake", "TA-Lib")
@@ -50,5 +49,5 @@ class About:
 
 def versions() -> dict[str, str]:
     """The versions of what makes the results."""
-    found = {"mismartera": mismartera.__version__, "Python": platform.python_version()}
+    found = {"mismartera": importlib.metadata.version("mismartera"), "Python": platform.python_version()}
     return found | {name: importlib.metadata.version(name) for name in _PACKAGES}
