@@ -75,13 +75,13 @@ def written(
         *pragmas,
     ):  # more often than by default: it is where files are written over
         connection.execute(f"PRAGMA {pragma}")
-    lasts = []
+    lasts: list[int] = []
     for statements in said:
         for statement, row in statements:
             connection.execute(statement, row)
         connection.execute("COMMIT")
         disk.acknowledge()
-        lasts.append(connection.execute("SELECT max(seq) FROM traces").fetchall()[0][0])
+        lasts.append(int(str(connection.execute("SELECT max(seq) FROM traces").get)))
     connection.close()
     disk.close()
     return disk, lasts
@@ -99,7 +99,8 @@ def losses(folder: Path, *, pragmas: Sequence[str] = ()) -> tuple[int, list[str]
     connection.close()
     before = {path: path.read_bytes()}
     disk, lasts = written(path, said, pragmas=pragmas)
-    problems, looked, rng = [], 0, Random(2)
+    problems: list[str] = []
+    looked, rng = 0, Random(2)
     kinds: tuple[Kept, ...] = ("nothing", "all", "some", "some")
     for step, (acknowledged, state) in enumerate(disk.moments(before)):
         for kept in kinds if not problems else ():
