@@ -35,7 +35,7 @@ MakePlace = Callable[[], "Path | str"]
 def writing(where: Path | str) -> Iterator[JournalWriter]:
     """A journal's writer at work."""
     database = open_database(where, make=True)
-    lock = lock_journal(database, 0, 0)
+    lock = lock_journal(database)
     writer = JournalWriter(database, lock, print, print)
     session = NewSession(
         name="bench", began_us=0, host="", pid=0, config={}, folder="", versions={}, began_with={}, store="",

@@ -38,6 +38,7 @@ def test_the_commands_of_the_tour_work_in_their_order(tmp_path: Path) -> None:
     assert told.count('"event":"feed_connected"') == 2, "the replay's connection was dropped once"
     assert '"reason":"stale"' in told
     assert (folder / "dump" / "2024-07-02" / "ALFA" / "5m.parquet").is_file()
+    assert "Counts that balance" in (folder / "report.html").read_text("utf-8")
 
 
 def test_the_commands_that_need_an_account_say_so_without_one(

@@ -38,7 +38,11 @@ class BusStage(Stage):
         self._durable, self._ack_seconds = durable, ack_seconds
         self.warnings: list[str] = []
         self.second: Second | None = None
-        super().__init__(folder, *args, speed=speed, **options)
+        try:
+            super().__init__(folder, *args, speed=speed, **options)
+        except BaseException:
+            self.nats.stop()  # nobody else would
+            raise
 
     def make_feed(self, vendor: Feed) -> Feed:
         self.vendor = vendor

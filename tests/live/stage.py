@@ -27,7 +27,7 @@ from mismartera.journal import JournalReader, open_database
 from mismartera.report.events import bar_fields
 from mismartera.session.ports import Field
 from mismartera.system.journaling import open_journal
-from mismartera.system.manager import Outcome
+from mismartera.system.outcome import Outcome
 from mismartera.system.playing import PlayedSession
 from mismartera.testing.alpaca_market import AlpacaFaults, AlpacaMarket, MarketBar, MarketStatus
 from mismartera.testing.alpaca_server import AlpacaServer

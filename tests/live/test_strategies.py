@@ -14,7 +14,7 @@ from tests.live.watching import Watcher
 from tests.runs import moment, us
 
 from mismartera import Bar, Strategy
-from mismartera.system.manager import Outcome
+from mismartera.system.outcome import Outcome
 
 
 class OwnError(BaseException):

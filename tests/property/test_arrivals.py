@@ -18,10 +18,12 @@ from mismartera.bars import Bars, SeriesInfo, parse_interval
 from mismartera.bars.validation import has_valid_prices
 from mismartera.bars.view import SeriesColumns
 from mismartera.indicators import resolve_indicator
+from mismartera.session import increment
 from mismartera.session.arrivals import Arrivals, are_valid
 from mismartera.session.arriving import ArrivingTape
 from mismartera.session.increment import IncrementalProcessor
 from mismartera.session.lane import Lane
+from mismartera.session.opened_few import FEW_SYMBOLS
 from mismartera.session.processor import Processed
 from mismartera.session.series import PRICE_COLUMNS, SeriesBlock
 from mismartera.session.state import SessionState
@@ -67,11 +69,13 @@ def known(done: Processed) -> Tape:
     return Tape([Lane(done.blocks, infos, ranks)])
 
 
-@given(worlds(with_schedule=False))
-def test_bars_that_arrive_one_instant_at_a_time_give_the_columns_of_the_whole_day(world: World) -> None:
+@given(worlds(with_schedule=False), st.sampled_from([0, FEW_SYMBOLS]))
+def test_bars_that_arrive_one_instant_at_a_time_give_the_columns_of_the_whole_day(world: World, few: int) -> None:
     day = date.fromisoformat(world.json["backtest_config"]["start_date"])
     for done in processed(world, world.bars, day):
-        grown = arriving(world, done, lambda *_: None)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(increment, "FEW_SYMBOLS", few)
+            grown = arriving(world, done, lambda *_: None)
         assert [block.interval for block in grown.blocks] == [block.interval for block in done.blocks]
         for whole, block in zip(done.blocks, grown.blocks, strict=True):
             assert (whole.public, whole.is_base) == (block.public, block.is_base)

@@ -6,10 +6,15 @@ from collections.abc import Sequence
 
 import pytest
 
+from mismartera.feeds import sift
+from mismartera.live import ledger, today
 from mismartera.live.checks import Checks
 from mismartera.live.entry import Entry
 from mismartera.live.ledger import DayLedger
+from mismartera.session import increment
+from mismartera.session.arriving import ArrivingTape
 from mismartera.session.causes import Causes
+from mismartera.session.delivery import Delivery
 from mismartera.session.gate import Gate
 from mismartera.system import wiring
 from mismartera.testing.simulate import main
@@ -17,6 +22,7 @@ from mismartera.testing.simulation import Simulation
 
 CHUNKS = [range(first, first + 10) for first in range(0, 40, 10)]
 BREACH_SEEDS = range(300, 312)
+FENCE_SEEDS = (317, 392)
 
 
 @pytest.mark.parametrize("seeds", CHUNKS, ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
@@ -54,6 +60,24 @@ BREACHES: dict[str, tuple[object, str, object]] = {
     "I9 a missing minute is not filled in": (Checks, "reconcile", lambda self, then, *, is_last: then()),
     "I10 quiet minutes are not confirmed": (Checks, "confirm_quiet", _stay),
 }
+
+
+def test_a_planted_breach_of_the_fence_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I7: what was removed stays on the tape, and nobody looks whether it was."""
+    monkeypatch.setattr(Delivery, "is_fenced", _never)
+    monkeypatch.setattr(ArrivingTape, "remove", _stay)
+    assert any("removal" in (Simulation(seed).run().violation or "") for seed in FENCE_SEEDS)
+
+
+def test_few_bars_are_taken_as_many_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain Python for a few bars and symbols, columns for many: to the byte the same session."""
+    for seed in (50, 51, 52):
+        few = Simulation(seed).run().lines
+        with monkeypatch.context() as patch:
+            for module in (today, sift, ledger):
+                patch.setattr(module, "FEW_BARS", 0)
+            patch.setattr(increment, "FEW_SYMBOLS", 0)
+            assert Simulation(seed).run().lines == few
 
 
 @pytest.mark.parametrize("name", BREACHES)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars.bar import SOURCES, Bar, SeriesInfo, Span, make_bar, make_bars
+from mismartera.bars.html_table import ROWS_MAX, html_table
 
 if TYPE_CHECKING:  # heavy, and only needed when somebody asks for a frame
     import pandas as pd
@@ -209,6 +210,14 @@ class Bars(Sequence[Bar]):
     def __repr__(self) -> str:
         span = f", {self[0].timestamp.isoformat()} .. {self[-1].end.isoformat()}" if len(self) else ""
         return f"Bars({self.symbol!r}, {self.interval!r}, {len(self)} bars{span})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the first and the last bars, exchange time."""
+        half = ROWS_MAX // 2
+        shown = list(self) if len(self) <= ROWS_MAX else [*self[:half], *self[-half:]]
+        rows = [(b.timestamp.isoformat(" "), b.open, b.high, b.low, b.close, b.volume, b.bar_count) for b in shown]
+        columns = ("timestamp", "open", "high", "low", "close", "volume", "bar_count")
+        return html_table(f"{self.symbol} {self.interval}", columns, rows, len(self))
 
     def to_polars(self) -> pl.DataFrame:
         """A frame with ``timestamp`` (UTC, microseconds), prices, volume, ``bar_count`` and the indicators."""

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mismartera.catalog.check import CheckRow, StoreCheck, check_store
     from mismartera.catalog.flush import BarFlusher
+    from mismartera.catalog.health import StoreHealth, examine, repair
     from mismartera.catalog.importer import ImportReport, import_files
+    from mismartera.catalog.leases import leased
     from mismartera.catalog.listing import ListingRow
+    from mismartera.catalog.lock import claim_session
     from mismartera.catalog.manager import DataManager
     from mismartera.catalog.report import WriteReport
     from mismartera.catalog.sample import SAMPLE_CALENDAR, SAMPLE_END, SAMPLE_START, sample_symbols, write_sample
+    from mismartera.catalog.vacuuming import RETENTION_SECONDS, VacuumReport, vacuum
 
 _HOMES = {
     "BarFlusher": "flush",
@@ -25,20 +29,29 @@ _HOMES = {
     "DataManager": "manager",
     "ImportReport": "importer",
     "ListingRow": "listing",
+    "RETENTION_SECONDS": "vacuuming",
     "SAMPLE_CALENDAR": "sample",
     "SAMPLE_END": "sample",
     "SAMPLE_START": "sample",
     "StoreCheck": "check",
+    "StoreHealth": "health",
+    "VacuumReport": "vacuuming",
     "WriteReport": "report",
     "check_store": "check",
+    "claim_session": "lock",
+    "examine": "health",
     "import_files": "importer",
+    "leased": "leases",
+    "repair": "health",
     "sample_symbols": "sample",
+    "vacuum": "vacuuming",
     "write_sample": "sample",
 }
 
 __all__ = [
-    "SAMPLE_CALENDAR", "SAMPLE_END", "SAMPLE_START", "BarFlusher", "CheckRow", "DataManager", "ImportReport",
-    "ListingRow", "StoreCheck", "WriteReport", "check_store", "import_files", "sample_symbols", "write_sample",
+    "RETENTION_SECONDS", "SAMPLE_CALENDAR", "SAMPLE_END", "SAMPLE_START", "BarFlusher", "CheckRow", "DataManager",
+    "ImportReport", "ListingRow", "StoreCheck", "StoreHealth", "VacuumReport", "WriteReport", "check_store",
+    "claim_session", "examine", "import_files", "leased", "repair", "sample_symbols", "vacuum", "write_sample",
 ]  # fmt: skip
 
 

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from deltalake import Field, Schema
 from deltalake.schema import PrimitiveType
-from deltalake.transaction import AddAction
 
 from mismartera.bars.instants import to_iso, to_us
-from mismartera.catalog.layout import FILE_COLUMNS, FORMAT, FORMAT_KEY, DataFile, day_label
+from mismartera.catalog.layout import (
+    FILE_COLUMNS,
+    FORMAT,
+    FORMAT_KEY,
+    GENERATED_KEY,
+    PARTITION_BY,
+    DataFile,
+    day_label,
+)
 
 COLUMN_TYPES = {"symbol": "string", "interval": "string", "date": "date", "timestamp": "timestamp"}
 """Delta's types of the columns that are no doubles."""
 
+DIGEST_KEY = "mismarteraDigest"
+
+Action = dict[str, Any]
+"""A line of the log: one key, which tells the kind."""
+
 _EPOCH = date(1970, 1, 1)
 
 
-def table_schema() -> Schema:
-    """The table's columns; the format's number stands with the symbol, where other tools leave it alone."""
+def schema_json(generated: Sequence[str]) -> str:
+    """Delta's JSON of the table's columns.
+
+    The format's number, and which symbols are ``generated``, stand with the symbol, where other tools leave them
+    alone.
+    """
     metadata = {"symbol": {FORMAT_KEY: str(FORMAT)}}
+    if generated:
+        metadata["symbol"][GENERATED_KEY] = ",".join(generated)
     names = ("symbol", "interval", "date", *FILE_COLUMNS[1:])
     return Schema(
         [
@@ -32,7 +51,7 @@ def table_schema() -> Schema:
             )
             for name in names
         ]
-    )
+    ).to_json()
 
 
 def partition_values(file: DataFile) -> dict[str, str | None]:
@@ -40,11 +59,79 @@ def partition_values(file: DataFile) -> dict[str, str | None]:
     return {"interval": file.interval, "date": day_label(file.day)}
 
 
-def add_action(file: DataFile, stamp_ms: int) -> AddAction:
+def add_action(file: DataFile, stamp_ms: int) -> Action:
     """The entry that makes ``file`` part of the table."""
-    return AddAction(
-        file.relative, file.size, partition_values(file), stamp_ms, data_change=True, stats=_statistics(file)
-    )
+    return {
+        "add": {
+            "path": file.relative, "partitionValues": partition_values(file), "size": file.size,
+            "modificationTime": stamp_ms, "dataChange": True, "stats": _statistics(file),
+        }
+    }  # fmt: skip
+
+
+def remove_action(file: DataFile, stamp_ms: int) -> Action:
+    """The entry that takes ``file`` out of the table."""
+    return {
+        "remove": {
+            "path": file.relative, "dataChange": True, "deletionTimestamp": stamp_ms,
+            "extendedFileMetadata": True, "partitionValues": partition_values(file), "size": file.size,
+        }
+    }  # fmt: skip
+
+
+def protocol_action() -> Action:
+    """What a reader and a writer of the table must know of Delta."""
+    return {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}
+
+
+def metadata_action(table_id: str, schema: str, created_ms: int) -> Action:
+    """The entry that says what table this is; ``schema`` is Delta's JSON of it."""
+    return {
+        "metaData": {
+            "id": table_id, "name": "bars",
+            "description": f"market data bars, mismartera store of format {FORMAT}",
+            "format": {"provider": "parquet", "options": {}}, "schemaString": schema,
+            "partitionColumns": list(PARTITION_BY), "createdTime": created_ms,
+            # versions stay readable for runs that are pinned to them: `data vacuum` alone forgets them
+            "configuration": {"delta.enableExpiredLogCleanup": "false"},
+        }
+    }  # fmt: skip
+
+
+def log_entry(actions: Sequence[Action], operation: str, note: str, stamp_ms: int) -> bytes:
+    """The file of the log for a commit of ``actions``; it carries their digest."""
+    lines = "".join(json.dumps(action) + "\n" for action in actions)
+    info = {
+        "timestamp": stamp_ms, "operation": operation, "operationParameters": {},
+        "engineInfo": "mismartera", "mismartera": note, DIGEST_KEY: _digest(lines),
+    }  # fmt: skip
+    return (json.dumps({"commitInfo": info}) + "\n" + lines).encode()
+
+
+def read_entry(log: Path) -> list[Action]:
+    """The actions of a log file, the commit's own information first.
+
+    ValueError, saying what is wrong, if it is not whole; OSError if it cannot be read.
+    """
+    content = log.read_bytes()
+    if not content.strip(b"\0\n"):
+        raise ValueError("the file is empty")
+    try:
+        lines = content.decode().splitlines(keepends=True)
+        actions = [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise ValueError("the file is no list of JSON objects, one a line") from error
+    if not all(isinstance(action, dict) for action in actions):
+        raise ValueError("the file is no list of JSON objects, one a line")
+    told = actions[0].get("commitInfo", {})
+    digest = told.get(DIGEST_KEY) if isinstance(told, dict) else None
+    if digest is not None and digest != _digest("".join(lines[1:])):
+        raise ValueError("its text has changed since it was written")
+    return actions
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _statistics(file: DataFile) -> str:
@@ -75,12 +162,3 @@ def data_file(locate: Callable[[str], str], row: Mapping[str, Any]) -> DataFile:
         first_us=None if first is None else to_us(first), last_us=None if last is None else to_us(last),
         first_symbol=row.get("min.symbol"), last_symbol=row.get("max.symbol"),
     )  # fmt: skip
-
-
-def is_whole(log: Path) -> bool:
-    """True if a commit's file of the log can be read, and is one JSON object a line."""
-    try:
-        lines = log.read_text("utf-8").splitlines()
-        return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines)
-    except (OSError, ValueError):
-        return False

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mismartera.catalog.files import read_files, write_file
+from mismartera.catalog.files import read_files, read_verified, write_file
 from mismartera.catalog.layout import PRICES, DataFile
 from mismartera.catalog.snapshot import Snapshot
 from mismartera.catalog.staging import Staged, rewrite
@@ -104,4 +104,4 @@ def _pile(files: Sequence[DataFile], size: int) -> list[DataFile]:
 
 def _joined(root: Path, interval: str, day: int, group: Group) -> DataFile:
     replaced, rows = group
-    return write_file(root, interval, day, merge(read_files(replaced) if replaced else None, rows).rows)
+    return write_file(root, interval, day, merge(read_verified(replaced) if replaced else None, rows).rows)

@@ -1,39 +1,37 @@
-"""The Delta table under the store: opening it, its versions and files, and atomic commits."""
+"""The Delta table under the store: opening it, its versions and files, and atomic commits.
+
+The library reads; what is written is written here, so that it is whole and durable before it has its name.
+"""
 
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake import DeltaTable
 
 from mismartera.catalog.actions import (
-    COLUMN_TYPES,
+    Action,
     add_action,
     data_file,
-    is_whole,
-    partition_values,
-    table_schema,
+    log_entry,
+    metadata_action,
+    protocol_action,
+    remove_action,
+    schema_json,
 )
-from mismartera.catalog.durable import rewrite, sync
-from mismartera.catalog.layout import (
-    FILE_COLUMNS,
-    FORMAT,
-    FORMAT_KEY,
-    GENERATED_KEY,
-    PARTITION_BY,
-    DataFile,
-)
+from mismartera.catalog.layout import DataFile
+from mismartera.catalog.lock import LOCK_NAME
+from mismartera.catalog.logbook import Logbook, LogFault
+from mismartera.catalog.shape import check_shape
 from mismartera.catalog.snapshot import Snapshot, place
+from mismartera.catalog.verify import first_line
 from mismartera.errors import StoreError
-
-_READER_FEATURES = {"timestampNtz", "vacuumProtocolCheck", "v2Checkpoint"}
+from mismartera.files.durable import is_draft, make_folders, rewrite, sync_folder, write_once
 
 
 class ConflictError(Exception):
@@ -41,15 +39,24 @@ class ConflictError(Exception):
 
 
 class DeltaStore:
-    """The table at ``path``, opened at its latest version or at ``version``. Safe to use from several threads."""
+    """The table at ``path``, opened at its latest version or at ``version``. Safe to use from several threads.
+
+    If the log is damaged, the version before the damage is used; ``faults`` and ``warn`` tell what is wrong.
+    """
 
     is_remote = False
     """True if it can only be read, at an address that is no folder."""
 
-    def __init__(self, path: Path, version: int | None = None) -> None:
+    def __init__(
+        self, path: Path, version: int | None = None, warn: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.path = path
         self.address = str(path)
         self.pinned = version
+        self.log = Logbook(path)
+        self.warn = warn
+        self.faults: tuple[LogFault, ...] = ()
+        self._told: set[LogFault] = set()
         self._table: DeltaTable | None = None
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
@@ -62,91 +69,90 @@ class DeltaStore:
         if known is not None:  # never waits for a commit that goes on
             return known
         with self._lock:
-            if self._snapshot is None:
-                self._load()
-            assert self._snapshot is not None
-            return self._snapshot
+            return self._load() if self._snapshot is None else self._snapshot
 
     def refresh(self) -> Snapshot:
         """Look for a newer version and use it (a pinned store stays at its version)."""
         with self._lock:
-            if self._table is None:
-                self._load()
-            elif self.pinned is None:
-                with self._translated():
-                    self._table.update_incremental()
-                if self._snapshot is None or self._table.version() != self._snapshot.version:
-                    self._snapshot = self._read(self._table)
-            assert self._snapshot is not None
+            if self._table is None or self._snapshot is None:
+                return self._load()
+            if self.pinned is not None:
+                return self._snapshot
+            with self._translated():
+                self._table.update_incremental()
+            version = self._table.version()
+            if version < self.log.pointed():  # what lies between was vacuumed: the library cannot follow
+                return self._load()
+            if version != self._snapshot.version:
+                if self._new_faults(self._snapshot.version, version):
+                    return self._load()
+                self._snapshot = self._read(self._table)
             return self._snapshot
 
     def exists(self) -> bool:
         """True if a Delta table lies at the path (it may still be damaged)."""
-        return (self.path / "_delta_log").is_dir() and any((self.path / "_delta_log").iterdir())
+        folder = self.log.folder
+        return folder.is_dir() and not all(is_draft(path.name) for path in folder.iterdir())
 
     def create(self) -> None:
         """Make an empty table. Files of another kind in the folder are left alone."""
-        with self._translated():
-            DeltaTable.create(
-                str(self.path), table_schema(), mode="ignore", partition_by=list(PARTITION_BY), name="bars",
-                description=f"market data bars, mismartera store of format {FORMAT}",
-                # versions stay readable for runs that are pinned to them
-                configuration={"delta.enableExpiredLogCleanup": "false"},
-            )  # fmt: skip
+        stamp_ms = self._stamp_ms([])
+        actions = [protocol_action(), metadata_action(str(uuid.uuid4()), schema_json(()), stamp_ms)]
+        try:
+            make_folders(self.log.folder)
+            write_once(self.log.entry(0), log_entry(actions, "CREATE TABLE", "create", stamp_ms))
+            sync_folder(self.log.folder)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise self._uncommitted(error) from error
 
     def commit(self, added: Sequence[DataFile], removed: Sequence[DataFile], note: str) -> Snapshot:
         """Replace files in one atomic commit and return the new version.
 
-        ConflictError if another writer has removed one of ``removed`` in between; then nothing was changed.
+        ConflictError if another writer has made that version in between; then nothing was changed.
         """
-        stamp_ms = max((int((self.path / file.relative).stat().st_mtime * 1000) for file in added), default=0)
-        actions: list[AddAction | RemoveAction] = [add_action(file, stamp_ms) for file in added]
-        actions += [_removal(file, stamp_ms) for file in removed]
-        with self._lock, self._translated(committing=True):
-            assert self._table is not None and self._snapshot is not None, (
-                "commit on a table that was never opened"
-            )
-            settled = self._settled
-            self._settled = self._snapshot.version if settled is None else settled
-            try:
-                self._table.create_write_transaction(
-                    actions, "append", table_schema(), list(PARTITION_BY),
-                    commit_properties=CommitProperties(custom_metadata={"mismartera": note}),
-                )  # fmt: skip
-            except CommitFailedError as error:
-                self._settled = settled
-                raise ConflictError(str(error)) from error
-            snapshot = self._moved_on(added, removed)
-        self._make_durable(snapshot.version, sync)
-        self._settled = settled
-        return snapshot
-
-    def _moved_on(self, added: Sequence[DataFile], removed: Sequence[DataFile]) -> Snapshot:
-        """Use the version that our commit made, without reading the log if nobody else has written meanwhile."""
-        assert self._table is not None and self._snapshot is not None
-        self._table.update_incremental()
-        if self._table.version() == self._snapshot.version + 1:
+        stamp_ms = self._stamp_ms(added)
+        actions = [add_action(file, stamp_ms) for file in added]
+        actions += [remove_action(file, stamp_ms) for file in removed]
+        with self._lock:
+            assert self._snapshot is not None, "commit on a table that was never opened"
+            self._write(actions, note, stamp_ms)
             self._snapshot = self._snapshot.replaced(added, removed)
-        else:
-            self._snapshot = self._read(self._table)
-        return self._snapshot
+            return self._snapshot
+
+    def _write(self, actions: Sequence[Action], note: str, stamp_ms: int) -> None:
+        """The entry after the version in use: it is there, whole, or not; what it is worth, `settle` knows."""
+        assert self._snapshot is not None and not self.faults, "the log is repaired before it is written"
+        before, settled = self._snapshot.version, self._settled
+        log = self.log.entry(before + 1)
+        try:
+            write_once(log, log_entry(actions, "WRITE", note, stamp_ms))
+        except FileExistsError as error:
+            raise ConflictError(f"version {before + 1} is another's") from error
+        except OSError as error:
+            raise self._uncommitted(error) from error
+        self._settled = before if settled is None else settled
+        try:
+            sync_folder(log.parent)
+        except OSError as error:
+            raise self._doubtful(log, error) from error
+        self._settled = settled
 
     def settle(self) -> None:
         """Make durable what was committed but could not be made so; StoreError while it still cannot."""
         if self._settled is None:
             return
         for version in range(self._settled + 1, self.snapshot().version + 1):
-            if not is_whole(self._log_file(version)):
-                raise self._damaged(ValueError("a commit was lost before it was on the disk"))
-            self._make_durable(version, rewrite)
+            fault = self.log.entry_fault(version)
+            if fault is not None:
+                raise self._damaged(fault, ValueError("a commit was lost before it was on the disk"))
+            log = self.log.entry(version)
+            try:
+                rewrite(log, log.read_bytes())
+            except OSError as error:
+                raise self._doubtful(log, error) from error
         self._settled = None
-
-    def _make_durable(self, version: int, how: Callable[[Path], None]) -> None:
-        log = self._log_file(version)
-        try:
-            how(log)
-        except OSError as error:
-            raise StoreError(f"the store's commit {log} may not survive a power loss: {error}") from error
 
     def mark_generated(self, symbols: Sequence[str]) -> None:
         """Record in the table that the bars of ``symbols`` are made up, not observed."""
@@ -154,14 +160,19 @@ class DeltaStore:
         names = sorted({*known.generated, *symbols})
         if tuple(names) == known.generated:
             return
-        with self._lock, self._translated():
+        with self._lock:
             assert self._table is not None
-            self._table.alter.set_column_metadata(
-                "symbol", {FORMAT_KEY: str(FORMAT), GENERATED_KEY: ",".join(names)}
-            )
+            told, stamp_ms = self._table.metadata(), self._stamp_ms([])
+            action = metadata_action(str(told.id), schema_json(names), told.created_time or stamp_ms)
+            self._write([action], "generated", stamp_ms)
         self.refresh()
 
-    def _load(self) -> None:
+    def reload(self) -> Snapshot:
+        """Open the table again, from its files."""
+        with self._lock:
+            return self._load()
+
+    def _load(self) -> Snapshot:
         if self.path.exists() and not self.path.is_dir():
             raise StoreError(f"{self.path} is a file: a store is a folder")
         if not self.exists():
@@ -170,112 +181,119 @@ class DeltaStore:
                 f"the bar store {self.path} {found}: run `mismartera data import PATH` to fill it "
                 "with your bars, or `mismartera data sample` to try with generated ones"
             )
-        with self._translated():
-            try:
+        self._table, self.faults = None, ()
+        try:
+            with self._translated():
                 table = DeltaTable(str(self.path))
-            except TableNotFoundError as error:
-                raise self._damaged(error) from error
-            if self.pinned is not None and self.pinned != table.version():
-                self._check_version(table.version())
-                table.load_as_version(self.pinned)
-            self._snapshot = self._read(table)
-            self._table = table
+                if not self._new_faults(-1, table.version()):
+                    self._snapshot = self._at_version(table)
+                    self._table = table
+                    return self._snapshot
+                cause: BaseException = ValueError("it is not whole")
+        except UnreadableError as error:
+            cause = error.cause
+        self._snapshot = self._load_reach(cause)
+        return self._snapshot
+
+    def _load_reach(self, cause: BaseException) -> Snapshot:
+        """The last version before what is damaged in the log."""
+        reach = self.log.reach()
+        fault = reach.faults[0] if reach.faults else None
+        if reach.last < 0 or fault is None:
+            raise self._damaged(fault, cause)
+        try:
+            with self._translated(), self.log.cut(reach) as folder:
+                snapshot = self._at_version(DeltaTable(str(folder)))
+        except UnreadableError as error:
+            raise self._damaged(fault, error.cause) from error
+        self.faults = reach.faults
+        for found in set(reach.faults) - self._told:
+            self._told.add(found)
+            self.warn(
+                f"{found}; the store {self.path} is read at version {snapshot.version}: "
+                "`mismartera data check --repair`, or the next write, restores what can be told of the rest"
+            )
+        return snapshot
+
+    def _at_version(self, table: DeltaTable) -> Snapshot:
+        if self.pinned is not None and self.pinned != table.version():
+            self._check_version(table.version())
+            table.load_as_version(self.pinned)
+        return self._read(table)
 
     def _check_version(self, latest: int) -> None:
-        logs = sorted(int(name.stem) for name in (self.path / "_delta_log").glob("[0-9]*.json"))
-        first = logs[0] if logs else latest
-        if self.pinned is None or not first <= self.pinned <= latest:
+        first = max(min(self.log.versions(), default=latest), self.log.floor())
+        if self.pinned is None or self.pinned > latest or not self.log.is_readable(self.pinned):
             raise StoreError(
                 f"the store {self.address} has no version {self.pinned}: allowed are {first} to {latest}"
             )
 
     def _read(self, table: DeltaTable) -> Snapshot:
-        """The files of the open version. Called inside ``_translated``."""
-        self._check_log(table.version())
-        metadata = self._check_shape(table)
-        rows = pl.DataFrame(table.get_add_actions(flatten=True))
-        files = sorted((data_file(self._locate, row) for row in rows.iter_rows(named=True)), key=place)
-        return Snapshot(table.version(), tuple(files), metadata, str(table.metadata().id))
+        """The files of the open version."""
+        with self._translated():
+            metadata = check_shape(self.address, table)
+            rows = pl.DataFrame(table.get_add_actions(flatten=True))
+            files = sorted((data_file(self._locate, row) for row in rows.iter_rows(named=True)), key=place)
+            name = str(table.metadata().id)
+        return Snapshot(table.version(), tuple(files), metadata, name)
 
     def _locate(self, relative: str) -> str:
         """Where a file of the table lies, to be read."""
         return str(self.path / relative)
 
-    def _check_log(self, latest: int) -> None:
-        """An empty file in the log, which a power loss can leave, passes for a commit of nothing: refuse it."""
-        first = 0 if self._snapshot is None else self._snapshot.version + 1
-        for version in range(first, latest + 1):
-            log = self._log_file(version)
-            if log.exists() and not log.stat().st_size:
-                raise self._damaged(ValueError("the file is empty"))
+    def _new_faults(self, after: int, last: int) -> list[LogFault]:
+        """What is wrong with the entries of the log that follow ``after`` (-1: that no checkpoint covers)."""
+        return self.log.new_faults(after, last)
 
-    def _log_file(self, version: int) -> Path:
-        return self.path / "_delta_log" / f"{version:020}.json"
+    def checkpoint(self) -> None:
+        """Write down the newest version's files in one piece, so that readers need not go through the log.
 
-    def _check_shape(self, table: DeltaTable) -> dict[str, Any]:
-        fields = {item.name: item for item in table.schema().fields}
-        wanted = {name: COLUMN_TYPES.get(name, "double") for name in (*PARTITION_BY, *FILE_COLUMNS)}
-        for name, kind in wanted.items():
-            found = getattr(fields[name].type, "type", str(fields[name].type)) if name in fields else "nothing"
-            if found != kind:
-                raise StoreError(
-                    f"the table {self.address} is no bar store: its column {name!r} is {found}, needed is {kind}; "
-                    "choose another folder, or import its files with `mismartera data import`"
-                )
-        if tuple(table.metadata().partition_columns) != PARTITION_BY:
-            raise StoreError(
-                f"the table {self.address} is no bar store: it is partitioned by "
-                f"{table.metadata().partition_columns}, needed is {list(PARTITION_BY)}"
-            )
-        metadata = dict(fields["symbol"].metadata)
-        self._check_format(table, str(metadata.get(FORMAT_KEY, FORMAT)))
-        return metadata
+        The library makes it on a copy of the log: it knows no fsync. Under the store's write lock.
+        """
+        reach = self.log.reach()
+        if reach.last < 0 or reach.faults or reach.checkpoint == reach.last:
+            return
+        try:
+            with self._translated(), self.log.cut(reach) as folder:
+                DeltaTable(str(folder)).create_checkpoint()
+                self.log.publish_checkpoint(reach.last, folder)
+        except (OSError, UnreadableError) as error:
+            raise StoreError(f"a checkpoint of the store {self.path} failed: {error}") from error
 
-    def _check_format(self, table: DeltaTable, found: str) -> None:
-        if not found.isdigit() or int(found) > FORMAT:
-            raise StoreError(
-                f"the store {self.address} has format {found}, this version of mismartera reads up to {FORMAT}: "
-                "use the version that wrote it, or a newer one"
-            )
-        features = set(table.protocol().reader_features or ()) - _READER_FEATURES
-        if features:
-            raise StoreError(
-                f"the store {self.address} uses features of Delta that are not supported: {sorted(features)}"
-            )
+    def _stamp_ms(self, added: Sequence[DataFile]) -> int:
+        """Now, by the clock of the file system: when the youngest file was made, or the lock was taken."""
+        paths = [self.path / file.relative for file in added] or [self.path / LOCK_NAME]
+        return max((int(path.stat().st_mtime * 1000) for path in paths if path.exists()), default=0)
 
     @contextmanager
-    def _translated(self, *, committing: bool = False) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (StoreError, ConflictError):
+        except (StoreError, UnreadableError):
             raise
         except BaseException as error:
             # a panic in the library's own language is no Exception; what is neither is not ours to catch
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise (self._uncommitted(error) if committing else self._damaged(error)) from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: BaseException) -> StoreError:
+        return UnreadableError(error)
 
     def _uncommitted(self, error: BaseException) -> StoreError:
-        return StoreError(f"a commit to the store {self.address} failed: {detail_of(error)}")
+        return StoreError(f"a commit to the store {self.path} failed: {first_line(error)}; nothing was changed")
 
-    def _damaged(self, error: BaseException) -> StoreError:
-        culprit = self._broken_log()
-        where = f"its log file {culprit} is damaged" if culprit else "its log cannot be used"
-        return StoreError(f"the store {self.address} cannot be used: {where} ({detail_of(error)})")
+    def _doubtful(self, log: Path, error: OSError) -> StoreError:
+        return StoreError(f"the store's commit {log} may not survive a power loss: {error}")
 
-    def _broken_log(self) -> Path | None:
-        logs = sorted((self.path / "_delta_log").glob("[0-9]*.json"))
-        return next((log for log in logs if not is_whole(log)), None)
+    def _damaged(self, fault: LogFault | None, error: BaseException) -> StoreError:
+        where = f"its log file {fault.path} is damaged" if fault else "its log cannot be used"
+        return StoreError(f"the store {self.path} cannot be used: {where} ({first_line(error)})")
 
 
-def detail_of(error: BaseException) -> str:
-    """The first line of what a library says."""
-    text = str(error).strip()
-    return text.splitlines()[0][:300] if text else type(error).__name__
+class UnreadableError(StoreError):
+    """The library cannot read the table's log; ``cause`` is what it says."""
 
-
-def _removal(file: DataFile, stamp_ms: int) -> RemoveAction:
-    return RemoveAction(
-        file.relative, data_change=True, deletion_timestamp=stamp_ms, size=file.size,
-        partition_values=partition_values(file),
-    )  # fmt: skip
+    def __init__(self, cause: BaseException) -> None:
+        self.cause = cause
+        super().__init__(f"the store's log cannot be used: {first_line(cause)}")

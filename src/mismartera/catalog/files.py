@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
+import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from mismartera.catalog.durable import sync
 from mismartera.catalog.layout import (
     COMPRESSION,
     FILE_COLUMNS,
@@ -19,7 +17,19 @@ from mismartera.catalog.layout import (
     DataFile,
     day_label,
 )
+from mismartera.catalog.verify import (
+    Damage,
+    DamagedError,
+    FaultError,
+    check_columns,
+    check_height,
+    check_size,
+    explain,
+    sealed_name,
+    verified,
+)
 from mismartera.errors import StoreError
+from mismartera.files.durable import make_folders, write_new
 
 
 def read_files(
@@ -34,14 +44,35 @@ def read_files(
     paths = [file.path for file in files]
     if not paths:
         return pl.DataFrame(schema={name: FILE_SCHEMA[name] for name in columns})
-    with _naming_the_broken(files):
+    try:
+        for file in files:
+            check_size(file)
         if not symbols and span_us is None:
             frame = pl.read_parquet(paths, columns=list(columns), hive_partitioning=False, use_statistics=False)
+            check_height(files, frame)
         else:
             scan = pl.scan_parquet(paths, hive_partitioning=False)
             frame = scan.filter(*_wanted(symbols, span_us)).select(columns).collect()
-        _check(frame, columns)
+        check_columns(frame, columns)
+    except (OSError, PolarsError, PanicException, FaultError) as error:
+        raise explain(files, error) from error
     return frame
+
+
+def read_verified(files: Sequence[DataFile]) -> pl.DataFrame:
+    """The rows of ``files``, one after the other, for writing them anew: each file is verified in full before.
+
+    So what is damaged never gets a new digest. DamagedError names it.
+    """
+    frames, damages = [], []
+    for file in files:
+        try:
+            frames.append(verified(file))
+        except FaultError as error:
+            damages.append(Damage(file, str(error)))
+    if damages:
+        raise DamagedError(damages)
+    return pl.concat(frames)
 
 
 def _wanted(symbols: Sequence[str], span_us: tuple[int, int] | None) -> Iterator[pl.Expr]:
@@ -56,75 +87,24 @@ def _wanted(symbols: Sequence[str], span_us: tuple[int, int] | None) -> Iterator
 def write_file(root: Path, interval: str, day: int, rows: pl.DataFrame) -> DataFile:
     """Write ``rows`` (not empty, sorted by symbol and timestamp) as a new file of a partition, durably.
 
-    The file is part of the table only after a commit that names it.
+    The file is part of the table only after a commit that names it. Its name ends in the digest of its bytes.
     """
-    folder = f"interval={interval}/date={day_label(day)}"
-    relative = f"{folder}/{uuid.uuid4().hex}.parquet"
+    buffer = io.BytesIO()
+    rows.select(FILE_COLUMNS).write_parquet(
+        buffer, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, statistics=True
+    )
+    content = buffer.getbuffer()
+    relative = f"interval={interval}/date={day_label(day)}/{sealed_name(content)}"
     path = root / relative
-    draft = path.with_suffix(".tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows.select(FILE_COLUMNS).write_parquet(
-            draft, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, statistics=True
-        )
-        draft.rename(path)
-        sync(path)
-        sync(path.parent.parent)  # the folders are as new as the file may be
-        size = path.stat().st_size
-    except (OSError, PolarsError) as error:
-        with suppress(OSError):  # what hindered the writing may hinder this too
-            draft.unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
-        raise StoreError(f"the store's file {path} cannot be written: {_first_line(error)}") from error
+        make_folders(path.parent)
+        write_new(path, content)
+    except OSError as error:
+        raise StoreError(f"the store's file {path} cannot be written: {error}") from error
     times = rows["timestamp"].to_physical()
     first, last = times.min(), times.max()
     assert isinstance(first, int) and isinstance(last, int)
     return DataFile(
-        str(path), relative, interval, day, size, rows.height, first, last, rows["symbol"][0], rows["symbol"][-1]
-    )
-
-
-def _check(frame: pl.DataFrame, columns: Sequence[str]) -> None:
-    """Types and keys; prices may be missing (a NaN), their bars are rejected where they are used."""
-    for name in columns:
-        if frame.schema[name] != FILE_SCHEMA[name]:
-            raise StoreError(f"column {name!r} is {frame.schema[name]}, needed is {FILE_SCHEMA[name]}")
-    for name in ("symbol", "timestamp"):
-        if name in columns and frame[name].null_count():
-            raise StoreError(f"column {name!r} has empty cells")
-
-
-@contextmanager
-def _naming_the_broken(files: Sequence[DataFile]) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, PolarsError, PanicException, StoreError) as error:
-        for file in files:
-            detail = _fault(file)
-            if detail:
-                raise _broken(file, detail) from error
-        raise _broken(files[0], _first_line(error)) from error
-
-
-def _fault(file: DataFile) -> str | None:
-    """What is wrong with a file, None if it can be read whole."""
-    if "://" not in file.path and not Path(file.path).is_file():
-        return "the file is missing"
-    try:
-        frame = pl.read_parquet(file.path, columns=list(FILE_COLUMNS), hive_partitioning=False)
-        _check(frame, FILE_COLUMNS)
-    except (OSError, PolarsError, PanicException, StoreError) as error:
-        return _first_line(error)
-    return None
-
-
-def _broken(file: DataFile, detail: str) -> StoreError:
-    return StoreError(
-        f"the store's file {file.path} ({file.interval} bars of {day_label(file.day)}) cannot be read: {detail}; "
-        "restore it, or delete the store and import its data again"
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:300] if text else type(error).__name__
+        str(path), relative, interval, day, len(content), rows.height, first, last,
+        rows["symbol"][0], rows["symbol"][-1],
+    )  # fmt: skip

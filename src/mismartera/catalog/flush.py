@@ -11,10 +11,10 @@ import polars as pl
 from mismartera.bars import BarBlock, check_symbol, parse_interval
 from mismartera.catalog.layout import PRICES
 from mismartera.catalog.manager import DataManager
-from mismartera.catalog.reader import symbol_runs
 from mismartera.catalog.report import WriteReport
 from mismartera.catalog.rows import block_rows
 from mismartera.catalog.upsert import merge
+from mismartera.catalog.verify import symbol_runs
 
 GATHER_SECONDS = 1.0
 """So long a put waits for others to join its commit: the bars of a minute arrive over some seconds."""

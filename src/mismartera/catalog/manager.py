@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,9 @@ from mismartera.catalog.reader import BlockReader
 from mismartera.catalog.remote import open_at
 from mismartera.catalog.report import Rejections, WriteReport
 from mismartera.catalog.rows import BarsInput, as_file_rows, block_rows, to_rows
+from mismartera.catalog.sound import SoundReads
 from mismartera.catalog.upsert import valid_rows
+from mismartera.catalog.verify import Damage
 from mismartera.errors import StoreError
 
 
@@ -42,11 +44,16 @@ class DataManager:
     The manager stands on one version of the store: the newest when it was first read, or ``version``. Its own
     writes move it on; those of others are seen after :meth:`refresh`. Reading a store that is missing, damaged,
     foreign or of a newer format raises StoreError; the first write makes a missing one. A store opened at a
-    ``version`` cannot be written to. Methods may be called from several threads and processes.
+    ``version`` cannot be written to. A damaged file is told to ``warn`` (default: the log), once, and left out;
+    the rest is read, and the next write that meets the file takes it out of the store. Methods may be called from
+    several threads and processes.
     """
 
-    def __init__(self, path: str | Path, *, version: int | None = None) -> None:
-        self._store = open_at(path, version)
+    def __init__(
+        self, path: str | Path, *, version: int | None = None, warn: Callable[[str], None] | None = None
+    ) -> None:
+        self._store = open_at(path, version, warn or _log)
+        self._sound = SoundReads(self._store)
         self._inventory = inventory.Inventory()
         self._reader = BlockReader()
 
@@ -143,6 +150,10 @@ class DataManager:
         good = valid_rows(label, block_rows(block), rejections)
         return writer.upsert(self._writable(), {label: [good]}, len(block), rejections, note, append)
 
+    def damages(self) -> tuple[Damage, ...]:
+        """The damaged files that were met so far, and left out."""
+        return self._sound.damages
+
     def generated_symbols(self) -> tuple[str, ...]:
         """The symbols whose bars are made up, sorted."""
         return self._store.snapshot().generated
@@ -165,7 +176,7 @@ class DataManager:
         if len(set(names)) != len(names):
             raise ValueError("a symbol stands twice in the request")
         label = parse_interval(interval).canonical
-        return self._reader.read_block(self._store.snapshot(), label, start_us, end_us, names)
+        return self._sound.read(lambda snapshot: self._reader.read_block(snapshot, label, start_us, end_us, names))
 
     def get_bars(self, symbol: str, interval: str, start: datetime, end: datetime) -> Bars:
         """Bars of ``symbol`` that start in ``[start, end)``, both timezone-aware (ValueError otherwise).
@@ -183,27 +194,35 @@ class DataManager:
 
     def symbols(self) -> tuple[str, ...]:
         """All symbols of the store, sorted."""
-        return self._inventory.symbols(self._store.snapshot())
+        return self._sound.read(self._inventory.symbols)
 
     def availability(self, symbol: str) -> dict[str, Availability]:
         """What there is of ``symbol`` per interval, shortest first; empty if the store does not know it."""
-        spans = self._inventory.availability(self._store.snapshot(), check_symbol(symbol))
+        name = check_symbol(symbol)
+        spans = self._sound.read(lambda snapshot: self._inventory.availability(snapshot, name))
         return {label: Availability(span.first_us, span.last_us, span.bars) for label, span in spans.items()}
 
     def listing(self) -> list[ListingRow]:
         """What there is of every symbol in every interval, by name and length."""
-        return list_store(self._store.snapshot(), self._inventory)
+        return self._sound.read(lambda snapshot: list_store(snapshot, self._inventory))
 
     def coverage(self, symbol: str, interval: str) -> list[tuple[str, int]]:
         """The UTC dates (ISO) on which bars of ``symbol`` start, each with their number, in order."""
-        label = parse_interval(interval).canonical
-        return inventory.coverage(self._store.snapshot(), check_symbol(symbol), label)
+        name, label = check_symbol(symbol), parse_interval(interval).canonical
+        return self._sound.read(lambda snapshot: inventory.coverage(snapshot, name, label))
 
     def known_intervals(self, symbols: Iterable[str]) -> dict[str, frozenset[str]]:
         """The intervals of each of ``symbols`` that the store has any bar of; others are left out."""
-        return self._inventory.known_intervals(self._store.snapshot(), symbols)
+        names = tuple(symbols)
+        return self._sound.read(lambda snapshot: self._inventory.known_intervals(snapshot, names))
 
     def _writable(self) -> DeltaStore:
         if self._store.is_remote:
             raise StoreError(f"the store {self.address} can only be read: choose a folder for one that is written")
         return self._store
+
+
+def _log(text: str) -> None:
+    from loguru import logger
+
+    logger.warning(text)

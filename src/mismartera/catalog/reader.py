@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import polars as pl
@@ -15,6 +14,7 @@ from mismartera.bars.interval import parse_interval
 from mismartera.catalog.files import read_files
 from mismartera.catalog.layout import PRICES, DataFile, first_partition_day
 from mismartera.catalog.snapshot import Snapshot
+from mismartera.catalog.verify import FaultError, check_order, explain, symbol_runs
 
 Ints = NDArray[np.int64]
 
@@ -31,9 +31,6 @@ WHOLE_ROWS_MAX = 32_768
 
 KEPT_ROWS_MAX = 131_072
 """So many rows, some 6 MB, are kept for the next one who asks for symbols of the same files."""
-
-FEW_ROWS = 4_096
-"""So few rows are gone through in Python."""
 
 
 def files_between(snapshot: Snapshot, interval: str, start_us: int, end_us: int) -> list[DataFile]:
@@ -100,6 +97,10 @@ class BlockReader:
         if (size >= FILTER_ROWS_MIN and size > most) or (few and size > WHOLE_ROWS_MAX):
             return _file_rows((), read_files(files, symbols=symbols))
         rows = _file_rows(paths, read_files(files))
+        try:
+            check_order(files, rows.symbols, rows.lengths, rows.start)
+        except FaultError as error:
+            raise explain(files, error) from error
         self._last = rows if size <= KEPT_ROWS_MAX else None
         return rows
 
@@ -134,17 +135,6 @@ def _arranged(rows: FileRows, symbols: tuple[str, ...]) -> BarBlock:
         start = start[by_time]
         columns = [column[by_time] for column in columns]
     return BarBlock(symbols, offsets, start, *columns)
-
-
-def symbol_runs(column: pl.Series) -> tuple[list[str], Ints]:
-    """The runs of equal symbols in ``column``: whose they are, and their lengths."""
-    if len(column) <= FEW_ROWS:  # an expression of Polars costs more than the loop
-        runs = [(name, sum(1 for _ in run)) for name, run in groupby(column.to_list())]
-        return [name for name, _ in runs], np.array([size for _, size in runs], dtype=np.int64)
-    column = column.rechunk()
-    changes = (column[1:] != column[:-1]).arg_true().to_numpy().astype(np.int64) + 1
-    firsts = np.concatenate((np.zeros(1, dtype=np.int64), changes))
-    return column.gather(firsts).to_list(), np.diff(np.append(firsts, len(column)))
 
 
 def _is_identity(order: Ints, size: int) -> bool:

@@ -7,27 +7,33 @@ Credentials, region and endpoint come from the environment, as the libraries tha
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from mismartera.catalog.delta import DeltaStore, detail_of
+from mismartera.catalog.delta import DeltaStore
+from mismartera.catalog.logbook import LogFault
+from mismartera.catalog.snapshot import Snapshot
+from mismartera.catalog.verify import first_line
 from mismartera.errors import StoreError
 
 SCHEMES = ("s3", "gs", "az", "abfss")
 """Object stores that both Delta Lake and Polars can read."""
 
 
-def open_at(address: str | Path, version: int | None) -> DeltaStore:
+def open_at(
+    address: str | Path, version: int | None = None, warn: Callable[[str], None] = lambda _: None
+) -> DeltaStore:
     """The store at a path, or at a URI; StoreError for one that cannot be a store's.
 
     ``file://`` is the folder that it names.
     """
     text = str(address)
     if "://" not in text:
-        return DeltaStore(Path(address), version)
+        return DeltaStore(Path(address), version, warn)
     parts = urlsplit(text)
     shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # nothing secret gets into a message
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -38,13 +44,13 @@ def open_at(address: str | Path, version: int | None) -> DeltaStore:
     if parts.scheme == "file":
         if parts.netloc not in {"", "localhost"}:
             raise StoreError(f"{text} names a folder of another machine; allowed: file:///folder")
-        return DeltaStore(Path(unquote(parts.path)), version)
+        return DeltaStore(Path(unquote(parts.path)), version, warn)
     if parts.scheme not in SCHEMES:
         allowed = ", ".join(f"{scheme}://" for scheme in ("file", *SCHEMES))
         raise StoreError(f"{shown} is no place for a store; allowed: a folder, or an address with {allowed}")
     if not parts.netloc:
         raise StoreError(f"{text} names no bucket; allowed: {parts.scheme}://bucket/path")
-    return RemoteStore(text.rstrip("/"), version)
+    return RemoteStore(text.rstrip("/"), version, warn)
 
 
 class RemoteStore(DeltaStore):
@@ -52,8 +58,10 @@ class RemoteStore(DeltaStore):
 
     is_remote = True
 
-    def __init__(self, address: str, version: int | None = None) -> None:
-        super().__init__(Path(os.devnull), version)
+    def __init__(
+        self, address: str, version: int | None = None, warn: Callable[[str], None] = lambda _: None
+    ) -> None:
+        super().__init__(Path(os.devnull), version, warn)
         self.address = address
 
     def exists(self) -> bool:
@@ -67,7 +75,7 @@ class RemoteStore(DeltaStore):
             except TableNotFoundError:
                 return None
 
-    def _load(self) -> None:
+    def _load(self) -> Snapshot:
         table = self._open()
         if table is None:
             raise StoreError(
@@ -79,6 +87,7 @@ class RemoteStore(DeltaStore):
                 self._go_to(table, self.pinned, latest)
             self._snapshot = self._read(table)
             self._table = table
+        return self._snapshot
 
     def _go_to(self, table: DeltaTable, version: int, latest: int) -> None:
         try:
@@ -86,17 +95,15 @@ class RemoteStore(DeltaStore):
         except Exception as error:
             raise StoreError(
                 f"the store {self.address} has no version {version} that can be read, the latest is {latest} "
-                f"({detail_of(error)})"
+                f"({first_line(error)})"
             ) from error
 
     def _locate(self, relative: str) -> str:
         return f"{self.address}/{relative}"
 
-    def _check_log(self, latest: int) -> None:
+    def _new_faults(self, after: int, last: int) -> list[LogFault]:  # noqa: ARG002  # of a log that is a folder
         """An object is whole or not there: no power loss leaves an empty one."""
+        return []
 
-    def _damaged(self, error: BaseException) -> StoreError:
-        return StoreError(f"the store {self.address} cannot be read: {detail_of(error)}")
-
-    def _broken_log(self) -> Path | None:
-        return None
+    def _unreadable(self, error: BaseException) -> StoreError:
+        return StoreError(f"the store {self.address} cannot be read: {first_line(error)}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mismartera.catalog.files import read_files, write_file
+from mismartera.catalog.files import read_verified, write_file
 from mismartera.catalog.layout import DataFile
 from mismartera.catalog.snapshot import Snapshot
 from mismartera.catalog.upsert import Merged, merge
@@ -30,7 +30,7 @@ Stage = Callable[[Path, Snapshot, str, int, pl.DataFrame], Staged]
 def rewrite(root: Path, snapshot: Snapshot, interval: str, day: int, rows: pl.DataFrame) -> Staged:
     """The whole partition as one sorted file: best to read, and dear to write again and again."""
     files = snapshot.partitions.get((interval, day), ())
-    merged = merge(read_files(files) if files else None, rows)
+    merged = merge(read_verified(files) if files else None, rows)
     if not merged.changed:
         return Staged(merged, (), ())
     return Staged(merged, files, (write_file(root, interval, day, merged.rows),))

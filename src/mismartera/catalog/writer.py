@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -11,17 +11,25 @@ from pathlib import Path
 import polars as pl
 
 from mismartera.catalog.delta import ConflictError, DeltaStore
-from mismartera.catalog.files import read_files, write_file
+from mismartera.catalog.files import read_verified, write_file
 from mismartera.catalog.lock import write_lock
+from mismartera.catalog.quarantine import quarantine, repair_log
 from mismartera.catalog.report import Rejections, WriteReport
 from mismartera.catalog.snapshot import Snapshot
 from mismartera.catalog.staging import Stage, Staged, discard, rewrite
 from mismartera.catalog.upsert import Merged, by_partition, merge
+from mismartera.catalog.verify import DamagedError
 from mismartera.errors import StoreError
 
 _ATTEMPTS = 5
+CHECKPOINT_COMMITS = 100
+"""After so many commits the state is written down in one piece."""
+
 _WORKERS = min(4, os.cpu_count() or 1)
 """Partitions in work at once; bounded, because each holds a partition in memory."""
+
+
+Prepare = Callable[[Snapshot], list[Staged]]
 
 
 def upsert(
@@ -43,23 +51,16 @@ def upsert(
         return _report(offered, [], rejections, version)
     if store.path.exists() and not store.path.is_dir():
         raise StoreError(f"{store.path} is a file: a store is a folder")
+
+    def prepare(snapshot: Snapshot) -> list[Staged]:
+        return _stage_all(store.path, snapshot, pieces, stage)
+
     with write_lock(store.path):
         if not store.exists():
             store.create()
-        for _ in range(_ATTEMPTS):
-            snapshot = store.refresh()
-            _require_ours(store.path, snapshot)
-            store.settle()
-            staged = _stage_all(store.path, snapshot, pieces, stage)
-            try:
-                version = _commit(store, snapshot, staged, note)
-            except ConflictError:  # a writer of another kind, that knows no lock
-                discard(staged)
-                continue
-            return _report(offered, [part.merged for part in staged], rejections, version)
-    raise StoreError(
-        f"the store {store.path} is rewritten by another program at the same time: nothing was written"
-    )
+        staged, version = _changed(store, prepare, note)
+        _checkpoint_at_times(store, version)
+    return _report(offered, [part.merged for part in staged], rejections, version)
 
 
 def compact(store: DeltaStore) -> int:
@@ -67,21 +68,62 @@ def compact(store: DeltaStore) -> int:
 
     Earlier versions keep their files and stay readable. Rows with the same key become one, the last.
     """
-    with write_lock(store.path):
-        snapshot = store.refresh()
-        _require_ours(store.path, snapshot)
-        store.settle()
+
+    def prepare(snapshot: Snapshot) -> list[Staged]:
         staged: list[Staged] = []
         try:
             for (interval, day), files in snapshot.partitions.items():
                 if len(files) > 1:
-                    merged = merge(None, read_files(files))
+                    merged = merge(None, read_verified(files))
                     staged.append(Staged(merged, files, (write_file(store.path, interval, day, merged.rows),)))
         except BaseException:
             discard(staged)
             raise
-        _commit(store, snapshot, staged, "compact")
-        return len(staged)
+        return staged
+
+    with write_lock(store.path):
+        return len(_changed(store, prepare, "compact")[0])
+
+
+def _changed(store: DeltaStore, prepare: Prepare, note: str) -> tuple[list[Staged], int]:
+    """Commit what ``prepare`` makes of the newest version, and what is damaged aside. Under the write lock."""
+    attempts = 0
+    while attempts < _ATTEMPTS:
+        snapshot = ready(store)
+        try:
+            staged = prepare(snapshot)
+        except DamagedError as error:  # one more file is gone: this ends
+            with suppress(ConflictError):
+                quarantine(store, error.damages)
+            continue
+        try:
+            return staged, _commit(store, snapshot, staged, note)
+        except ConflictError:  # a writer of another kind, that knows no lock
+            discard(staged)
+            attempts += 1
+    raise StoreError(
+        f"the store {store.path} is rewritten by another program at the same time: nothing was written"
+    )
+
+
+def ready(store: DeltaStore) -> Snapshot:
+    """The newest version, its log whole and safe, of a store that may be written. Under the write lock."""
+    snapshot = store.refresh()
+    require_ours(store.path, snapshot)
+    store.settle()
+    if store.faults:
+        repair_log(store)
+        snapshot = store.refresh()
+    return snapshot
+
+
+def _checkpoint_at_times(store: DeltaStore, version: int) -> None:
+    """Without one, opening would read a longer and longer log; it is a help, so that its failure is only told."""
+    if version - max(store.log.pointed(), 0) >= CHECKPOINT_COMMITS:
+        try:
+            store.checkpoint()
+        except StoreError as error:
+            store.warn(f"{error}; the store is as good without it")
 
 
 def make(store: DeltaStore) -> None:
@@ -98,11 +140,12 @@ def mark_generated(store: DeltaStore, symbols: Sequence[str]) -> None:
     with write_lock(store.path):
         if not store.exists():
             store.create()
-        _require_ours(store.path, store.refresh())
+        ready(store)
         store.mark_generated(symbols)
 
 
-def _require_ours(path: Path, snapshot: Snapshot) -> None:
+def require_ours(path: Path, snapshot: Snapshot) -> None:
+    """StoreError if another tool made the table."""
     if not snapshot.is_ours:
         raise StoreError(
             f"the table {path} was made by another tool: it can be read, but not written; "

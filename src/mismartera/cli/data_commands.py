@@ -1,7 +1,8 @@
-"""``mismartera data``: import, ls, check, sample: their options."""
+"""``mismartera data``: import, ls, check, vacuum, sample: their options."""
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 
 import click
@@ -70,20 +71,49 @@ def ls(store: str, *, as_json: bool) -> None:
 @click.option("--hours", metavar="FROM-TO", help="Hours that replace the regular ones, for example 04:00-20:00.")
 @click.option("--start", type=_DAY, metavar="DATE", help="First day, YYYY-MM-DD.")
 @click.option("--end", type=_DAY, metavar="DATE", help="Last day, included.")
+@click.option("--repair", is_flag=True, help="Take damaged files out of the store, and mend its log.")
 @json_option
 @log_level_option
 def check(
     store: str, symbols: str | None, calendar: str, hours: str | None, start: datetime | None,
-    end: datetime | None, *, as_json: bool,
-) -> None:  # fmt: skip
-    """Hold the bars of each symbol and day against what the calendar expects.
+    end: datetime | None, *, repair: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Verify the store's files, and hold the bars of each symbol and day against what the calendar expects.
 
-    Gaps are no error: the exit status is 0 whatever the quality is.
+    Gaps are no error. Files that are damaged are named, and make the exit status 1; with --repair they are moved
+    aside and taken out of the store.
     """
     from mismartera.cli.inspecting import CheckOptions, check_bars  # heavy: Polars and Delta Lake
 
     names = None if symbols is None else _names(symbols)
-    check_bars(store, CheckOptions(names, calendar, _hours(hours), _day(start), _day(end), as_json=as_json))
+    span = _day(start), _day(end)
+    return check_bars(store, CheckOptions(names, calendar, _hours(hours), *span, repair=repair, as_json=as_json))
+
+
+@data.command("vacuum")
+@data_option
+@click.option(
+    "--older-than",
+    metavar="AGE",
+    default="7d",
+    show_default=True,
+    help="Forget versions that were replaced so long ago: 7d, 12h, 30m, or 0.",
+)
+@click.option("--keep", type=int, metavar="VERSION", multiple=True, help="Keep this one, now and later.")
+@click.option("--release", type=int, metavar="VERSION", multiple=True, help="Keep this one no longer.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@json_option
+@log_level_option
+def vacuum(
+    store: str, older_than: str, keep: tuple[int, ...], release: tuple[int, ...], *, dry_run: bool, as_json: bool
+) -> None:
+    """Remove the files of old versions of the store, and the log that only they need.
+
+    What a running session reads is never removed, nor are the versions that were current in the time given.
+    """
+    from mismartera.cli.inspecting import VacuumOptions, vacuum_store  # heavy: Polars and Delta Lake
+
+    vacuum_store(store, VacuumOptions(_seconds(older_than), keep, release, dry_run=dry_run, as_json=as_json))
 
 
 @data.command("sample")
@@ -139,6 +169,16 @@ def _hours(text: str | None) -> tuple[str, str] | None:
             f"found {text!r}; allowed: FROM-TO, for example 04:00-20:00", param_hint="--hours"
         )
     return opens.strip(), closes.strip()
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+)([dhm]?)", text.strip())
+    if match is None or (not match[2] and int(match[1])):
+        raise click.BadParameter(
+            f"found {text!r}; allowed: a number of days, hours or minutes, for example 7d, 12h, 30m, or 0",
+            param_hint="--older-than",
+        )
+    return int(match[1]) * {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "": 0.0}[match[2]]
 
 
 def _day(moment: datetime | None) -> date | None:

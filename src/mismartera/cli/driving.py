@@ -15,7 +15,9 @@ from loguru import logger
 
 from mismartera.cli.signals import StopSignals
 from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, say
+from mismartera.config import SessionConfig
 from mismartera.errors import ConfigError, MismarteraError
+from mismartera.report.document.keeping import ReportKeeper
 from mismartera.report.dump import SessionDump
 from mismartera.report.events import EventLog
 from mismartera.report.figures import SymbolFigures
@@ -24,7 +26,7 @@ from mismartera.report.progress import is_terminal
 from mismartera.report.table import print_summary
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system import SystemManager
-from mismartera.system.manager import Outcome
+from mismartera.system.outcome import Outcome
 
 _POLL_SECONDS = 0.1
 
@@ -35,6 +37,8 @@ class OutputOptions:
 
     events: Path | None
     dump: Path | None
+    report: Path | None = None
+    command: str = "mismartera"
     quiet: bool
     as_json: bool
     log_level: str
@@ -54,8 +58,9 @@ class OutputOptions:
 class Listeners:
     """What listens to a run, as its options want it. Files are touched by :meth:`open` only."""
 
-    def __init__(self, options: OutputOptions, zone: tzinfo) -> None:
+    def __init__(self, options: OutputOptions, zone: tzinfo, config: SessionConfig) -> None:
         self._options = options
+        self.report = ReportKeeper(options.report, zone, config, options.command) if options.report else None
         self.events = EventLog(options.events) if options.events else None
         self.figures = SymbolFigures()
         self._dump = SessionDump(options.dump) if options.dump else None
@@ -66,7 +71,8 @@ class Listeners:
     def sinks(self) -> list[EventSink]:
         """Listeners to the events."""
         figures = [self.figures] if self._options.has_table else []
-        return [*([self.events] if self.events else []), self._log, *figures]
+        report = [self.report.digest] if self.report else []
+        return [*([self.events] if self.events else []), self._log, *figures, *report]
 
     @property
     def recorders(self) -> list[SessionRecorder]:
@@ -75,7 +81,9 @@ class Listeners:
         return [*([self._dump] if self._dump else []), *figures]
 
     def open(self) -> None:
-        """Make the folder of the dump and the file of the events."""
+        """Make the folder of the dump and the file of the events; look whether a report can be written."""
+        if self.report is not None:
+            self.report.prepare()
         if self._dump is not None and self._dump.prepare():
             logger.warning(
                 f"the dump folder {self._options.dump} is not empty: other files stay beside the new ones"
@@ -111,6 +119,7 @@ def carry_out(path: str, options: OutputOptions, build: Callable[[], Run]) -> in
             except ConfigError as error:  # found while building: still the file's fault
                 raise ConfigError(error.problems, source=path) from error
             _drive(run)
+            _keep_report(run, options)
         return _report(run, options)
 
 
@@ -143,6 +152,20 @@ def _wait(run: Run) -> None:
         run.show()
         if run.listeners.events is not None:
             run.listeners.events.flush()
+
+
+def _keep_report(run: Run, options: OutputOptions) -> None:
+    """Write the report, however the run ended. While a callback still runs, its events are still being made."""
+    keeper = run.listeners.report
+    if keeper is None:
+        return
+    if run.system.is_running():
+        say("no report: a strategy's callback was still running")
+        return
+    try:
+        keeper.write(run.system.summary(), "; ".join(_ending(run, options)[1]))
+    except MismarteraError as error:
+        run.failure = run.failure or error
 
 
 def _report(run: Run, options: OutputOptions) -> int:

@@ -47,7 +47,7 @@ def sessions(session: str | None, store: str, journal: Path | None, *, as_json: 
 @click.pass_obj
 def replay(
     settings: Settings, session: str, store: str, journal: Path | None, events: Path | None, dump: Path | None,
-    until: str | None, *, quiet: bool, as_json: bool, log_file: Path | None,
+    report: Path | None, until: str | None, *, quiet: bool, as_json: bool, log_file: Path | None,
 ) -> int:  # fmt: skip
     """Play a live session again from its journal: SESSION is its number, or "last".
 
@@ -60,8 +60,8 @@ def replay(
     return replay_session(
         session,
         ReplayOptions(
-            store=store, journal=journal, until=until, events=events, dump=dump, quiet=quiet, as_json=as_json,
-            log_level=settings.log_level, log_file=log_file,
+            store=store, journal=journal, until=until, events=events, dump=dump, report=report, quiet=quiet,
+            as_json=as_json, log_level=settings.log_level, command=settings.command, log_file=log_file,
         ),
     )  # fmt: skip
 

@@ -47,7 +47,7 @@ def _build(reader: JournalReader, past: PastSession, options: ReplayOptions) -> 
     if options.until is not None:
         until_us = to_us(_until(options.until, past, time))
     played = PlayedSession(reader, past, until_us)
-    listeners, watch = Listeners(options, time.zone), SessionWatch()
+    listeners, watch = Listeners(options, time.zone, played.config), SessionWatch()
     system = SystemManager(
         played.config, data_manager=DataManager(options.store), folder=Path(past.folder), warn=logger.warning,
         sinks=[*listeners.sinks, *([watch] if options.has_progress else [])], recorders=listeners.recorders,

@@ -97,10 +97,9 @@ def upgrade_journal(store: str, journal: Path | None) -> None:
 def prune_journal(store: str, journal: Path | None, *, keep: int, older_than: int | None, is_dry: bool) -> None:
     """Remove the sessions that are too many and too old, and say which."""
     database = open_database(journal_of(journal, store, os.environ), make=False)
-    now_us = SystemClock().now_us()
-    lock = lock_journal(database, os.getpid(), now_us)
+    lock = lock_journal(database)
     try:
-        before_us = None if older_than is None else now_us - older_than * DAY_US
+        before_us = None if older_than is None else SystemClock().now_us() - older_than * DAY_US
         found = prunable(JournalReader(database), keep=keep, before_us=before_us)
         if not is_dry:
             prune(database, found)

@@ -38,9 +38,9 @@ from mismartera.cli.status import Settings, data_option, json_option, log_level_
 @log_level_option
 @click.pass_obj
 def live(
-    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, feed: str | None,
-    clock: str | None, until: str | None, journal: Path | None, *, no_journal: bool, resume: bool, quiet: bool,
-    as_json: bool, log_file: Path | None,
+    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, report: Path | None,
+    feed: str | None, clock: str | None, until: str | None, journal: Path | None, *, no_journal: bool,
+    resume: bool, quiet: bool, as_json: bool, log_file: Path | None,
 ) -> int:  # fmt: skip
     """Run the live session that CONFIG describes, on the bars of its feed as they come.
 
@@ -53,8 +53,8 @@ def live(
     return live_config(
         config,
         LiveOptions(
-            store=store, events=events, dump=dump, feed=feed, clock=clock, until=until, journal=journal,
-            has_journal=not no_journal, is_resumed=resume, quiet=quiet, as_json=as_json,
-            log_level=settings.log_level, log_file=log_file,
+            store=store, events=events, dump=dump, report=report, feed=feed, clock=clock, until=until,
+            journal=journal, has_journal=not no_journal, is_resumed=resume, quiet=quiet, as_json=as_json,
+            log_level=settings.log_level, command=settings.command, log_file=log_file,
         ),
     )  # fmt: skip

@@ -164,7 +164,7 @@ def _naming(option: str) -> Iterator[None]:
 
 def _build(plan: LivePlan, folder: Path, options: LiveOptions) -> Run:
     """Everything that can be found wrong before the run begins is found here, files are touched last."""
-    listeners, watch = Listeners(options, plan.time.zone), SessionWatch()
+    listeners, watch = Listeners(options, plan.time.zone, plan.config), SessionWatch()
     record = None
     try:
         config, record = open_record(plan.config, plan.wall, folder, options, os.environ, is_trial=plan.is_trial)
@@ -173,6 +173,7 @@ def _build(plan: LivePlan, folder: Path, options: LiveOptions) -> Run:
             sinks=[*listeners.sinks, *([watch] if options.has_progress else [])], recorders=listeners.recorders,
             feed=plan.feed, wall=plan.wall, until=plan.until, record=record,
         )  # fmt: skip
+        system.claim()
         listeners.open()
     except BaseException:
         if record is not None:

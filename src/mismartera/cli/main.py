@@ -22,6 +22,7 @@ from mismartera.cli.config_commands import schema, validate
 from mismartera.cli.data_commands import data
 from mismartera.cli.journal_commands import db, replay, sessions
 from mismartera.cli.live_command import live
+from mismartera.cli.report_command import report
 from mismartera.cli.run_command import run
 from mismartera.cli.status import (
     BAD_INPUT,
@@ -48,6 +49,7 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(live)
+cli.add_command(report)
 cli.add_command(bridge)
 cli.add_command(sessions)
 cli.add_command(replay)
@@ -60,10 +62,11 @@ cli.add_command(db)
 
 def main(args: Sequence[str] | None = None) -> int:
     """Carry out a command line (by default the process's own) and return its exit status."""
-    settings = Settings()
+    given = list(sys.argv[1:] if args is None else args)
+    settings = Settings(args=tuple(given))
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        status = _invoke(list(sys.argv[1:] if args is None else args), settings)
+        status = _invoke(given, settings)
         sys.stdout.flush()
     except BrokenPipeError:
         status = PIPE_BROKEN

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mismartera.catalog import DataManager
 from mismartera.errors import StoreError
 
 
-def open_store(path: str, version: int | None = None) -> DataManager:
-    """The store at ``path``; StoreError, with what to do, if there is none or it cannot be read."""
-    data = DataManager(path, version=version)
+def open_store(path: str, version: int | None = None, *, warn: Callable[[str], None] | None = None) -> DataManager:
+    """The store at ``path``; StoreError, with what to do, if there is none or it cannot be read.
+
+    ``warn`` is told of damaged files (default: the log).
+    """
+    data = DataManager(path, version=version, warn=warn)
     if not data.exists():
         raise StoreError(
             f"there is no bar store at {path}: make one with 'mismartera data import' or "

@@ -21,7 +21,8 @@ from mismartera.cli.status import Settings, data_option, json_option, log_level_
 @click.option("--store-version", type=click.IntRange(min=0), metavar="N", help="Read this version of the store.")
 @click.pass_obj
 def run(
-    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, speed: float | None,
+    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None,
+    report: Path | None, speed: float | None,
     *, quiet: bool, as_json: bool, log_file: Path | None, store_version: int | None,
 ) -> int:  # fmt: skip
     """Run the backtest that CONFIG describes.
@@ -34,7 +35,8 @@ def run(
     return run_config(
         config,
         RunOptions(
-            store=store, store_version=store_version, events=events, dump=dump, speed=speed, quiet=quiet,
-            as_json=as_json, log_level=settings.log_level, log_file=log_file,
+            store=store, store_version=store_version, events=events, dump=dump, report=report,
+            speed=speed, quiet=quiet,
+            as_json=as_json, log_level=settings.log_level, command=settings.command, log_file=log_file,
         ),
     )  # fmt: skip

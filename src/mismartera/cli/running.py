@@ -49,7 +49,7 @@ def _build(config: SessionConfig, folder: Path, options: RunOptions) -> Run:
     """Everything that can be found wrong before the run begins is found here, files are touched last."""
     data = open_store(options.store, options.store_version)
     zone = ExchangeCalendar(config.calendar_code, cache_dir=user_cache_dir(os.environ)).zone
-    listeners = Listeners(options, zone)
+    listeners = Listeners(options, zone, config)
     system = SystemManager(
         config, data_manager=data, folder=folder, warn=logger.warning, sinks=listeners.sinks,
         recorders=listeners.recorders,

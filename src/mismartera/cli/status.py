@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,12 @@ class Settings:
     """What a command line says of all commands."""
 
     log_level: str = "WARNING"
+    args: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The command line as it was typed, quoted for a shell."""
+        return shlex.join(["mismartera", *self.args])
 
     @property
     def tracebacks(self) -> bool:
@@ -73,7 +80,7 @@ def json_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def output_options(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The options of a session's output: ``--events``, ``--dump``, ``--quiet``, ``--log-file``."""
+    """The options of a session's output: ``--events``, ``--dump``, ``--report``, ``--quiet``, ``--log-file``."""
     path = click.Path(path_type=Path)
     for add in (
         click.option(
@@ -81,6 +88,7 @@ def output_options(command: Callable[_P, _R]) -> Callable[_P, _R]:
             help="Append the log to FILE, from INFO on (or the --log-level, if that is DEBUG).",
         ),
         click.option("--quiet", is_flag=True, help="No progress, no table."),
+        click.option("--report", type=path, metavar="FILE.html", help="Write a report of the run there."),
         click.option("--dump", type=path, metavar="DIR", help="Write each session's bars there, as Parquet."),
         click.option("--events", type=path, metavar="FILE", help="Write all events there, as JSON lines."),
     ):  # fmt: skip

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import Protocol
 
@@ -14,15 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mismartera.bars.instants import to_iso
 from mismartera.errors import JournalError
+from mismartera.files.lock import FileLock, HeldError, in_words
 from mismartera.journal.database import Database, reason_of
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from mismartera.timing import SystemClock
 
 _KEY = 0x6D69736D  # "mism", as a number that all its sessions share
-_SHOWN_MAX = 4096
 _NAME_MAX = 63  # bytes that PostgreSQL keeps of a connection's name
 
 
@@ -41,55 +35,40 @@ class Lock(Protocol):
         ...
 
 
-def lock_journal(database: Database, pid: int, now_us: int) -> Lock:
+def lock_journal(database: Database) -> Lock:
     """Be the only one that writes this journal. JournalError names who does already."""
     path = database.path
     if path is None:
-        return _AdvisoryLock(database, pid, now_us)
-    return _FileLock(path.with_name(path.name + ".lock"), database.label, pid, now_us)
+        return _AdvisoryLock(database)
+    return _FileLock(path.with_name(path.name + ".lock"), database.label)
 
 
 class _FileLock:
-    def __init__(self, path: Path, label: str, pid: int, now_us: int) -> None:
+    def __init__(self, path: Path, label: str) -> None:
+        self._lock = FileLock(path)
         try:
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._lock.acquire(wait=False)
+        except HeldError as error:
+            raise JournalError(
+                f"the journal {label} is in use by {in_words(error.holder)}: one session at a time writes it"
+            ) from None
         except OSError as error:
             raise JournalError(f"the journal {label} cannot be locked: {error.strerror} ({path})") from error
-        try:
-            _try_lock(self._handle)
-        except OSError:
-            holder = _read_holder(self._handle)
-            os.close(self._handle)
-            raise JournalError(
-                f"the journal {label} is in use by {holder}: one session at a time writes it"
-            ) from None
-        # The lock is the system's, and ends with its holder; the text only says who that is.
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, json.dumps({"pid": pid, "since": to_iso(now_us)}).encode(), 0)
 
     def release(self) -> None:
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        self._lock.release()
 
     def is_held(self) -> bool:
-        return self._handle >= 0
-
-
-def _read_holder(handle: int) -> str:
-    try:
-        found = json.loads(os.pread(handle, _SHOWN_MAX, 0))
-        return f"process {int(found['pid'])}, since {found['since']}"
-    except (ValueError, KeyError, TypeError, OSError):
-        return "another process"
+        return self._lock.is_held
 
 
 class _AdvisoryLock:
     """PostgreSQL's own: it lives as long as its connection does, whose name tells others whose it is."""
 
-    def __init__(self, database: Database, pid: int, now_us: int) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._name = f"mismartera {pid} {to_iso(now_us)} {socket.gethostname()}"[:_NAME_MAX]
+        since = to_iso(SystemClock().now_us())
+        self._name = f"mismartera {os.getpid()} {since} {socket.gethostname()}"[:_NAME_MAX]
         self._connection: Connection | None = None
         self._is_released = False
         try:
@@ -150,14 +129,3 @@ def _advisory_holder(connection: Connection) -> str:
         case ["mismartera", pid, since, host]:
             return f"process {pid} on {host}, since {since}"
     return "another process"
-
-
-if sys.platform == "win32":
-
-    def _try_lock(handle: int) -> None:
-        os.lseek(handle, _SHOWN_MAX, os.SEEK_SET)  # a place behind the text, which others may read
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-else:
-
-    def _try_lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

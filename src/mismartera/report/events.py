@@ -32,7 +32,7 @@ _PLAIN_MIN, _PLAIN_MAX = 1e-4, 1e16
 
 
 class _BarLine(msgspec.Struct, gc=False):
-    """A ``bar`` event, its keys in order."""
+    """A ``bar`` event, its keys in order. ``source`` is left out of a backtest's."""
 
     bar_count: int
     close: float
@@ -45,27 +45,7 @@ class _BarLine(msgspec.Struct, gc=False):
     low: float
     open: float
     seq: int
-    start: str
-    symbol: str
-    time: str
-    volume: float
-
-
-class _LiveBarLine(msgspec.Struct, gc=False):
-    """A ``bar`` event, its keys in order."""
-
-    bar_count: int
-    close: float
-    end: str
-    event: str
-    generation: int
-    high: float
-    interval: str
-    lag_seconds: float
-    low: float
-    open: float
-    seq: int
-    source: str
+    source: str | msgspec.UnsetType
     start: str
     symbol: str
     time: str
@@ -115,20 +95,12 @@ class EventLog:
         if bar.end_us != self._end_us or bar.lag_seconds != self._lag_seconds:
             self._stamp(bar)
         self._seq = seq = self._seq + 1
-        if bar.source:
-            self._write(_encode_lines((self._live_line(bar, seq),)))
-            return
         line = _BarLine(
             bar.bar_count, bar.close, self._end, "bar", bar.generation, bar.high, bar.interval,
-            bar.lag_seconds, bar.low, bar.open, seq, _iso(bar.start_us), bar.symbol, self._time, bar.volume,
+            bar.lag_seconds, bar.low, bar.open, seq, bar.source or msgspec.UNSET, _iso(bar.start_us), bar.symbol,
+            self._time, bar.volume,
         )  # fmt: skip
         self._write(_encode_lines((line,)))
-
-    def _live_line(self, bar: Bar, seq: int) -> _LiveBarLine:
-        return _LiveBarLine(
-            bar.bar_count, bar.close, self._end, "bar", bar.generation, bar.high, bar.interval, bar.lag_seconds,
-            bar.low, bar.open, seq, bar.source, _iso(bar.start_us), bar.symbol, self._time, bar.volume,
-        )  # fmt: skip
 
     def flush(self) -> None:
         """Let readers of the file see what was written so far."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from mismartera.bars.instants import to_datetime, to_iso
-from mismartera.catalog import CheckRow, ListingRow, StoreCheck
+from mismartera.catalog import CheckRow, ListingRow, StoreCheck, VacuumReport
 from mismartera.report.console import counted, make_console, make_table, percent
 
 
@@ -66,6 +66,18 @@ def print_check(check: StoreCheck, stream: TextIO) -> None:
     gaps = sum(len(row.gaps) for row in check.rows)
     quality = percent(present, expected)
     console.print(f"{present:,} of {counted(expected, 'expected bar')} ({quality}), {counted(gaps, 'gap')}")
+
+
+def print_vacuum(done: VacuumReport, stream: TextIO, *, dry_run: bool) -> None:
+    """Print what a vacuum removed, and what is still readable."""
+    console = make_console(stream)
+    verb = "would be removed" if dry_run else "removed"
+    console.print(
+        f"{verb}: {counted(done.files, 'data file')} ({done.bytes / 1e6:,.1f} MB), "
+        f"{counted(done.log_files, 'file')} of the log, {counted(done.drafts, 'draft')}"
+    )
+    older = f", and {', '.join(map(str, done.kept))}" if done.kept else ""
+    console.print(f"readable versions: {done.oldest} to {done.newest}{older}")
 
 
 def _row_figures(row: CheckRow) -> dict[str, Any]:

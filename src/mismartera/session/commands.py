@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 
 from mismartera.bars import check_symbol
@@ -13,7 +14,7 @@ from mismartera.session.reader import Streams, parse_streams
 from mismartera.session.symbols import Member, SymbolState
 
 
-class SymbolCommands:
+class SymbolCommands(ABC):
     """The coordinator's side that other threads use. Additions and removals act at once; the engine follows."""
 
     def __init__(self, config: SessionConfig, parts: SessionParts) -> None:
@@ -141,10 +142,10 @@ class SymbolCommands:
         member = self._parts.registry.get(symbol)
         return None if member is None else member.streams or self._streams
 
+    @abstractmethod
     def _arriving_now(self, member: Member) -> None:
         """On the engine's thread: ``member`` was added."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _leaving(self, member: Member) -> None:
         """On the engine's thread: ``member`` was removed."""
-        raise NotImplementedError

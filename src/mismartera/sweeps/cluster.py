@@ -14,7 +14,7 @@ from mismartera.sweeps.flight import ExecutorRunner, Runner
 _WINDOW_MIN = 64
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}")
 _CONNECT_SECONDS = 10.0
-_WORKERS_SECONDS = 10.0
+_WORKERS_SECONDS = 30.0
 
 
 @contextmanager

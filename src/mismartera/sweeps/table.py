@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -10,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from mismartera.catalog.durable import sync
 from mismartera.errors import StoreError
+from mismartera.files.durable import rewrite
 from mismartera.sweeps.tasks import Task
 from mismartera.sweeps.work import Signal, TaskResult
 
@@ -74,13 +75,11 @@ def parameter_column(name: str, values: Sequence[Any]) -> pl.Series:
 
 def write_table(table: pl.DataFrame, path: Path) -> None:
     """Write ``table`` as Parquet in the place of the file at ``path``: readers see the old one or the new one."""
-    draft = path.with_name(f".{path.name}.tmp")
+    content = io.BytesIO()
+    table.write_parquet(content)
     try:
-        table.write_parquet(draft)
-        draft.replace(path)
-        sync(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        draft.unlink(missing_ok=True)
+        rewrite(path, content.getbuffer())
+    except OSError as error:
         raise StoreError(f"the results cannot be written to {path}: {error}") from error
 
 

@@ -17,7 +17,7 @@ from mismartera.config import SessionConfig
 from mismartera.errors import ConfigError, MismarteraError, UsageError
 from mismartera.session.ports import Field
 from mismartera.system import SystemManager
-from mismartera.system.manager import Outcome
+from mismartera.system.outcome import Outcome
 from mismartera.system.summary import StrategyErrorEntry, Summary
 
 SIGNALS_MAX = 1_000

@@ -21,7 +21,7 @@ from mismartera.live.keeping import Keeper
 from mismartera.session.beginning import FROM_NOTHING
 from mismartera.session.ports import EventSink, Reads, SessionRecorder
 from mismartera.system.live import LiveSource
-from mismartera.timing import SystemClock, WallClock
+from mismartera.timing import WallClock
 from mismartera.trace import Recorder
 
 _STOP_SECONDS = 30.0
@@ -45,7 +45,7 @@ class SessionJournal:
         folder: Path | None = None,
     ) -> None:  # fmt: skip
         self._database = database
-        self._lock = lock_journal(database, os.getpid(), SystemClock().now_us())
+        self._lock = lock_journal(database)
         self._wall = wall
         self._folder = folder
         self._is_open = False

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from mismartera.bars.instants import to_us
 from mismartera.catalog import DataManager
@@ -24,6 +22,8 @@ from mismartera.session.strategy import Strategy
 from mismartera.system.journaling import SessionJournal
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
+from mismartera.system.notebook import QualityTable, run_html
+from mismartera.system.outcome import Outcome
 from mismartera.system.playing import PlayedSession
 from mismartera.system.record import LiveRecord
 from mismartera.system.strategies import load_strategies
@@ -31,17 +31,6 @@ from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.timing import Clock, LiveClock, TimeManager, WallClock
 from mismartera.trace import DepartedError, TraceEndedError
-
-
-class Outcome(StrEnum):
-    """How a run ended, or that it has not."""
-
-    NOT_STARTED = "not started"
-    RUNNING = "running"
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
 
 
 class SystemManager:
@@ -69,6 +58,7 @@ class SystemManager:
         if not is_live and (feed is not None or wall is not None or until is not None):
             raise UsageError("feed, wall and until are for live sessions: the configuration is a backtest")
         self._data = data_manager or DataManager("data")
+        self._keeper: StoreKeeper | NoKeeper = NoKeeper(self._data)
         self._record = record
         self._until_us = None if until is None else to_us(until)
         if wall is not None:
@@ -89,7 +79,7 @@ class SystemManager:
             FROM_NOTHING if record is None else record.beginning,
         )  # fmt: skip
         if isinstance(record, PlayedSession):
-            record.player.give_by(self._give_again)
+            record.give_to(self.coordinator)
         elif isinstance(record, SessionJournal):
             record.counts_of = self.coordinator.get_counts
         self._thread: threading.Thread | None = None
@@ -103,18 +93,10 @@ class SystemManager:
     def _live(self, config: SessionConfig, feed: Feed, wall: WallClock) -> LiveSource:
         assert config.feed is not None, "a live configuration has a feed"
         keeps = config.feed.type != "replay" and not isinstance(self._record, PlayedSession)
-        keeper = StoreKeeper(self._data, self._warn) if keeps else NoKeeper()
+        keeper = self._keeper = StoreKeeper(self._data, self._warn) if keeps else NoKeeper(self._data)
         if self._record is not None:
             return self._record.source(feed, wall, keeper, self._until_us)
         return LiveSource(feed, wall, keeper, self._until_us)
-
-    def _give_again(self, command: Mapping[str, Any]) -> None:
-        """A command that another thread gave in the session that is played."""
-        if command["what"] == "add":
-            streams = command["streams"]
-            self.coordinator.add_symbol(command["symbol"], streams.split(",") if streams else None)
-        else:
-            self.coordinator.remove_symbol(command["symbol"])
 
     @property
     def config(self) -> SessionConfig:
@@ -144,8 +126,14 @@ class SystemManager:
         """The run's bar store."""
         return self._data
 
+    def claim(self) -> None:
+        """What :meth:`start` does first: become the one live session that writes to the store, or hold a lease on
+        what the run reads. StoreError if another live session writes there.
+        """
+        self._keeper.open()
+
     def start(self) -> None:
-        """Begin the run on its own thread; returns at once. UsageError if it was started before."""
+        """:meth:`claim`, and begin on an own thread; returns at once. UsageError if it was started before."""
         if not self._start():
             raise UsageError("a system runs once: make a new SystemManager for another run")
 
@@ -210,7 +198,10 @@ class SystemManager:
         self.coordinator.agenda.add(moment_us(time, self._time, self.coordinator.dates), stand, last=True)
         inbox.resume()
         self._start()
-        return inbox.wait_until(reached.is_set)
+        if inbox.wait_until(reached.is_set):
+            return True
+        self._ended.wait()  # it ends just now: afterwards its outcome is known
+        return False
 
     def stop(self) -> None:
         """End the run after the present instant and wait for it (from a callback: return at once). Idempotent."""
@@ -239,13 +230,26 @@ class SystemManager:
             self.coordinator, self._data.version if self._data.exists() else None, ended - self._started_seconds
         )
 
+    def quality(self) -> QualityTable:
+        """The quality of the run so far as a table, for notebooks and frames."""
+        return QualityTable.of(self.summary())
+
+    def _repr_html_(self) -> str:
+        """For notebooks: how the run stands, and its figures."""
+        return run_html(self.config.session_name, self._outcome.value, self.summary())
+
     def _start(self) -> bool:
         """Begin the run; False if it was begun before."""
         with self._lock:
             if self._thread is not None:
                 return False
+            self.claim()
             if self._record is not None:
-                self._record.begin(self.coordinator.config, self._data, self._until_us)
+                try:
+                    self._record.begin(self.coordinator.config, self._data, self._until_us)
+                except BaseException:
+                    self._keeper.close()
+                    raise
             self._outcome = Outcome.RUNNING
             self._started_seconds = self._time.monotonic()
             self._thread = threading.Thread(target=self._run, name="mismartera-engine", daemon=True)
@@ -275,6 +279,7 @@ class SystemManager:
                 self._record.end(outcome)
             except MismarteraError as error:
                 self._error, outcome = self._error or error, Outcome.FAILED
+        self._keeper.close()
         self._ended_seconds = self._time.monotonic()
         self._outcome = outcome
         self._ended.set()

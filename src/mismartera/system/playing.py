@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
 from mismartera.errors import JournalError
@@ -9,6 +12,7 @@ from mismartera.feeds.port import Feed
 from mismartera.journal import JournalReader, PastSession
 from mismartera.live.keeping import Keeper
 from mismartera.session.beginning import Beginning
+from mismartera.session.commands import SymbolCommands
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system.live import LiveSource
 from mismartera.timing import WallClock
@@ -57,6 +61,18 @@ class PlayedSession:
     def recorders(self) -> tuple[SessionRecorder, ...]:
         """None: it was kept then."""
         return ()
+
+    def give_to(self, commands: SymbolCommands) -> None:
+        """Let ``commands`` be given what other threads gave in the session."""
+
+        def give(command: Mapping[str, Any]) -> None:
+            if command["what"] == "add":
+                streams = command["streams"]
+                commands.add_symbol(command["symbol"], streams.split(",") if streams else None)
+            else:
+                commands.remove_symbol(command["symbol"])
+
+        self.player.give_by(give)
 
     def source(self, feed: Feed, wall: WallClock, keeper: Keeper, until_us: int | None) -> LiveSource:
         """The feed of the past."""

@@ -106,7 +106,8 @@ class Faults:
                 lambda f=frame: self._send(f, end_us),  # type: ignore[misc]
             )
         if self._fires("stranger", end_us):
-            self._world.at(end_us, lambda: self._feed.send([("XXX", start_us, (1.0, 1.0, 1.0, 1.0, 1.0))]))
+            stranger = Rejected("not_subscribed", 1, "a bar that was not asked for", ("STRANGER",))
+            self._world.at(end_us, lambda: self._feed.say(stranger))
         if rows and self._fires("out_of_hours", end_us):
             symbol, _, values = rows[0]
             self._world.at(end_us, lambda: self._feed.send([(symbol, start_us - 86_400_000_000, values)]))

@@ -62,7 +62,7 @@ class _SimWriter(JournalWriter):
     """Commits when the world says so, on the only thread."""
 
     def __init__(self, database: Database, world: SimWorld, rng: Random) -> None:
-        lock = lock_journal(database, 0, 0)
+        lock = lock_journal(database)
         super().__init__(database, lock, _never, _never)
         self._lock, self._world, self._rng = lock, world, rng
         self._is_planned = self._is_urgent = False

@@ -119,11 +119,9 @@ class Simulation:
         self.coordinator = self._build(config, time)
         world.after_step = self._check_step
         faults.plan(max(first_us, start_us), self.symbols)
-        self._acts = user_acts
         if user_acts:
             self._plan_user(max(first_us, start_us))
         self.final: dict[str, dict[str, Any]] = {}
-        self.removed_us: dict[str, int] = {}
 
     def _config(self, calendar: str, hours: tuple[str, str]) -> SessionConfig:
         rng = self._rng

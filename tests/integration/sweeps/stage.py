@@ -16,7 +16,7 @@ import polars as pl
 from tests.runs import DAY, HALF_DAY, write_market
 from tests.sources import ROOT
 
-LIMIT_SECONDS = 100.0
+LIMIT_SECONDS = 300.0
 FATE = "analysis.strategies[0].params.fate"
 STEP = "analysis.strategies[0].params.step"
 THRESHOLD = "session_data_config.streaming.catchup_threshold_seconds"

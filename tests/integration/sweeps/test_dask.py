@@ -56,15 +56,6 @@ def test_a_worker_that_is_killed_in_mid_sweep_costs_no_result(stage: Path, clust
     assert steady(there).equals(steady(sweep(stage / "c.json", grid, data=stage / "data", workers=2)))
 
 
-def test_a_task_whose_workers_keep_dying_is_failed_and_the_others_go_on(stage: Path, cluster: str) -> None:
-    grid = {"configs": [{FATE: "none"}, {FATE: "dies"}, {FATE: "raises"}, {FATE: "exits"}, {FATE: "else"}]}
-    table = sweep(stage / "c.json", grid, data=stage / "data", dask=cluster)
-    assert table["status"].to_list() == ["ok", "failed", "ok", "failed", "ok"]
-    assert table["error"][1] == "its worker processes died while it ran, and again when it ran alone"
-    assert table["strategy_errors"].to_list()[2] == ["Fated: ValueError: as it was wished"]
-    assert table["error"][3] == "a strategy ended the run: SystemExit: enough"
-
-
 def test_ctrl_c_ends_a_sweep_on_a_cluster_and_it_goes_on(stage: Path, cluster: str) -> None:
     grid = write_json(stage / "g.json", {"parameters": {STEP: list(range(1, 401))}})
     log = stage / "out" / "finished.jsonl"
@@ -121,3 +112,12 @@ def test_without_the_extra_the_message_says_what_to_install(stage: Path, monkeyp
     monkeypatch.setitem(sys.modules, "distributed.scheduler", None)
     with pytest.raises(UsageError, match=r"pip install 'mismartera\[dask\]'"):
         sweep(stage / "c.json", {"split": "day"}, data=stage / "data", dask="tcp://127.0.0.1:1")
+
+
+def test_a_task_whose_workers_keep_dying_is_failed_and_the_others_go_on(stage: Path, cluster: str) -> None:
+    grid = {"configs": [{FATE: "none"}, {FATE: "dies"}, {FATE: "raises"}, {FATE: "exits"}, {FATE: "else"}]}
+    table = sweep(stage / "c.json", grid, data=stage / "data", dask=cluster)
+    assert table["status"].to_list() == ["ok", "failed", "ok", "failed", "ok"]
+    assert table["error"][1] == "its worker processes died while it ran, and again when it ran alone"
+    assert table["strategy_errors"].to_list()[2] == ["Fated: ValueError: as it was wished"]
+    assert table["error"][3] == "a strategy ended the run: SystemExit: enough"

@@ -14,9 +14,9 @@ from tests.unit.catalog.helpers import DAY_US, OPEN_US, block, held
 
 from mismartera.bars import BarBlock
 from mismartera.catalog import BarFlusher, DataManager, append, files
-from mismartera.catalog.durable import sync
 from mismartera.catalog.lock import write_lock
 from mismartera.errors import SymbolError
+from mismartera.files.durable import write_new
 
 WAIT = 60.0
 """No test waits so long, unless it fails."""
@@ -43,18 +43,18 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 class Disk:
-    """The seam at which a full disk is played: the fsync of a new data file."""
+    """The seam at which a full disk is played: the writing of a new data file."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.full = False
         self.attempts = 0
-        patch.setattr(files, "sync", self.sync)
+        patch.setattr(files, "write_new", self.write)
 
-    def sync(self, path: Path) -> None:
+    def write(self, path: Path, content: bytes) -> None:
         if self.full:
             self.attempts += 1
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        sync(path)
+        write_new(path, content)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from tests.unit.catalog.test_read import foreign_rows
 
 from mismartera.bars import BarBlock
 from mismartera.catalog import DataManager, append, delta, files, inventory
-from mismartera.catalog.durable import sync
 from mismartera.errors import StoreError, SymbolError
+from mismartera.files.durable import write_new
 
 NAMES = ("A", "B", "C")
 
@@ -163,7 +164,7 @@ def test_a_full_disk_leaves_the_last_version_and_no_files(
     store.write_block("1m", minute(0))
     before = data_files(store.path)
     with monkeypatch.context() as patch:
-        patch.setattr(files, "sync", _no_space)
+        patch.setattr(os, "fsync", _no_space)
         with pytest.raises(StoreError, match="No space left on device"):
             store.write_block("1m", minute(1))
     assert data_files(store.path) == before
@@ -178,16 +179,16 @@ def test_a_compaction_on_a_full_disk_leaves_all_as_it_was(
     for number in (0, 1, 1440, 1441):
         store.write_block("1m", minute(number))
     before = data_files(store.path)
-    room = [None, None]  # for the first partition's file and its folder
+    room = [None]  # for the first partition's file
 
-    def fill(path: Path) -> None:
+    def fill(path: Path, content: bytes) -> None:
         if not room:
             _no_space()
         room.pop()
-        sync(path)
+        write_new(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "sync", fill)
+        patch.setattr(files, "write_new", fill)
         with pytest.raises(StoreError, match="No space left on device"):
             store.compact()
     assert data_files(store.path) == before
@@ -202,7 +203,7 @@ def test_a_commit_that_fails_takes_its_files_away(store: DataManager, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(delta, "CommitProperties", fail)
+        patch.setattr(delta, "write_once", fail)
         with pytest.raises(StoreError, match=r"a commit to the store .* failed: .*No space left on device"):
             store.write_block("1m", minute(1))
     assert data_files(store.path) == before
@@ -215,7 +216,7 @@ def test_a_commit_whose_fsync_failed_is_written_anew_before_it_counts(
     """D04: readers see the commit, but only a second file of the log is proof that it stays."""
     store.write_block("1m", minute(0))
     with monkeypatch.context() as patch:
-        patch.setattr(delta, "sync", _no_space)
+        patch.setattr(delta, "sync_folder", _no_space)
         with pytest.raises(StoreError, match="may not survive a power loss"):
             store.write_block("1m", minute(1))
         patch.setattr(delta, "rewrite", _no_space)
@@ -230,28 +231,12 @@ def test_a_commit_whose_fsync_failed_is_written_anew_before_it_counts(
     assert len(day(DataManager(store.path))) == 6
 
 
-def test_a_commit_that_happened_but_was_not_seen_is_no_loss(
-    store: DataManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its files must stay, and it counts only after its log was made durable."""
-    store.write_block("1m", minute(0))
-    with monkeypatch.context() as patch:
-        patch.setattr(delta.DeltaStore, "_moved_on", _no_space)
-        with pytest.raises(StoreError, match="No space left on device"):
-            store.write_block("1m", minute(1))
-    log = store.path / "_delta_log" / "00000000000000000002.json"
-    doubtful = log.stat().st_ino
-    assert store.write_block("1m", minute(1)).duplicate == 3
-    assert log.stat().st_ino != doubtful
-    assert len(day(DataManager(store.path))) == 6
-
-
 def test_a_commit_that_was_lost_after_its_fsync_failed_is_told(
     store: DataManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.write_block("1m", minute(0))
     with monkeypatch.context() as patch:
-        patch.setattr(delta, "sync", _no_space)
+        patch.setattr(delta, "sync_folder", _no_space)
         with pytest.raises(StoreError, match="may not survive"):
             store.write_block("1m", minute(1))
     (store.path / "_delta_log" / "00000000000000000002.json").write_bytes(b"\0" * 100)

@@ -183,3 +183,61 @@ def test_a_store_that_is_none_is_refused_by_every_command(call: Call, tmp_path: 
         result = call("data", command)
         assert result.status == 2
         assert "data" in result.err
+
+
+def damage_a_day(path: Path) -> Path:
+    """Two days of A and B; a bit of the first day's file is flipped."""
+    store(path, {"A": [*range(390), *range(1440, 1830)], "B": [*range(390), *range(1440, 1830)]})
+    broken = next(path.glob("interval=1m/date=2024-07-02/*.parquet"))
+    content = bytearray(broken.read_bytes())
+    content[len(content) // 2] ^= 1
+    broken.write_bytes(content)
+    return broken
+
+
+def test_check_names_damaged_files_by_its_status_and_repairs_when_asked(call: Call, tmp_path: Path) -> None:
+    """D05"""
+    broken = damage_a_day(tmp_path / "data")
+    result = call("data", "check", "--json")
+    assert result.status == 1
+    (problem,) = result.json["damaged"]
+    assert f"data/{broken.relative_to(tmp_path / 'data')} (1m bars of 2024-07-02, symbols A to B)" in problem
+    assert f"warning: {problem}" in result.err
+    assert "data check --repair" in result.err
+    assert call("data", "check").status == 1
+    mended = call("data", "check", "--repair", "--json")
+    assert (mended.status, mended.json["repaired"], mended.json["damaged"]) == (0, True, [problem])
+    assert "was taken out of the store (moved to data/_quarantine/" in mended.err
+    assert "import their source again" in mended.err
+    assert mended.json["quality"]["A"].keys() == {"2024-07-03"}
+    again = call("data", "check", "--json")
+    assert (again.status, again.json["damaged"], again.json["repaired"]) == (0, [], False)
+
+
+def test_ls_goes_on_with_what_is_there_and_says_so(call: Call, tmp_path: Path) -> None:
+    """D05"""
+    broken = damage_a_day(tmp_path / "data")
+    broken.write_bytes(b"")
+    result = call("data", "ls", "--json")
+    assert result.status == 0
+    assert [row["bars"] for row in result.json["series"]] == [390, 390]
+    assert str(broken.relative_to(tmp_path)) in result.err
+
+
+def test_vacuum_forgets_old_versions_and_says_what_is_readable(call: Call, tmp_path: Path) -> None:
+    for minute in range(3):
+        store(tmp_path / "data", {"A": [minute]})
+    kept = call("data", "vacuum")
+    assert kept.out.splitlines()[-1].startswith("readable versions: ")
+    assert "removed: 0 data files" in kept.out
+    tried = call("data", "vacuum", "--older-than", "0", "--dry-run")
+    assert "would be removed: 2 data files" in tried.out
+    figures = call("data", "vacuum", "--older-than", "0", "--json").json
+    assert (figures["files"], figures["oldest"], figures["newest"], figures["dry_run"]) == (2, 3, 3, False)
+
+
+@pytest.mark.parametrize("age", ["7x", "", "-1", "7", "d"])
+def test_a_bad_age_is_refused(call: Call, age: str) -> None:
+    result = call("data", "vacuum", f"--older-than={age}")
+    assert result.status == 2
+    assert "allowed: a number of days, hours or minutes" in result.err

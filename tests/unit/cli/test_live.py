@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.unit.config.configs import live
 from tests.unit.report.sessions import NEW_YORK, bars, config, store
 
 from mismartera.bars.instants import MINUTE_US, to_datetime
+from mismartera.catalog import claim_session
 from mismartera.cli.live_running import LiveOptions, LivePlan, plan_live
 from mismartera.feeds import ReplayFeed
 from mismartera.feeds.alpaca import AlpacaFeed
@@ -276,3 +278,16 @@ def test_the_shipped_alpaca_session_is_one() -> None:
     made = plan(str(SHIPPED / "live_alpaca.json"))
     assert isinstance(made.feed, AlpacaFeed)
     made.feed.stop()
+
+
+def test_a_second_live_session_on_a_store_is_refused(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D06: before anything is sent to the vendor, with who the first one is."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    path = write(live(**ALPACA | {"stream_url": "ws://127.0.0.1:1/v2/iex", "data_url": "http://127.0.0.1:1"}))
+    claim = claim_session(Path("data"))
+    result = call("live", path, "--quiet")
+    claim.release()
+    assert result.status == 2
+    assert f"another live session writes to the store data: process {os.getpid()}, since 20" in result.err
+    assert "name another store with --data" in result.err

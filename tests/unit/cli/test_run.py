@@ -221,3 +221,18 @@ def test_a_strategy_module_that_ends_the_process_is_bad_input(call: Call, tmp_pa
     result = call("run", write(tmp_path / "c.json", settings))
     assert result.status == 2
     assert "SystemExit" in result.err
+
+
+def test_a_run_goes_on_without_a_damaged_file_and_says_so(call: Call, tmp_path: Path) -> None:
+    """D05: the other day's bars are streamed, and the quality tells what is missing."""
+    store(tmp_path / "data", {"A": range(1440, 1830), "B": range(1440, 1830)})
+    broken = next((tmp_path / "data").glob("interval=1m/date=2024-07-02/*.parquet"))
+    broken.write_bytes(broken.read_bytes()[:-100])
+    settings = config(["A", "B"])
+    settings["backtest_config"] = {"start_date": "2024-07-02", "end_date": "2024-07-03"}
+    result = call("run", write(tmp_path / "c.json", settings), "--json")
+    assert result.status == 0
+    assert f"{broken.relative_to(tmp_path)} (1m bars of 2024-07-02, symbols A to B) is damaged" in result.err
+    assert "data check --repair" in result.err
+    assert result.json["bars_streamed"] == 420, "a half day"
+    assert result.json["quality"]["A"]["2024-07-02"]["1m"]["present"] == 0

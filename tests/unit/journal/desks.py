@@ -53,7 +53,7 @@ class Desk:
         self.where = where
         open_database(where, make=True).close()
         self.database = FlakyDatabase.at(where)
-        self.lock: Lock = lock_journal(self.database, 1, 0)
+        self.lock: Lock = lock_journal(self.database)
         self.session_id = begin_session(self.database, new_session())
         self.warnings: list[str] = []
         self.lost: list[BaseException] = []

@@ -11,7 +11,7 @@ from tests.runs import Log, Recorder, clock_time, config
 
 from mismartera import Bar, Slice, Strategy
 from mismartera.errors import RunFailedError
-from mismartera.system.manager import Outcome
+from mismartera.system.outcome import Outcome
 
 SHORT = ("09:30", "09:40")
 

@@ -10,7 +10,7 @@ from tests.runs import Log, Recorder, SimulatedPace, config, moment
 
 from mismartera import SessionConfig
 from mismartera.errors import ConfigError, RunFailedError, UsageError
-from mismartera.system.manager import Outcome
+from mismartera.system.outcome import Outcome
 
 
 def test_a_symbol_that_comes_later_saves_a_run_whose_first_symbols_all_failed(make_system: MakeSystem) -> None:

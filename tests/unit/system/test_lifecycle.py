@@ -12,7 +12,7 @@ from tests.runs import HALF_DAY, Log, Recorder, clock_time, config, moment, us
 
 from mismartera import DataManager, SessionConfig, Strategy, SystemManager
 from mismartera.errors import CalendarError, ConfigError, UsageError
-from mismartera.system.manager import Outcome
+from mismartera.system.outcome import Outcome
 
 BOTH_DAYS = ("2024-07-02", HALF_DAY)
 
