@@ -29,7 +29,7 @@ def test_the_newest_of_each_name_stay_and_of_the_others_only_young_ones(desk: De
 def test_months_of_sessions_that_are_pruned_take_the_room_of_a_few(tmp_path: Path) -> None:
     sizes: list[int] = []
     for _ in range(8):
-        desk = Desk(tmp_path, entries_max=10_000)
+        desk = Desk(tmp_path / "journal.db", entries_max=10_000)
         desk.start()
         for value in range(3000):
             desk.writer.put(signal(value))
