@@ -1,7 +1,4 @@
-"""A live session on a bench: a clock that is set by hand, and a feed that decodes Alpaca's frames when told to.
-
-All else is what ``mismartera live`` runs: SystemManager, the intake's thread, the engine's, the flusher's.
-"""
+"""A live session on a bench: a clock set by hand, a feed that decodes frames when told to, all else as in life."""
 
 from __future__ import annotations
 

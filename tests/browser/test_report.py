@@ -70,11 +70,11 @@ def test_hostile_texts_are_shown_and_do_nothing(open_page: OpenPage, report: str
     seen = open_page()
     dialogs: list[str] = []
 
-    def note(dialog: Any) -> None:
+    def refuse(dialog: Any) -> None:
         dialogs.append(dialog.message)
         dialog.dismiss()
 
-    seen.page.on("dialog", note)
+    seen.page.on("dialog", refuse)
     seen.page.goto(report)
     assert seen.page.inner_text("h1").startswith("</script><script>alert(1)</script>")
     assert seen.page.locator("main img").count() == 0

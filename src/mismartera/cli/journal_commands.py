@@ -60,8 +60,9 @@ def replay(
     return replay_session(
         session,
         ReplayOptions(
-            store=store, journal=journal, until=until, events=events, dump=dump, report=report, quiet=quiet,
-            as_json=as_json, log_level=settings.log_level, command=settings.command, log_file=log_file,
+            store=store, journal=journal, until=until, events=events, dump=dump, report=report,
+            quiet=quiet, as_json=as_json, log_level=settings.log_level, command=settings.command,
+            log_file=log_file,
         ),
     )  # fmt: skip
 

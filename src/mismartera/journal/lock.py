@@ -28,10 +28,7 @@ class Lock(Protocol):
         ...
 
     def is_held(self) -> bool:
-        """True if it is, or was lost with its connection and had again; False if somebody else has it by now.
-
-        SQLAlchemyError if nobody can tell, since the database cannot be reached.
-        """
+        """False if it was lost with the connection, and cannot be had again."""
         ...
 
 

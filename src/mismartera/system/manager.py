@@ -226,16 +226,14 @@ class SystemManager:
     def summary(self) -> Summary:
         """The figures of the run so far; see the documentation of the command line for its keys."""
         ended = self._ended_seconds if self._outcome is not Outcome.RUNNING else self._time.monotonic()
-        return summarize(
-            self.coordinator, self._data.version if self._data.exists() else None, ended - self._started_seconds
-        )
+        version = self._data.version if self._data.exists() else None
+        return summarize(self.coordinator, version, ended - self._started_seconds)
 
     def quality(self) -> QualityTable:
         """The quality of the run so far as a table, for notebooks and frames."""
         return QualityTable.of(self.summary())
 
     def _repr_html_(self) -> str:
-        """For notebooks: how the run stands, and its figures."""
         return run_html(self.config.session_name, self._outcome.value, self.summary())
 
     def _start(self) -> bool:

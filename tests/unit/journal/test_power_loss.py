@@ -81,7 +81,7 @@ def written(
             connection.execute(statement, row)
         connection.execute("COMMIT")
         disk.acknowledge()
-        lasts.append(int(str(connection.execute("SELECT max(seq) FROM traces").get)))
+        lasts.append(int(str(connection.execute("SELECT max(seq) FROM traces").fetchall()[0][0])))
     connection.close()
     disk.close()
     return disk, lasts

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any
 
-import mismartera
 from mismartera.system.summary import Summary
 
-_PACKAGES = ("polars", "deltalake", "TA-Lib")
+_PACKAGES = ("mismartera", "polars", "deltalake", "TA-Lib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +49,4 @@ class About:
 
 def versions() -> dict[str, str]:
     """The versions of what makes the results."""
-    found = {"mismartera": mismartera.__version__, "Python": platform.python_version()}
-    return found | {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {"Python": platform.python_version()} | {name: importlib.metadata.version(name) for name in _PACKAGES}
