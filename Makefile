@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 SAMPLE := $(DATA)/_delta_log
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format simulate bench peers lock clean
+.PHONY: help setup run test check format simulate soak bench peers lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -56,9 +56,15 @@ SEEDS ?= 1000
 simulate: $(INSTALLED)  ## simulated live sessions with faults (SEEDS=10000); a failing seed says how to see it again
 	$(BIN)/python -m mismartera.testing.simulate --seeds $(SEEDS)
 
+SOAK ?= --kills 500 --days 30 --minutes 60
+
+soak: $(INSTALLED)  ## for hours: kills, a month at speed, an hour of faults (SOAK="--kills 9 --days 1 --minutes 3")
+	$(BIN)/python -m mismartera.testing.soak $(SOAK)
+
 bench: $(INSTALLED)  ## measure beside floors, and beside peers if they are set up (BENCH=--quick: 3 rounds, fewer shapes)
 	$(BIN)/python -m benchmarks.run $(BENCH)
 	$(BIN)/python -m benchmarks.live $(filter --quick,$(BENCH))
+	$(BIN)/python -m benchmarks.journal $(filter --quick,$(BENCH))
 	$(BIN)/python -m benchmarks.bus
 	$(BIN)/python -m benchmarks.sweep $(if $(filter --quick,$(BENCH)),--rounds 1 --tasks 50)
 

@@ -223,9 +223,7 @@ class TimedStore(DataManager):
 
 
 class Stage:
-    """A live session of ``count`` symbols that is about to open. A context manager. ``journal``: where it keeps
-    one.
-    """
+    """A live session of ``count`` symbols that is about to open, and its journal, if any. A context manager."""
 
     def __init__(
         self, count: int, minutes: int, strategy: Strategy, store: Path, journal: Path | str | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,12 +11,8 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from mismartera.errors import UsageError
+from mismartera.files.lock import FileLock, HeldError
 from mismartera.sweeps.work import TaskResult
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 FINISHED_NAME = "finished.jsonl"
 LOCK_NAME = "_sweep.lock"
@@ -31,7 +26,7 @@ class KeptResults:
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self._lock: int | None = None
+        self._lock: FileLock | None = None
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
@@ -78,7 +73,7 @@ class KeptResults:
         if self._file is not None:
             self._file.close()
         if self._lock is not None:
-            os.close(self._lock)  # frees the lock
+            self._lock.release()
 
 
 def _end_last_line(file: BinaryIO) -> None:
@@ -95,29 +90,14 @@ def _end_last_line(file: BinaryIO) -> None:
     file.seek(0, os.SEEK_END)
 
 
-def _hold(path: Path) -> int:
+def _hold(path: Path) -> FileLock:
     """Hold the lock at ``path``; UsageError with the process that has it if there is one."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = FileLock(path)
     try:
-        _lock(handle)
-    except OSError as error:
-        holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip() if sys.platform != "win32" else ""
-        os.close(handle)
-        who = f"process {holder}" if holder else "another process"
+        lock.acquire(wait=False)
+    except HeldError as error:
+        who = "another process" if error.holder is None else f"process {error.holder.pid}"
         raise UsageError(
             f"{who} runs a sweep into {path.parent}: wait for its end, or name another folder with --out"
         ) from error
-    if sys.platform != "win32":
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-    return handle
-
-
-if sys.platform == "win32":
-
-    def _lock(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-else:
-
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lock

@@ -49,4 +49,5 @@ class About:
 
 def versions() -> dict[str, str]:
     """The versions of what makes the results."""
-    return {"Python": platform.python_version()} | {name: importlib.metadata.version(name) for name in _PACKAGES}
+    found = {"mismartera": importlib.metadata.version("mismartera"), "Python": platform.python_version()}
+    return found | {name: importlib.metadata.version(name) for name in _PACKAGES}
