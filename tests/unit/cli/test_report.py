@@ -135,3 +135,12 @@ def test_a_file_that_cannot_be_used_is_named_before_anything_begins(
     assert done.status == 2
     assert message in done.err
     assert sorted(path.name for path in ready.iterdir()) == before
+
+
+def test_a_session_that_the_journal_does_not_have_is_named(call: Call, ready: Path) -> None:
+    status, _, err = call("report", "last", "--data", str(ready / "nowhere"))
+    assert status == 2
+    assert "there is no journal" in err
+    status, _, err = call("report", "7", "--dump", "d")
+    assert status == 2
+    assert "a journal has it all" in err
