@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, event, inspect
 from tests.unit.journal.desks import Desk, new_session, signal
 
 from mismartera.errors import JournalError
@@ -181,3 +181,21 @@ def test_sessions_are_numbered_and_found_by_number_or_as_the_last(desk: Desk) ->
     assert reader.last_of("nobody") is None
     with pytest.raises(JournalError, match="no session '7'; allowed: last, or one of 1, 2"):
         reader.session("7")
+
+
+def test_d08_one_connection_writes_whatever_else_reads(file_desk: Desk) -> None:
+    """SQLite before 3.51.3 could damage a database in WAL mode that several connections write."""
+    writers: set[int] = set()
+
+    def note(connection: object, cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith(("INSERT", "BEGIN IMMEDIATE")):
+            writers.add(id(connection.connection.driver_connection))  # type: ignore[attr-defined]
+
+    event.listen(file_desk.database.engine, "before_cursor_execute", note)
+    file_desk.start()
+    for value in range(20):
+        file_desk.writer.put(signal(value))
+        assert file_desk.writer.wait_durable(WALL_SECONDS)
+        JournalReader(file_desk.database).sessions()
+    assert len(writers) == 1
+    assert len(file_desk.values()) == 20
