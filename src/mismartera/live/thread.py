@@ -73,8 +73,10 @@ class IntakeThread:
     def _run(self, intake: Intake, on_error: Callable[[BaseException], None]) -> None:
         try:
             try:
-                while not self._is_stopping:
+                while True:
                     self._work.clear()
+                    if self._is_stopping:  # asked after the clearing: what is set later wakes again
+                        break
                     with self._driving:
                         if self._error is not None:
                             raise self._error
