@@ -17,7 +17,8 @@ def begin(lifeline: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        # Polars takes the signal itself once it is loaded, and raises it in whatever it does: none may arrive.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # the processes share the processors, not each one's threads
     with suppress(OSError):
         os.dup2(2, 1)  # stdout belongs to the sweep's own result; what strategies print goes to stderr
