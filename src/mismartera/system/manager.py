@@ -87,7 +87,7 @@ class SystemManager(SteeredRun):
         self._error: BaseException | None = None
         self._started_seconds = self._ended_seconds = 0.0
         self._timeout_seconds = config.session_data_config.streaming.command_timeout_seconds
-        self._lock = threading.Lock()
+        self._lock, self._stepping = threading.Lock(), threading.Lock()
         self._ended = threading.Event()  # waited for instead of the thread: Ctrl-C breaks Thread.join for good
 
     def _live(self, config: SessionConfig, feed: Feed, wall: WallClock) -> LiveSource:

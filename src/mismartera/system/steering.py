@@ -18,6 +18,7 @@ class SteeredRun:
     coordinator: SessionCoordinator
     _time: TimeManager
     _timeout_seconds: float
+    _stepping: threading.Lock
     _ended: threading.Event
 
     def is_running(self) -> bool:
@@ -86,19 +87,20 @@ class SteeredRun:
 
         Where nothing is left of a session, a step goes to its close, and then to the next open. True when it
         stands there, False if the run has ended. UsageError if the run is not paused, live, or on the engine's
-        own thread.
+        own thread. Of several threads that ask at once one steps after the other.
         """
         if self._time.clock.is_live:
             raise UsageError("a live session cannot be stepped: its bars come when they come")
-        if not self.is_paused:
-            raise UsageError("a step goes on from a pause: pause the run first")
-        self.pause()  # the engine stands
-        at_us = next_moment_us(self.coordinator)
-        if at_us is None:
-            self.resume()
-            return not self.wait()
-        advance_to(at_us, self.coordinator)
-        return self.run_until(to_datetime(at_us, self._time.zone))
+        with self._stepping:
+            if not self.is_paused:
+                raise UsageError("a step goes on from a pause: pause the run first")
+            self.pause()  # the engine stands
+            at_us = next_moment_us(self.coordinator)
+            if at_us is None:
+                self.resume()
+                return not self.wait()
+            advance_to(at_us, self.coordinator)
+            return self.run_until(to_datetime(at_us, self._time.zone))
 
     def set_speed(self, speed: float) -> None:
         """Let a backtest that follows a clock go on at ``speed``; the clock goes on from where it is.

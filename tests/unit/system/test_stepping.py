@@ -42,6 +42,19 @@ def test_steps_go_over_the_close_and_end_with_the_run(make_system: MakeSystem) -
     assert not system.is_running()
 
 
+def test_steps_that_several_threads_ask_for_at_once_come_one_after_the_other(make_system: MakeSystem) -> None:
+    system = make_system(config("AAA"))
+    system.run_until("10:00")
+    steps: list[bool] = []
+    threads = [threading.Thread(target=lambda: steps.append(system.step())) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert steps == [True] * 5
+    assert clock_time(system.get_time_manager().now_us()) == "10:05"
+
+
 def test_a_step_needs_a_pause(make_system: MakeSystem) -> None:
     system = make_system(config("AAA"))
     with pytest.raises(UsageError, match="pause the run first"):
