@@ -215,9 +215,10 @@ def test_a_process_killed_while_it_compacts_and_vacuums_loses_nothing(tmp_path: 
             writer.wait(timeout=dice.uniform(0.0, 0.06))
         writer.kill()
         said, _ = writer.communicate()
-        at = max([at, *map(int, said.splitlines()[:-1])])  # the last line may be cut off
+        whole = said[: said.rfind("\n") + 1]  # a last line may be cut off: it was not said
+        at = max([at, *map(int, whole.split())])
         assert examine(path).problems == []
-        assert at + 1 <= minutes(path) <= at + 3  # that line's, and one that was never said
+        assert minutes(path) in {at + 1, at + 2}
         at = minutes(path)
     vacuum(path, retention_seconds=0)
     assert minutes(path) == at
