@@ -139,20 +139,26 @@ class LoggedCommands:
         self._writer = writer
         self._wall = wall
         self._numbers = count()
-        self.removals_waiting = 0
+        self._removals_accepted = self._removals_done = 0
+        """Each is written by one thread at a time: under the registry's lock, and on the engine's."""
+
+    @property
+    def removals_waiting(self) -> int:
+        """See :attr:`CommandLog.removals_waiting`."""
+        return self._removals_accepted - self._removals_done
 
     def accept(self, what: str, symbol: str, streams: tuple[str, ...] | None, act: Act) -> None:
         """See :meth:`CommandLog.accept`."""
         number = next(self._numbers)
         is_removal = what == "remove"
-        self.removals_waiting += is_removal
+        self._removals_accepted += is_removal
         who = "engine" if self._is_engine() else "user"
         if who == "user":
             self._log.note(Kind.COMMAND, number)
 
         def carry_out() -> None:
             act()
-            self.removals_waiting -= is_removal
+            self._removals_done += is_removal
 
         entry = Command(number, self._wall.now_us(), what, who, symbol, streams)
         self._writer.settle(entry, lambda: self._inbox.urge(carry_out, LOGGED + number))
