@@ -8,10 +8,10 @@ from random import Random
 import pytest
 from sqlalchemy import delete
 
+from mismartera.errors import DepartedError
 from mismartera.journal import open_database, tables
 from mismartera.testing.sim_journal import as_text, play_again
 from mismartera.testing.simulation import Simulation
-from mismartera.errors import DepartedError
 
 CHUNKS = [range(first, first + 6) for first in range(0, 36, 6)]
 
