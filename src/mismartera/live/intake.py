@@ -273,6 +273,8 @@ class Intake:
 
     def _take_bars(self, message: BarsArrived) -> None:
         today = self._today
+        if today is not None and today.took_few(message):
+            return
         if today is None or int(message.start_us.max(initial=0)) >= today.ledger.processing.session.close_us:
             self._later = [*self._later[-_LATER_MAX:], message]
         else:
