@@ -7,7 +7,7 @@ from random import Random
 
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.feeds.port import Rejected, StatusChanged
-from mismartera.testing.sim_market import Minute, Row, SimFeed, SimMarket, Values
+from mismartera.testing.sim_market import Minute, Row, SimFeed, SimMarket, other_values
 from mismartera.testing.sim_world import SimWorld
 
 MESSAGE_KINDS = ("late", "lost", "duplicate", "conflict", "correction", "stranger", "out_of_hours")
@@ -150,6 +150,5 @@ def _nothing() -> None:
 
 def other(row: Row) -> Row:
     """The same bar with other values."""
-    symbol, start_us, (open_, high, low, close, volume) = row
-    values: Values = (open_, high + 0.5, low, close, volume + 10.0)
-    return symbol, start_us, values
+    symbol, start_us, values = row
+    return symbol, start_us, other_values(values)

@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 
-from mismartera.bars import BarBlock
+from mismartera.bars import Bar, BarBlock
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.errors import FeedRefusedError, FeedUnavailableError
 from mismartera.feeds.port import (
@@ -69,6 +69,20 @@ class SimMarket:
             for start, minute in sorted(found.items())
             if first_us <= start < last_us and start + MINUTE_US <= now_us
         ]
+
+    def is_final(self, bar: Bar) -> bool:
+        """False for a minute's bar with values that nobody has ever given it after its end."""
+        if bar.interval != "1m":
+            return True
+        minute = self.minutes[bar.symbol].get(bar.start_us)
+        values = (bar.open, bar.high, bar.low, bar.close, bar.volume)
+        return minute is not None and values in {minute.values, other_values(minute.values)}
+
+
+def other_values(values: Values) -> Values:
+    """What a correction, or a second bar of the same minute, says instead."""
+    open_, high, low, close, volume = values
+    return (open_, high + 0.5, low, close, volume + 10.0)
 
 
 def values_at(price: float, rng: Random) -> Values:
