@@ -1,6 +1,7 @@
 """The laws of a simulated live session that its event log shows, line by line.
 
-I4 the order of what is shown of a series; I6 the states of a symbol; I7 the fence; I11 a strategy that failed is silent.
+I4 the order of what is shown of a series; I6 the states of a symbol; I7 the fence; I11 a strategy that failed is
+silent.
 """
 
 from __future__ import annotations

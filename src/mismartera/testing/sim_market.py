@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 
-from mismartera.bars import Bar, BarBlock
+from mismartera.bars import Bar, BarBlock, parse_interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.errors import FeedRefusedError, FeedUnavailableError
 from mismartera.feeds.port import (
@@ -23,8 +23,10 @@ from mismartera.feeds.port import (
     Subscribed,
     SymbolRefused,
 )
+from mismartera.feeds.sift import RawBars, sift
 from mismartera.testing.sim_world import SimWorld
 
+_MINUTE = parse_interval("1m")
 Values = tuple[float, float, float, float, float]
 Row = tuple[str, int, Values]
 """Symbol, start and values of a bar."""
@@ -201,6 +203,20 @@ class SimFeed:
                 self.send(rows, corrections=corrections)
 
         self._world.after(seconds, come)
+
+    def send_early(self, rows: Sequence[Row]) -> None:
+        """Bars whose minute has not ended. As every feed does, this one lets through what :func:`sift` does."""
+        now_us = self._world.now_us()
+        kept = [row for row in rows if self._is_connected and row[0] in self._confirmed]
+        if not kept:
+            return
+        self.state.note("early")
+        arrived = message(kept, now_us, corrections=False)
+        values = np.vstack((arrived.prices, np.full(len(kept), -1.0)))
+        good, rejected = sift(RawBars(arrived.symbols, arrived.start_us, values), _MINUTE, now_us, self._confirmed)
+        for one in rejected:
+            self._put(one)
+        self.send([kept[row] for row in good.tolist()])
 
     def say(self, message: StatusChanged | Rejected) -> None:
         """Something that is no bar."""

@@ -89,13 +89,17 @@ class SimStrategy(Strategy):
                 self.must("I5", bar.end_us == end_us, f"{bar!r} in the slice of {slice.end}")
                 places.append((self.ranks[symbol], bar.end_us - bar.start_us))
         is_ordered = all(a < b for a, b in pairwise(places))
-        self.must("I4", is_ordered, f"the slice of {slice.end} is out of the order of rank and interval: {slice!r}")
+        self.must(
+            "I4", is_ordered, f"{slice!r} is out of the order of rank and interval"
+        )
 
     def on_revision(self, bar: Bar) -> None:
         """Only while active, nothing removed."""
         self.is_called("a revision")
         self.must("I1", self.session.is_active, f"the revision of {bar!r} while the session is not active")
-        self.must("I7", self.removed.get(bar.symbol, 0) < bar.generation, f"a revision of {bar!r} after its removal")
+        self.must(
+            "I7", self.removed.get(bar.symbol, 0) < bar.generation, f"a revision of {bar!r}, which was removed"
+        )
 
     def on_session_active(self, active: bool, reason: str) -> None:
         """Transitions alternate."""

@@ -24,7 +24,7 @@ from mismartera.system.live import LiveSource
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.testing.memory import EventLog, MemoryBars
 from mismartera.testing.sim_bounds import Bounds
-from mismartera.testing.sim_faults import KINDS, Faults
+from mismartera.testing.sim_faults import DRAWN_KINDS, EARLY, KINDS, Faults
 from mismartera.testing.sim_journal import SimJournal
 from mismartera.testing.sim_laws import check_end, check_events
 from mismartera.testing.sim_log import LogWalk, must
@@ -103,7 +103,9 @@ class Simulation:
             market.trade(symbol, starts, rng, rng.choice((1.0, 0.9, 0.5)))
         self.feed = SimFeed(world, market, Random(rng.random()))  # noqa: S311
         kinds = sorted(frozenset(allowed))
-        enabled = frozenset(kind for kind in KINDS if rng.random() < 0.35 and kind in kinds)
+        enabled = frozenset(kind for kind in DRAWN_KINDS if rng.random() < 0.35 and kind in kinds)
+        if EARLY in kinds and Random(f"early {seed}").random() < 0.35:  # noqa: S311
+            enabled |= {EARLY}
         faults = Faults(world, market, self.feed, Random(rng.random()), enabled, self.heal_us)  # noqa: S311
         self.strategies = [
             SimStrategy(
