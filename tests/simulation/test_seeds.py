@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import SystemRandom
 from typing import Any
 
@@ -15,20 +15,21 @@ from mismartera.feeds.port import Floats, Ints, Rejected
 from mismartera.feeds.sift import RawBars
 from mismartera.live import ledger, today
 from mismartera.live.checks import Checks
+from mismartera.live.desk import EngineDesk
 from mismartera.live.entry import Entry
 from mismartera.live.ledger import DayLedger
 from mismartera.live.sifting import Merge
+from mismartera.live.update import Update
 from mismartera.session import increment
 from mismartera.session.analysis import AnalysisEngine, StrategyRun
 from mismartera.session.arriving import ArrivingTape
 from mismartera.session.causes import Causes
 from mismartera.session.delivery import Delivery
 from mismartera.session.gate import Gate
-from mismartera.session.lane import Lane
 from mismartera.session.part import Part
 from mismartera.session.slice import Slice
 from mismartera.session.slice_desk import SliceDesk
-from mismartera.session.streamer import Streamer
+from mismartera.session.state import SymbolData
 from mismartera.session.symbols import Member
 from mismartera.session.transitions import Transitions
 from mismartera.system import wiring
@@ -109,7 +110,8 @@ _BACKFILLED, _UNKNOWN = Merge.backfilled, DayLedger.unknown
 
 BREACHES: dict[str, tuple[object, str, object]] = {
     "I1 stale bars are delivered": (wiring, "Gate", lambda threshold_us, every: Gate(5 * threshold_us, every)),
-    "I2 a held session is active": (Causes, "any", property(_never)),
+    "I1 a held session tells of bars": (Causes, "any", property(_never)),
+    "I2 a stream that is away holds nothing": (Causes, "hold", lambda *_, **__: None),
     "I3 a bar is received and has no fate": (DayLedger, "count_each", _only_received),
     "I4 the bars of a slice are in another order": (Slice, "_symbols", _backwards),
     "I5 a bar passes whose minute has not ended": (sim_market, "sift", _all_pass),
@@ -173,13 +175,13 @@ def test_a_failure_that_is_felt_by_others_is_caught(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_addition_that_others_feel_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    """I8: what waits to be shown is lost when a symbol joins."""
-    join = Streamer.join
+    """I8: the first bars that come after a symbol has joined are not shown."""
+    join = EngineDesk._join
 
-    def join_and_skip(streamer: Streamer, lane: Lane | None, members: Sequence[Member]) -> None:
-        join(streamer, lane, members)
-        streamer.tape.skip_before(streamer.tape.ends[-1] + 1 if streamer.tape.ends else 0)
-        monkeypatch.setattr(Causes, "any", True)
+    def join_and_lose(desk: EngineDesk, data: Mapping[Entry, SymbolData], update: Update) -> None:
+        join(desk, data, update)
+        lose = desk.tape.__dict__
+        lose["add"] = lambda *_: lose.pop("add")
 
-    monkeypatch.setattr(Streamer, "join", join_and_skip)
+    monkeypatch.setattr(EngineDesk, "_join", join_and_lose)
     assert any("I8: " in (unlike_since_open(seed) or "") for seed in BREACH_SEEDS)

@@ -1,5 +1,4 @@
-"""I15 in a simulated session: what is held stays within bounds at each step, and nothing of it is left at the end.
-"""
+"""I15 in a simulated session: what is held stays within bounds at each step, and nothing of it is left at the end."""
 
 from __future__ import annotations
 
@@ -22,6 +21,8 @@ class Bounds:
 
     def __init__(self, simulation: Simulation) -> None:
         self._sizes = _sizes(simulation)
+        analysis = simulation.coordinator._parts.analysis
+        self._is_calling = lambda: analysis.calling is not None
         symbols = len(simulation.market.minutes) + 2  # and those that the vendor does not know
         strings = len(simulation.coordinator.config.session_data_config.streams) + 1
         minutes = sum((last - first) // MINUTE_US for first, last in simulation.session.parts)
@@ -36,6 +37,11 @@ class Bounds:
             if held > self.peaks[name]:
                 self.peaks[name] = held
                 must("I15", held <= self.bounds[name], f"{name}: {held} are held, at most {self.bounds[name]} may")
+
+    @property
+    def is_at_rest(self) -> bool:
+        """True if nothing waits for the intake or the engine, and no callback runs."""
+        return not (any(self._sizes[name]() for name in ("commands", "messages", "orders")) or self._is_calling())
 
     def check_end(self) -> None:
         """After the run."""

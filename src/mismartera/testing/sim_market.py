@@ -123,7 +123,7 @@ class SimFeed:
         self._desired: dict[str, None] = {}
         self._confirmed: set[str] = set()
         self._sink: FeedSink | None = None
-        self._is_connected = self._is_running = False
+        self.is_connected = self._is_running = False
         self._line = 0  # counts connections: what was under way on an old one never comes
 
     def start(self, sink: FeedSink) -> None:
@@ -170,7 +170,7 @@ class SimFeed:
 
     def stop(self) -> None:
         """See the port."""
-        self._is_running = self._is_connected = False
+        self._is_running = self.is_connected = False
         self._confirmed.clear()
         self._line += 1
 
@@ -178,8 +178,8 @@ class SimFeed:
 
     def drop(self, seconds: float, reason: str = "dropped") -> None:
         """The connection ends; the next attempt is made in so many seconds."""
-        if self._is_connected:
-            self._is_connected = False
+        if self.is_connected:
+            self.is_connected = False
             self._confirmed.clear()
             self._line += 1
             self._put(Disconnected(reason, was_connected=True, retry_in_seconds=seconds))
@@ -187,7 +187,7 @@ class SimFeed:
 
     def send(self, rows: Sequence[Row], *, corrections: bool = False) -> None:
         """Bars, as far as the connection and the subscriptions are good."""
-        if not self._is_connected or self.state.mute:
+        if not self.is_connected or self.state.mute:
             return
         kept = [row for row in rows if row[0] in self._confirmed and row[0] not in self.state.forgets]
         if kept:
@@ -207,7 +207,7 @@ class SimFeed:
     def send_early(self, rows: Sequence[Row]) -> None:
         """Bars whose minute has not ended. As every feed does, this one lets through what :func:`sift` does."""
         now_us = self._world.now_us()
-        kept = [row for row in rows if self._is_connected and row[0] in self._confirmed]
+        kept = [row for row in rows if self.is_connected and row[0] in self._confirmed]
         if not kept:
             return
         self.state.note("early")
@@ -220,18 +220,18 @@ class SimFeed:
 
     def say(self, message: StatusChanged | Rejected) -> None:
         """Something that is no bar."""
-        if self._is_connected:
+        if self.is_connected:
             self._put(message)
 
     def _connect(self) -> None:
-        if not self._is_running or self._is_connected:
+        if not self._is_running or self.is_connected:
             return
         if self.state.cannot_connect:
             self.state.note("cannot_connect")
             self._put(Disconnected("no route", was_connected=False, retry_in_seconds=5.0))
             self._world.after(self._rng.uniform(3.0, 20.0), self._connect)
             return
-        self._is_connected = True
+        self.is_connected = True
         self._put(Connected())
         self._confirm(list(self._desired))
 
@@ -240,7 +240,7 @@ class SimFeed:
 
         def come() -> None:
             wanted = [s for s in symbols if s in self._desired and s not in self._confirmed]
-            if line != self._line or not self._is_connected or not wanted:
+            if line != self._line or not self.is_connected or not wanted:
                 return
             known = [symbol for symbol in wanted if not symbol.startswith("BAD")]
             self._confirmed.update(known)

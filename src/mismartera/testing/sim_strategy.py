@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from random import Random
 
@@ -36,7 +36,8 @@ class SimStrategy(Strategy):
         """The order in which symbols were asked for, as it is at each moment."""
         self.is_final: Callable[[Bar], bool] = lambda _: True
         """Did the vendor ever give this bar, after its end?"""
-        self.when_loaded: Callable[[str], None] = lambda _: None
+        self.missing_of: Callable[[str], Sequence[str]] = lambda _: ()
+        """The bars of a symbol that was just loaded which it should have, and has not."""
         self.has_failed = False
         self.active: bool | None = None
         self.tells_reads = False
@@ -89,9 +90,7 @@ class SimStrategy(Strategy):
                 self.must("I5", bar.end_us == end_us, f"{bar!r} in the slice of {slice.end}")
                 places.append((self.ranks[symbol], bar.end_us - bar.start_us))
         is_ordered = all(a < b for a, b in pairwise(places))
-        self.must(
-            "I4", is_ordered, f"{slice!r} is out of the order of rank and interval"
-        )
+        self.must("I4", is_ordered, f"{slice!r} is out of the order of rank and interval")
 
     def on_revision(self, bar: Bar) -> None:
         """Only while active, nothing removed."""
@@ -108,9 +107,10 @@ class SimStrategy(Strategy):
         self.active = active
 
     def on_symbol_loaded(self, symbol: str) -> None:
-        """Whoever looks after the session may look at the symbol."""
+        """I8: what joins has what one has that was there since the open."""
         self.is_called("a symbol that is loaded")
-        self.when_loaded(symbol)
+        missing = self.missing_of(symbol)
+        self.must("I8", not missing, f"{symbol} is loaded without its bars of {missing[:3]}")
 
     def live(self) -> float:
         """Be slow for so many seconds, or raise, as drawn."""

@@ -122,8 +122,7 @@ class Simulation:
         self.journal = None if journal is None else SimJournal(journal, world, Random(seed))  # noqa: S311
         for strategy in self.strategies:
             strategy.tells_reads = journal is not None
-            strategy.ranks, strategy.is_final = self.ranks, market.is_final
-        self.strategies[0].when_loaded = self._check_loaded
+            strategy.ranks, strategy.is_final, strategy.missing_of = self.ranks, market.is_final, self._missing_of
         self.coordinator = self._build(config, time)
         self.bounds, self._walk = Bounds(self), LogWalk()
         world.after_step = self._check_step
@@ -209,6 +208,8 @@ class Simulation:
         state = coordinator.gate_state
         if state == "closed" and coordinator.date is not None:
             return
+        is_cut_off = state == "active" and coordinator.date is not None and self.bounds.is_at_rest
+        must("I2", not is_cut_off or self.feed.is_connected, "the session is active, and the stream is away")
         for symbol in coordinator.loaded_in_order():
             read = data.get_bars(symbol, self._label)
             if read is not None and not data.is_session_active():
@@ -216,15 +217,14 @@ class Simulation:
             if read is not None and len(read) and int(read.end_us[-1]) > self.world.now_us():
                 raise SimulationError(f"I5: a bar of {symbol} that has not ended is read")
 
-    def _check_loaded(self, symbol: str) -> None:
-        """I8: what joins has what one has that was there since the open, but for what REST cannot know yet."""
+    def _missing_of(self, symbol: str) -> Sequence[str]:
+        """The minutes of a symbol that is loaded of which it has no bar, but for those that REST cannot know yet."""
         bars = self.coordinator.session_data.get_bars(symbol, "1m", internal=True)
         assert bars is not None, "the base interval is always there"
         known_us = self.world.now_us() - _REST_BEHIND_US
         truth = self.market.minutes[symbol]
         ours = frozenset(bars.start_us.tolist())
-        missing = [to_iso(us) for us in sorted(truth) if us + MINUTE_US <= known_us and us not in ours]
-        must("I8", not missing, f"{symbol} is loaded without its bars of {missing[:3]}")
+        return [to_iso(us) for us in sorted(truth) if us + MINUTE_US <= known_us and us not in ours]
 
     def record(self, day: date, symbols: Sequence[str], intervals: Any, data: Any) -> None:  # noqa: ARG002
         """A recorder: what the session holds at its end."""
