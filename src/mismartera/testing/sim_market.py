@@ -207,9 +207,9 @@ class SimFeed:
     def send_early(self, rows: Sequence[Row]) -> None:
         """Bars whose minute has not ended. As every feed does, this one lets through what :func:`sift` does."""
         now_us = self._world.now_us()
-        kept = [row for row in rows if self.is_connected and row[0] in self._confirmed]
-        if not kept:
-            return
+        kept = [row for row in rows if row[0] in self._confirmed and row[1] + MINUTE_US > now_us]
+        if not kept or not self.is_connected:
+            return  # after a sleep of the machine nobody could tell
         self.state.note("early")
         arrived = message(kept, now_us, corrections=False)
         values = np.vstack((arrived.prices, np.full(len(kept), -1.0)))

@@ -88,7 +88,7 @@ class SimStrategy(Strategy):
                 removed = self.removed.get(symbol, 0)
                 self.must("I7", removed < bar.generation, f"{bar!r} in a slice after its removal")
                 self.must("I5", bar.end_us == end_us, f"{bar!r} in the slice of {slice.end}")
-                places.append((self.ranks[symbol], bar.end_us - bar.start_us))
+                places.append((self.ranks.get(symbol, -1), bar.end_us - bar.start_us))
         is_ordered = all(a < b for a, b in pairwise(places))
         self.must("I4", is_ordered, f"{slice!r} is out of the order of rank and interval")
 

@@ -89,7 +89,7 @@ def _check_told(simulation: Simulation, symbol: str) -> None:
 
 
 def _is_of(line: dict[str, Any], symbol: str) -> bool:
-    return line["event"] == "bar" and line["symbol"] == symbol
+    return bool(line["event"] == "bar" and line["symbol"] == symbol)
 
 
 def _without_errors(lines: Lines) -> Lines:

@@ -218,12 +218,11 @@ class Simulation:
                 raise SimulationError(f"I5: a bar of {symbol} that has not ended is read")
 
     def _missing_of(self, symbol: str) -> Sequence[str]:
-        """The minutes of a symbol that is loaded of which it has no bar, but for those that REST cannot know yet."""
+        """The minutes of a symbol that is loaded of which it has no bar, but for what REST cannot know yet."""
         bars = self.coordinator.session_data.get_bars(symbol, "1m", internal=True)
-        assert bars is not None, "the base interval is always there"
         known_us = self.world.now_us() - _REST_BEHIND_US
         truth = self.market.minutes[symbol]
-        ours = frozenset(bars.start_us.tolist())
+        ours = frozenset[int]() if bars is None else frozenset(bars.start_us.tolist())
         return [to_iso(us) for us in sorted(truth) if us + MINUTE_US <= known_us and us not in ours]
 
     def record(self, day: date, symbols: Sequence[str], intervals: Any, data: Any) -> None:  # noqa: ARG002
