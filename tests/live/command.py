@@ -32,7 +32,7 @@ class Command:
         self, folder: Path, bars: Iterable[MarketBar], statuses: Iterable[MarketStatus] = (), *,
         symbols: Sequence[str] = SYMBOLS, start: str = "10:00", until: str = "10:10", speed: float = 300.0,
         day: str = DAY, streams: Sequence[str] = ("1m", "5m"), keys: Mapping[str, str] = KEYS,
-        feed: Mapping[str, Any] | None = None, **config: Any,
+        feed: Mapping[str, Any] | None = None, command: Sequence[str] = ("live",), **config: Any,
     ) -> None:  # fmt: skip
         folder.mkdir(exist_ok=True)
         self.folder, self.day, self.until = folder, day, until
@@ -50,7 +50,7 @@ class Command:
         (folder / "c.json").write_text(json.dumps(self.config))
         self._keys = dict(keys)
         self._arguments = [
-            "live", "c.json", "--data", "store", "--events", "events.jsonl", "--dump", "dump", "--json",
+            *command, "c.json", "--data", "store", "--events", "events.jsonl", "--dump", "dump", "--json",
             "--clock", f"{moment(start, day).isoformat()}@{speed:g}", "--until", moment(until, day).isoformat(),
         ]  # fmt: skip
         self.process: subprocess.Popen[str] | None = None

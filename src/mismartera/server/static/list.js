@@ -5,7 +5,7 @@ import { color, fit, lag, percent, price } from "/static/format.js";
 const HEIGHT = 46, SPARE = 4;
 const ORDERS = {
   rank: null,
-  lag: (a, b) => b.lag_seconds - a.lag_seconds,
+  lag: (a, b) => (b.lag_seconds ?? -1) - (a.lag_seconds ?? -1),
   quality: (a, b) => (a.quality_percent ?? 101) - (b.quality_percent ?? 101),
   change: (a, b) => Math.abs(b.change_percent ?? 0) - Math.abs(a.change_percent ?? 0),
 };
@@ -130,7 +130,7 @@ class Row {
     this.close.textContent = price(row.close);
     this.change.textContent = percent(row.change_percent, true);
     this.change.className = (row.change_percent ?? 0) < 0 ? "down" : "up";
-    this.lag.textContent = row.state === "failed" ? "" : lag(row.lag_seconds);
+    this.lag.textContent = row.lag_seconds === null ? "" : lag(row.lag_seconds);
     this.lag.className = row.lag_seconds > 60 ? "late" : "";
     this.quality.textContent = row.quality_percent === null ? "" : percent(row.quality_percent);
     this.draw(spark);
