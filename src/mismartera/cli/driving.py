@@ -242,7 +242,7 @@ def _ending(run: Run, options: OutputOptions) -> tuple[int, list[str]]:
     """The exit status, and what to say of it."""
     if run.failure is not None:
         return FAILED, _failure_lines(run.failure, options)
-    if run.signals.received is not None:
+    if run.signals.received is not None and run.system.outcome is not Outcome.FINISHED:
         left = " (a strategy's callback was still running)" if run.system.is_running() else ""
         return TERMINATED if run.signals.is_terminate else INTERRUPTED, [_where(run.system) + left]
     if run.system.outcome is Outcome.INTERRUPTED:
