@@ -21,19 +21,39 @@ function text(event) {
   return parts.join(" · ");
 }
 
-export function paintEvents(list, events, kind, search) {
-  const wanted = search.toLowerCase(), found = [];
-  for (let k = events.length - 1; k >= 0 && found.length < SHOWN; k -= 1) {
-    const event = events[k];
-    if (kind && !KINDS[kind].test(event.event)) continue;
-    const what = text(event);
-    if (wanted && !`${event.event} ${what}`.toLowerCase().includes(wanted)) continue;
-    const line = document.createElement("li");
-    const time = Object.assign(document.createElement("time"), { textContent: clock(event.time), dateTime: event.time });
-    const tone = BAD.test(event.event) ? "bad" : WARN.test(event.event) ? "warn" : GOOD.test(event.event) ? "good" : "";
-    const name = Object.assign(document.createElement("span"), { className: `kind ${tone}`, textContent: words(event.event) });
-    line.append(time, name, Object.assign(document.createElement("span"), { className: "what", textContent: what }));
-    found.push(line);
+function line(event, what) {
+  const made = document.createElement("li");
+  const time = Object.assign(document.createElement("time"), { textContent: clock(event.time), dateTime: event.time });
+  const tone = BAD.test(event.event) ? "bad" : WARN.test(event.event) ? "warn" : GOOD.test(event.event) ? "good" : "";
+  const name = Object.assign(document.createElement("span"), { className: `kind ${tone}`, textContent: words(event.event) });
+  made.append(time, name, Object.assign(document.createElement("span"), { className: "what", textContent: what }));
+  return made;
+}
+
+export class Events {
+  constructor(list) {
+    this.list = list;
+    this.wanted = null;
+    this.told = 0;
   }
-  list.replaceChildren(...found);
+
+  // Lines are made for new events only, unless others are wanted: `turn` changes with what the events are those of.
+  paint(events, turn, kind, search) {
+    const wanted = `${turn} ${kind} ${search}`, found = [], searched = search.toLowerCase();
+    if (wanted !== this.wanted) {
+      this.list.replaceChildren();
+      this.wanted = wanted;
+      this.told = 0;
+    }
+    for (let k = events.length - 1; k >= 0 && events[k].seq > this.told && found.length < SHOWN; k -= 1) {
+      const event = events[k];
+      if (kind && !KINDS[kind].test(event.event)) continue;
+      const what = text(event);
+      if (searched && !`${event.event} ${what}`.toLowerCase().includes(searched)) continue;
+      found.push(line(event, what));
+    }
+    if (events.length) this.told = events[events.length - 1].seq;
+    this.list.prepend(...found);
+    while (this.list.childElementCount > SHOWN) this.list.lastElementChild.remove();
+  }
 }

@@ -1,9 +1,20 @@
 // The ribbon: the session's states over its day, from open to close.
+// It is drawn with each frame of the stream: its size is watched, not measured.
 
 import { color, fit, minute, percent, words } from "/static/format.js";
 
-export function paintRibbon(canvas, session, spans) {
-  const { pen, width, height } = fit(canvas);
+export class Ribbon {
+  constructor(canvas, onResize) {
+    this.canvas = canvas;
+    this.box = canvas.getBoundingClientRect();
+    new ResizeObserver(() => { this.box = canvas.getBoundingClientRect(); onResize(); }).observe(canvas);
+  }
+
+  paint(session, spans) { draw(this.canvas, this.box, session, spans); }
+}
+
+function draw(canvas, box, session, spans) {
+  const { pen, width, height } = fit(canvas, box);
   if (!session?.open) return;
   const open = Date.parse(session.open), close = Date.parse(session.close), now = Math.min(Date.parse(session.now), close);
   const x = (moment) => ((moment - open) / (close - open)) * width;
@@ -30,5 +41,6 @@ export function paintRibbon(canvas, session, spans) {
   }
   const total = Math.max(1, now - open);
   const told = Object.entries(shares).map(([state, ms]) => `${words(state)} ${percent((100 * ms) / total)}`);
-  canvas.setAttribute("aria-label", `States since the open: ${told.join(", ") || "none yet"}`);
+  const label = `States since the open: ${told.join(", ") || "none yet"}`;
+  if (canvas.getAttribute("aria-label") !== label) canvas.setAttribute("aria-label", label);
 }

@@ -8,6 +8,7 @@ export class Store {
     this.symbols = new Map();
     this.sparks = new Map();
     this.events = [];
+    this.turn = 0; // of the events: another one when they are read anew
     this.spans = [];
     this.selected = null;
     this.interval = null;
@@ -62,6 +63,12 @@ export class Store {
     }
     this.mark("list", "quote");
     return isOther;
+  }
+
+  setEvents(events) {
+    this.events = [];
+    this.turn += 1;
+    this.addEvents(events);
   }
 
   addEvents(events, kept = 1000) {
