@@ -14,7 +14,7 @@ const $ = (id) => document.getElementById(id);
 const store = new Store();
 const chart = new Chart($("chart"), $("reason"), $("values"));
 const heat = new Heat($("heat-panel"), $("heat-scroll"), $("heat-room"), $("heat"), $("heat-said"));
-const events = new Events($("events"));
+const events = new Events($("events"), $("events-panel"), () => store.mark("events"));
 const ribbon = new Ribbon($("ribbon"), () => store.mark("ribbon"));
 const list = new List(store, $("symbols"), choose, drop);
 const SPEEDS = [1, 5, 10, 30, 60, 120, 300, 600, 1800];

@@ -2,7 +2,7 @@
 
 import { clock, lag, words } from "/static/format.js";
 
-const SHOWN = 200;
+const FIRST = 40, SHOWN = 200; // lines: until the list is scrolled, and at most
 const KINDS = {
   session: /^session_/, symbol: /^symbol_/, signal: /^signal$/, error: /error|failed/, feed: /^(feed_|backfilled|revision|quiet|halted|resumed)/,
   command: /^command$/,
@@ -31,21 +31,27 @@ function line(event, what) {
 }
 
 export class Events {
-  constructor(list) {
+  constructor(list, panel, onScroll) {
     this.list = list;
     this.wanted = null;
     this.told = 0;
+    this.isScrolled = false;
+    panel.addEventListener("scroll", () => {
+      const isScrolled = panel.scrollTop > 0;
+      if (isScrolled !== this.isScrolled) { this.isScrolled = isScrolled; onScroll(); }
+    }, { passive: true });
   }
 
   // Lines are made for new events only, unless others are wanted: `turn` changes with what the events are those of.
   paint(events, turn, kind, search) {
-    const wanted = `${turn} ${kind} ${search}`, found = [], searched = search.toLowerCase();
+    const limit = this.isScrolled ? SHOWN : FIRST, found = [], searched = search.toLowerCase();
+    const wanted = `${turn} ${limit} ${kind} ${search}`;
     if (wanted !== this.wanted) {
       this.list.replaceChildren();
       this.wanted = wanted;
       this.told = 0;
     }
-    for (let k = events.length - 1; k >= 0 && events[k].seq > this.told && found.length < SHOWN; k -= 1) {
+    for (let k = events.length - 1; k >= 0 && events[k].seq > this.told && found.length < limit; k -= 1) {
       const event = events[k];
       if (kind && !KINDS[kind].test(event.event)) continue;
       const what = text(event);
@@ -54,6 +60,6 @@ export class Events {
     }
     if (events.length) this.told = events[events.length - 1].seq;
     this.list.prepend(...found);
-    while (this.list.childElementCount > SHOWN) this.list.lastElementChild.remove();
+    while (this.list.childElementCount > limit) this.list.lastElementChild.remove();
   }
 }
