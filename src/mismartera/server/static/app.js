@@ -112,8 +112,12 @@ async function command(what, act) {
 }
 
 async function drop(symbol) {
+  chart.hold(symbol);
   const done = await command(`Remove ${symbol}`, () => remove(`/api/symbols/${encodeURIComponent(symbol)}`));
-  if (done) say(`${symbol} is removed`);
+  if (!done) { chart.release(); return; }
+  say(`${symbol} is removed`);
+  store.updateRows([], [symbol]);
+  if (store.selected === symbol) unchoose();
 }
 
 $("add").addEventListener("submit", async (event) => {
