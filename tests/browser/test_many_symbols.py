@@ -52,9 +52,7 @@ def test_the_list_has_rows_for_what_can_be_seen_only(
     page.keyboard.press("Home")
     page.wait_for_selector('.row[data-symbol="AAA"][aria-selected="true"]')
     assert rows(page) == SYMBOLS[: len(rows(page))]
-    assert page.inner_text('.row[data-symbol="AAA"] .price span') == "130.00", (
-        "whosever the row was"
-    )
+    assert page.inner_text('.row[data-symbol="AAA"] .price span') == "130.00", "whosever the row was"
     assert watched.complaints == []
 
 
