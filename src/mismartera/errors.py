@@ -58,3 +58,11 @@ class FeedUnavailableError(MismarteraError):
     def __init__(self, message: str, retry_after_seconds: float) -> None:
         self.retry_after_seconds = retry_after_seconds
         super().__init__(message)
+
+
+class TraceEndedError(SystemExit):
+    """All that the journal has of the session was played, or as much as was asked for. No strategy catches it."""
+
+
+class DepartedError(SystemExit):
+    """What is played does something else than the session did: other code, or code that looks elsewhere."""

@@ -19,6 +19,7 @@ from mismartera.journal.lock import lock_journal
 from mismartera.journal.sessions import NewSession, begin_session, end_session
 from mismartera.live.keeping import Keeper
 from mismartera.session.beginning import FROM_NOTHING
+from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.ports import EventSink, Reads, SessionRecorder
 from mismartera.system.live import LiveSource
 from mismartera.timing import WallClock
@@ -49,13 +50,18 @@ class SessionJournal:
         self._wall = wall
         self._folder = folder
         self._is_open = False
-        self.counts_of: Callable[[str], dict[str, int] | None] = lambda symbol: None  # noqa: ARG005  # set later
+        self._counts_of: Callable[[str], dict[str, int] | None] = lambda symbol: None  # noqa: ARG005  # set later
         self.beginning = FROM_NOTHING
         self.resumed: int | None = None
         self.configured: Sequence[str] | None = None
         self.session_id = 0
         self._writer = JournalWriter(database, self._lock, warn, self._lost)
         self.recorder = Recorder(self._writer, wall)
+
+    @property
+    def keeps_bars(self) -> bool:
+        """True: they are stored."""
+        return True
 
     @property
     def engine_wall(self) -> WallClock:
@@ -78,9 +84,13 @@ class SessionJournal:
         """See :meth:`SessionRecorder.record`: R1's counts of the day."""
         del intervals, data
         for symbol in symbols:
-            counts = self.counts_of(symbol)
+            counts = self._counts_of(symbol)
             if counts is not None:
                 self._writer.put(Counts(day.isoformat(), symbol, counts))
+
+    def bind(self, coordinator: SessionCoordinator) -> None:
+        """Ask ``coordinator`` for R1's counts at the end of a day."""
+        self._counts_of = coordinator.get_counts
 
     def source(self, feed: Feed, wall: WallClock, keeper: Keeper, until_us: int | None) -> LiveSource:
         """A feed, recorded."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from mismartera.bars.instants import to_us
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
-from mismartera.errors import MismarteraError, RunFailedError, UsageError
+from mismartera.errors import DepartedError, MismarteraError, RunFailedError, TraceEndedError, UsageError
 from mismartera.feeds.port import Feed
 from mismartera.session.analysis import StrategyRun
 from mismartera.session.beginning import FROM_NOTHING
@@ -18,19 +18,16 @@ from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.session.session_data import SessionData
 from mismartera.session.strategy import Strategy
-from mismartera.system.journaling import SessionJournal
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
 from mismartera.system.notebook import QualityTable, run_html
 from mismartera.system.outcome import Outcome
-from mismartera.system.playing import PlayedSession
 from mismartera.system.record import LiveRecord
 from mismartera.system.steering import SteeredRun
 from mismartera.system.strategies import load_strategies
 from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.timing import Clock, LiveClock, TimeManager, WallClock
-from mismartera.trace import DepartedError, TraceEndedError
 
 
 class SystemManager(SteeredRun):
@@ -78,10 +75,8 @@ class SystemManager(SteeredRun):
             None if feed is None or wall is None else self._live(config, feed, wall),
             FROM_NOTHING if record is None else record.beginning,
         )  # fmt: skip
-        if isinstance(record, PlayedSession):
-            record.give_to(self.coordinator)
-        elif isinstance(record, SessionJournal):
-            record.counts_of = self.coordinator.get_counts
+        if record is not None:
+            record.bind(self.coordinator)
         self._thread: threading.Thread | None = None
         self._outcome = Outcome.NOT_STARTED
         self._error: BaseException | None = None
@@ -92,7 +87,7 @@ class SystemManager(SteeredRun):
 
     def _live(self, config: SessionConfig, feed: Feed, wall: WallClock) -> LiveSource:
         assert config.feed is not None, "a live configuration has a feed"
-        keeps = config.feed.type != "replay" and not isinstance(self._record, PlayedSession)
+        keeps = config.feed.type != "replay" and (self._record is None or self._record.keeps_bars)
         keeper = self._keeper = StoreKeeper(self._data, self._warn) if keeps else NoKeeper(self._data)
         if self._record is not None:
             return self._record.source(feed, wall, keeper, self._until_us)

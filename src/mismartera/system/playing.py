@@ -12,7 +12,7 @@ from mismartera.feeds.port import Feed
 from mismartera.journal import JournalReader, PastSession
 from mismartera.live.keeping import Keeper
 from mismartera.session.beginning import Beginning
-from mismartera.session.commands import SymbolCommands
+from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system.live import LiveSource
 from mismartera.timing import WallClock
@@ -62,15 +62,20 @@ class PlayedSession:
         """None: it was kept then."""
         return ()
 
-    def give_to(self, commands: SymbolCommands) -> None:
-        """Let ``commands`` be given what other threads gave in the session."""
+    @property
+    def keeps_bars(self) -> bool:
+        """False: they were stored then."""
+        return False
+
+    def bind(self, coordinator: SessionCoordinator) -> None:
+        """Let ``coordinator`` be given what other threads gave in the session."""
 
         def give(command: Mapping[str, Any]) -> None:
             if command["what"] == "add":
                 streams = command["streams"]
-                commands.add_symbol(command["symbol"], streams.split(",") if streams else None)
+                coordinator.add_symbol(command["symbol"], streams.split(",") if streams else None)
             else:
-                commands.remove_symbol(command["symbol"])
+                coordinator.remove_symbol(command["symbol"])
 
         self.player.give_by(give)
 

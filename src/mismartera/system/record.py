@@ -9,6 +9,7 @@ from mismartera.config import SessionConfig
 from mismartera.feeds.port import Feed
 from mismartera.live.keeping import Keeper
 from mismartera.session.beginning import Beginning
+from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system.live import LiveSource
 from mismartera.timing import WallClock
@@ -33,8 +34,17 @@ class LiveRecord(Protocol):
         ...
 
     @property
+    def keeps_bars(self) -> bool:
+        """True if the bars are to be stored: not those of a session that was."""
+        ...
+
+    @property
     def beginning(self) -> Beginning:
         """What the session goes on with."""
+        ...
+
+    def bind(self, coordinator: SessionCoordinator) -> None:
+        """Know who runs the session."""
         ...
 
     def source(self, feed: Feed, wall: WallClock, keeper: Keeper, until_us: int | None) -> LiveSource:

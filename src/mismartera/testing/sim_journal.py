@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from mismartera.errors import RunFailedError
+from mismartera.errors import RunFailedError, TraceEndedError
 from mismartera.feeds.port import Feed
 from mismartera.journal import Database, JournalReader, JournalWriter, open_database
 from mismartera.journal.entries import Entry
@@ -23,7 +23,7 @@ from mismartera.testing.memory import EventLog, MemoryBars
 from mismartera.testing.sim_strategy import SimStrategy
 from mismartera.testing.sim_world import SimWorld
 from mismartera.timing import LiveClock
-from mismartera.trace import Recorder, TraceEndedError
+from mismartera.trace import Recorder
 from mismartera.trace.recorded import RecordedInbox
 
 COMMIT_SECONDS = (0.01, 3.0)

@@ -2,6 +2,5 @@
 
 from mismartera.trace.playing import Player
 from mismartera.trace.recording import Recorder
-from mismartera.trace.script import DepartedError, TraceEndedError
 
-__all__ = ["DepartedError", "Player", "Recorder", "TraceEndedError"]
+__all__ = ["Player", "Recorder"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import TypeVar
 
-from mismartera.errors import MismarteraError
+from mismartera.errors import DepartedError, MismarteraError
 from mismartera.feeds.port import BackfillResult, FeedMessage, FeedSink
 from mismartera.journal import JournalReader, PastSession, tables
 from mismartera.live.door import IntakeDoor, Order
@@ -17,7 +17,7 @@ from mismartera.session.inbox import Command as Act
 from mismartera.session.ports import Field
 from mismartera.trace.items import Kind
 from mismartera.trace.messages import ANSWER, Answered, decode_answer
-from mismartera.trace.script import DepartedError, Script
+from mismartera.trace.script import Script
 
 T = TypeVar("T")
 

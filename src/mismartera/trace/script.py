@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mismartera.bars.instants import to_iso
+from mismartera.errors import DepartedError, TraceEndedError
 from mismartera.feeds.port import FeedMessage
 from mismartera.journal import JournalReader, PastSession, tables
 from mismartera.live.intake import Intake
@@ -14,14 +15,6 @@ from mismartera.session.inbox import Command as Act
 from mismartera.trace import items
 from mismartera.trace.items import Kind, TraceReader
 from mismartera.trace.messages import ANSWER, decode_message
-
-
-class TraceEndedError(SystemExit):
-    """All that the journal has of the session was played, or as much as was asked for. No strategy catches it."""
-
-
-class DepartedError(SystemExit):
-    """What is played does something else than the session did: other code, or code that looks elsewhere."""
 
 
 class Script:
