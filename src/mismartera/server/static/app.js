@@ -3,7 +3,7 @@
 import { get, isSignedIn, outcome, post, remove, signIn, whenSignedOut } from "/static/api.js";
 import { Chart } from "/static/chart.js";
 import { Events } from "/static/events.js";
-import { clock, count, day, forgetColors, lag, percent, price, put, setZone, wall, words } from "/static/format.js";
+import { clock, count, day, forgetColors, inZone, lag, percent, price, put, setZone, wall, words } from "/static/format.js";
 import { Heat } from "/static/heat.js";
 import { Link } from "/static/link.js";
 import { List } from "/static/list.js";
@@ -64,7 +64,7 @@ function paintSpeed(speed) {
 }
 
 function say(text, isError = false) {
-  $("said").textContent = text;
+  $("said").textContent = inZone(text);
   $("said").classList.toggle("error", isError);
 }
 

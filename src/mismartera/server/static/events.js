@@ -1,6 +1,6 @@
 // The log of events: the newest first, filtered by kind and words. What it shows is text, never markup.
 
-import { clock, lag, words } from "/static/format.js";
+import { clock, inZone, lag, words } from "/static/format.js";
 
 const FIRST = 40, SHOWN = 200; // lines: until the list is scrolled, and at most
 const KINDS = {
@@ -18,7 +18,7 @@ function text(event) {
     if (name === "lag_seconds") { if (value) parts.push(`lag ${lag(value)}`); } else if (name === "symbol" || name === "reason" || name === "date") parts.push(words(value));
     else parts.push(`${words(name)} ${value}`);
   }
-  return parts.join(" · ");
+  return inZone(parts.join(" · "));
 }
 
 function line(event, what) {

@@ -31,6 +31,8 @@ export const clock = (moment) => clockFormat.format(new Date(moment));
 export const minute = (moment) => minuteFormat.format(new Date(moment));
 export const day = (moment) => dayFormat.format(new Date(moment));
 export const wall = (moment) => new Date(moment).toLocaleTimeString("en-GB");
+// Moments in texts of the server are those of UTC.
+export const inZone = (text) => String(text).replace(/\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?\+00:00/g, clock);
 export const words = (text) => String(text).replaceAll("_", " ");
 
 const colors = new Map(); // to ask for one makes the browser work out all styles that have changed

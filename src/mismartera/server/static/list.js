@@ -2,7 +2,7 @@
 // view becomes one that enters it. Sizes and the place of the scroll bar are kept, not read while the page is changed:
 // each reading would be a layout.
 
-import { lag, percent, price, put } from "/static/format.js";
+import { inZone, lag, percent, price, put } from "/static/format.js";
 
 const HEIGHT = 46, SPARE = 4, SPARK_HEIGHT = 24;
 const SVG = "http://www.w3.org/2000/svg";
@@ -159,8 +159,9 @@ class Row {
     this.isDrawn = false;
     this.element.dataset.state = row.state;
     this.element.dataset.off = row.state === "loaded" && !row.is_active;
-    put(this.note, row.reason ?? (row.state === "loaded" ? row.intervals.join(" ") : row.state));
-    if (this.note.title !== (row.reason ?? "")) this.note.title = row.reason ?? "";
+    const reason = row.reason === null ? "" : inZone(row.reason);
+    put(this.note, reason || (row.state === "loaded" ? row.intervals.join(" ") : row.state));
+    if (this.note.title !== reason) this.note.title = reason;
     this.bar.hidden = row.caught_up === null;
     if (row.caught_up !== null) this.fill.style.transform = `scaleX(${row.caught_up})`;
     put(this.close, price(row.close));

@@ -19,6 +19,7 @@ function draw(canvas, box, session, spans) {
   const open = Date.parse(session.open), close = Date.parse(session.close), now = Math.min(Date.parse(session.now), close);
   const x = (moment) => ((moment - open) / (close - open)) * width;
   const shares = {};
+  const first = spans.length ? Math.max(open, Date.parse(spans[0].from)) : now; // a run may have begun after the open
   spans.forEach((span, k) => {
     const from = Math.max(open, Date.parse(span.from)), to = Math.min(now, k + 1 < spans.length ? Date.parse(spans[k + 1].from) : now);
     if (to < from || from > close || (to === from && to <= open)) return;
@@ -32,7 +33,8 @@ function draw(canvas, box, session, spans) {
   for (const part of [0, 0.25, 0.5, 0.75, 1]) {
     const moment = open + part * (close - open), at = part * width;
     pen.textAlign = part === 0 ? "left" : part === 1 ? "right" : "center";
-    pen.fillStyle = moment <= now ? "#ffffff" : color("muted");
+    const middle = part === 0 ? 20 : part === 1 ? width - 20 : at; // of the text
+    pen.fillStyle = middle >= x(first) && middle <= x(now) ? "#ffffff" : color("muted");
     pen.fillText(minute(moment), part === 0 ? at + 7 : part === 1 ? at - 7 : at, height / 2 + 0.5);
   }
   if (now > open && now < close) {
