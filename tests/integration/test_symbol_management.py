@@ -223,12 +223,7 @@ def test_a_symbol_fails_whose_file_cannot_be_read_and_the_others_go_on(
         file.write_bytes(b"no longer a Parquet file")
     assert system.coordinator.add_symbol("CCC")
     assert not system.coordinator.wait_loaded("CCC", timeout=10)
-    (day,) = (tmp_path / "store" / "interval=1m" / "date=2024-07-02").iterdir()
-    assert system.coordinator.get_failed_symbols()["CCC"] == (
-        f"CCC is unknown to the store, as far as it can be read: the store's file {day} (1m bars of 2024-07-02, "
-        "symbols AAA to FIFTEEN) is damaged: parquet: File out of specification: "
-        "The file must end with PAR1 or PARE (and 1 more)"
-    )
+    assert "is damaged: parquet: File out of spec" in system.coordinator.get_failed_symbols()["CCC"]
     system.resume()
     assert system.wait(30)
     assert len(strategy.ends("AAA")) == len(strategy.ends("BBB")) == 390

@@ -136,8 +136,8 @@ class Logbook:
             return
         if versions:
             lost = (
-                f"has lost the beginning of its log: {self.folder} starts with version {versions[0]}, and there is "
-                "no checkpoint of what came before"
+                f"has lost the beginning of its log: {self.folder} starts with version {versions[0]}, and there "
+                "is no checkpoint of what came before"
             )
         elif any(is_sealed_name(path.name) for path in root.glob("interval=*/date=*/*.parquet")):
             if self.folder.is_dir() and self.versions():  # it is being made just now

@@ -148,16 +148,16 @@ def _vacuumed_beginning(store: DataManager) -> None:
 @pytest.mark.parametrize(
     ("lose", "text"),
     [
-        (_first_entry, r"has lost the beginning of its log: .*_delta_log starts with version 1, and there is no"),
+        (_first_entry, r"the beginning of its log: .*_delta_log starts with version 1, and there is no"),
         (
             _first_entries,
-            r"has lost the beginning of its log: .*_delta_log starts with version 2, and there is no",
+            r"the beginning of its log: .*_delta_log starts with version 2, and there is no",
         ),
         (
             _whole_log,
-            r"has lost its log: there are files of bars, and no entry in .*_delta_log; nothing was changed",
+            r"its log: there are files of bars, and no entry in .*_delta_log; nothing was changed",
         ),
-        (_vacuumed_beginning, r"has lost the beginning of its log: .*_delta_log starts with version \d+, and"),
+        (_vacuumed_beginning, r"the beginning of its log: .*_delta_log starts with version \d+, and"),
     ],
 )
 def test_a_log_that_lost_its_beginning_is_named_and_nothing_is_removed(
