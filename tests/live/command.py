@@ -77,14 +77,14 @@ class Command:
         )  # fmt: skip
 
     def call(self, *arguments: str, status: int = 0) -> str:
-        """Another command in the same folder, without keys; what it prints."""
+        """Another command in the same folder, without keys; what it prints, or of an error what it says."""
         done = subprocess.run(
             [sys.executable, "-m", "mismartera", *arguments], cwd=self.folder, env=self._environ,
             capture_output=True, text=True, check=False, timeout=WALL_SECONDS,
         )  # fmt: skip
         assert done.returncode == status, f"{done.returncode}: {done.stderr[-2000:]}"
         assert "Traceback" not in done.stderr, done.stderr[-2000:]
-        return done.stdout
+        return done.stderr if status else done.stdout
 
     def wait_until(self, time: str) -> None:
         """Until the clock reads ``time``; the process must still run."""

@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from tests.live.command import KEYS, Command
+from tests.live.conftest import MakeStage
 from tests.live.markets import DAY, draw
 from tests.runs import moment
 
 from mismartera.bars.instants import to_iso, to_us
+from mismartera.server.metrics import Metrics
+from mismartera.server.recent import RecentEvents
+from mismartera.server.views import SessionView
 from mismartera.testing.kill_loop import KillLoop
 
 if os.name == "posix":
@@ -75,10 +80,22 @@ def test_a_replay_until_a_time_gives_all_events_up_to_it_and_none_after(command:
     assert list((command.folder / "part").rglob("AAA/1m.parquet")), "what is there so far"
 
 
-def test_a_time_before_the_session_is_refused(command: Command) -> None:
+def test_a_time_that_is_none_and_a_session_that_is_not_there_are_refused(command: Command) -> None:
     command.run()
-    command.call("replay", "1", "--data", "store", "--until", "25:00", status=2)
-    command.call("replay", "7", "--data", "store", status=2)
+    said = command.call("replay", "1", "--data", "store", "--until", "25:00", status=2)
+    assert "error: --until: " in said
+    assert "has no session '7'; allowed: last, or one of 1" in command.call(
+        "replay", "7", "--data", "store", status=2
+    )
+
+
+def test_d07_the_metrics_of_a_live_session_tell_how_far_its_journal_is_behind(make_stage: MakeStage) -> None:
+    stage = make_stage(draw(), until="10:04")
+    text = Metrics(SessionView(stage.system, RecentEvents(10))).text()
+    found = {f.name: f.samples[0].value for f in text_string_to_metric_families(text) if len(f.samples) == 1}
+    assert found["mismartera_journal_entries_waiting"] == 0
+    assert found["mismartera_journal_wal_bytes"] > 0, "the tables were made"
+    stage.play()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from mismartera.session.beginning import Beginning
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system.live import LiveSource
+from mismartera.system.record import Backlog
 from mismartera.timing import WallClock
 from mismartera.trace import Player
 
@@ -88,6 +89,11 @@ class PlayedSession:
 
     def begin(self, config: SessionConfig, data: DataManager, until_us: int | None) -> None:
         """Nothing: it has begun."""
+
+    @property
+    def backlog(self) -> Backlog | None:
+        """None: nothing is written."""
+        return None
 
     def audit(self, who: str, what: str, result: str) -> None:
         """Nothing: it has been."""
