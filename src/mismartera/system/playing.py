@@ -27,8 +27,8 @@ class PlayedSession:
         self.config = SessionConfig.from_dict(dict(session.config))
         if self.config.session_data_config.streaming.catchup_scope == "strategy":
             raise JournalError(
-                f'session {session.id} has catchup_scope "strategy": each strategy has a clock of its own, '
-                "which the journal does not follow; allowed: sessions of the scopes session and symbol"
+                f'session {session.id} has catchup_scope "strategy": each strategy has a thread of its own, '
+                "whose looks the journal does not put in order; allowed: sessions of the scopes session and symbol"
             )
         self.session = session
         self.player = Player(reader, session, until_us)
