@@ -24,7 +24,7 @@ settings.register_profile(
     "mismartera",
     derandomize=not EXAMPLES,
     deadline=None,
-    max_examples=EXAMPLES or 50,
+    max_examples=EXAMPLES or 30,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
     print_blob=False,

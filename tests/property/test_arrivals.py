@@ -7,7 +7,7 @@ from datetime import date, tzinfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.property.test_chunk_invariance import COLUMNS, processed
@@ -138,6 +138,7 @@ class Reader:
                     self.views.append((bars, list(bars)))
 
 
+@settings(max_examples=settings().max_examples // 4)  # it reads all there is at each instant
 @given(worlds(with_schedule=False))
 def test_a_reader_sees_what_has_arrived_and_its_view_never_changes(world: World) -> None:
     day = date.fromisoformat(world.json["backtest_config"]["start_date"])

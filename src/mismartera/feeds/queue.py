@@ -25,6 +25,8 @@ class FeedQueue:
         self._messages: deque[FeedMessage] = deque()
         self._bars = 0
         self._waiting: list[Callable[[], None]] = []
+        self._is_plain = True
+        """All that waits are bars of the stream, and no corrections."""
 
     @property
     def waiting_bars(self) -> int:
@@ -34,10 +36,7 @@ class FeedQueue:
     @property
     def has_few(self) -> bool:
         """True if some bars wait, few of them, and no correction or message of another kind."""
-        with self._lock:
-            return 0 < self._bars <= FEW_BARS and all(
-                isinstance(message, BarsArrived) and not message.corrections for message in self._messages
-            )
+        return self._is_plain and 0 < self._bars <= FEW_BARS
 
     def put(self, message: FeedMessage) -> bool:
         """Take ``message`` and wake the reader; False if there is no room."""
@@ -47,6 +46,7 @@ class FeedQueue:
                 return False
             self._messages.append(message)
             self._bars += size
+            self._is_plain = self._is_plain and isinstance(message, BarsArrived) and not message.corrections
             self._has_message.notify()
         if self._on_message:
             self._on_message()
@@ -65,7 +65,7 @@ class FeedQueue:
         with self._lock:
             taken = list(self._messages)
             self._messages.clear()
-            self._bars = 0
+            self._bars, self._is_plain = 0, True
             waiting, self._waiting = self._waiting, []
         for callback in waiting:
             callback()

@@ -44,6 +44,8 @@ class LiveBatch:
         self.streams = tuple(streams)
         self.shared = Batch(symbols, infos, ranks)
         self.staying = len(symbols)
+        self.rows = freeze(np.arange(len(symbols)))
+        """The places of the symbols: a slice of them costs less than an array."""
 
         def history(symbol: str, interval: Interval) -> SeriesColumns | None:
             return histories[symbol].for_indicators.get(interval.length_us)

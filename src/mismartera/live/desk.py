@@ -212,7 +212,8 @@ class EngineDesk:
     def _grow(self, update: Update) -> None:
         for end_us, grown, batch in update.added:
             self.tape.add(end_us, grown, batch.shared)
-            for symbol in self._gone.keys() & batch.shared.infos_by_name.keys():
+            gone = self._gone.keys() & batch.shared.infos_by_name.keys() if self._gone else ()
+            for symbol in gone:
                 if batch.shared.infos_by_name[symbol].generation <= self._gone[symbol]:
                     self.tape.remove(symbol)
         for change in update.changed:

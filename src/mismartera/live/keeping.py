@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from mismartera.bars import BarBlock
 
 Ints = NDArray[np.int64]
-Accepted = tuple[list[str], Ints, NDArray[np.float64]]
-"""Symbols, windows, and prices (a row per column) of bars, in the order in which they were accepted."""
+Accepted = tuple[list[str], Ints | int, NDArray[np.float64]]
+"""Symbols, windows (one number: that of all), and prices (a row per column) of bars, in the order in which they
+were accepted.
+"""
 
 
 class Keeper(Protocol):
@@ -41,7 +43,7 @@ def accepted_block(rows: Sequence[Accepted], starts: Ints) -> BarBlock:
     symbols = tuple(dict.fromkeys(names))
     place = {symbol: k for k, symbol in enumerate(symbols)}
     owner = np.array([place[name] for name in names], dtype=np.int64)
-    windows = np.concatenate([window for _, window, _ in rows]).astype(np.int64)
+    windows = np.concatenate([np.broadcast_to(window, len(own)) for own, window, _ in rows]).astype(np.int64)
     prices = np.concatenate([values for _, _, values in rows], axis=1)
     order = np.lexsort((windows, owner))  # stable: the last of a key stays the last
     key = owner[order] * len(starts) + windows[order]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mismartera.feeds.port import FEW_BARS
 from mismartera.live.batch import LiveBatch, Processing
 from mismartera.live.entry import LIVE, Entry, Mark, Rows
+from mismartera.live.keeping import Accepted
 from mismartera.live.rebuild import Rebuild, in_turn
 from mismartera.live.update import Update
 from mismartera.session.door import COUNTS
@@ -38,7 +39,7 @@ class DayLedger:
         self.windows = session_windows(processing.session, processing.base)
         self.entries: dict[str, Entry] = {}
         self.ended = 0
-        self.unflushed: list[tuple[list[str], Ints, Floats]] = []
+        self.unflushed: list[Accepted] = []
         self.batches: list[LiveBatch] = []
         self._joined: tuple[list[Entry], Ints] | None = None
         room = 64
@@ -141,7 +142,7 @@ class DayLedger:
         indices = np.array([entry.index for entry in entries])
         self.marks[indices, window] = Mark.HAS_BAR + LIVE
         self.newest[indices] = window
-        self.unflushed.append(([entry.symbol for entry in entries], np.full(len(entries), window), prices))
+        self.unflushed.append(([entry.symbol for entry in entries], window, prices))
         by_batch: dict[int, list[int]] = {}
         for at, entry in enumerate(entries):
             by_batch.setdefault(id(entry.batch), []).append(at)
@@ -159,8 +160,9 @@ class DayLedger:
         assert entry.batch is not None, "it has joined"
         self.marks[entry.index, window] = Mark.HAS_BAR + LIVE
         self.newest[entry.index] = window
-        self.unflushed.append(([entry.symbol], np.array([window]), prices))
-        update.add(entry.batch.processor.take(window, np.array([entry.row]), prices), entry.batch)
+        self.unflushed.append(([entry.symbol], window, prices))
+        batch, row = entry.batch, entry.row
+        update.add(batch.processor.take(window, batch.rows[row : row + 1], prices), batch)
 
     def end_window(self, window: int) -> Update:
         """Nothing more is waited for of ``window``, nor of those before it."""

@@ -98,8 +98,6 @@ class Today:
 
     def take(self, message: BarsArrived) -> int:
         """Bars of the stream; returns how many are of symbols that nobody asked for."""
-        if len(message) <= FEW_BARS and self._take_few(message):
-            return 0
         entries = self.ledger.entries
         found = [entries.get(symbol) for symbol in message.symbols]
         windows = windows_of(self._session, self.ledger.windows, message.start_us)
@@ -132,10 +130,12 @@ class Today:
             self._flow.set_behind(is_behind=False)
         return strangers
 
-    def _take_few(self, message: BarsArrived) -> bool:
+    def took_few(self, message: BarsArrived) -> bool:
         """The ordinary case in plain Python: a few bars of one minute, each its symbol's next, in time, while all
         is well. False, and nothing is done, if it is not as simple as that.
         """
+        if not 0 < len(message) <= FEW_BARS:
+            return False
         first_us, *others_us = message.start_us.tolist()
         window = self._at.get(first_us, NOWHERE)
         if message.corrections or window < max(self._newest, self.ledger.ended) or self._is_over:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mismartera.live.batch import LiveBatch
@@ -26,8 +25,11 @@ class Update:
     added: list[tuple[int, list[Grown], LiveBatch]] = field(default_factory=list)
     changed: list[Change] = field(default_factory=list)
 
-    def add(self, grown: Iterable[Grown], batch: LiveBatch) -> None:
+    def add(self, grown: list[Grown], batch: LiveBatch) -> None:
         """New bars of a batch."""
+        if len(grown) == 1:
+            self.added.append((grown[0].end_us, grown, batch))
+            return
         by_end: dict[int, list[Grown]] = {}
         for each in grown:
             by_end.setdefault(each.end_us, []).append(each)

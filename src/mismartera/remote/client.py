@@ -10,9 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
-import httpx
-
 from mismartera.errors import UsageError
+from mismartera.feeds.httpx_only import httpx
 from mismartera.remote.places import DEFAULT_PORT, TOKEN_VARIABLE, Place, servers_dir
 
 _TIMEOUT_SECONDS = 15.0

@@ -134,7 +134,7 @@ class AnalysisEngine:
                 return
             self.calling = Calling(callback)
             try:
-                self._delivery.play_calls([(callback, bar)], [])
+                self._delivery.play(callback, [bar])
             except CallbackError as raised:
                 self.failed(raised, 0)
             finally:

@@ -9,8 +9,8 @@ callbacks.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from mismartera.bars import Bar
@@ -46,11 +46,26 @@ class Calling:
         return getattr(self._callback, "__self__", None) is listener
 
 
+class _Block:
+    """A ``with`` block that calls ``enter`` and ``leave``: entered twice an instant, so without a generator."""
+
+    __slots__ = ("_enter", "_leave")
+
+    def __init__(self, enter: Callable[[], None], leave: Callable[[], None]) -> None:
+        self._enter, self._leave = enter, leave
+
+    def __enter__(self) -> None:
+        self._enter()
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+
 class Delivery:
     """The walk and the fence. Only the engine's thread plays; any thread may fence.
 
     ``fences`` counts the fences raised, ``_purged`` those whose bars are off the tape, ``_acknowledged`` those
-    after which the engine was seen between two callbacks.
+    after which the engine was seen between two callbacks. ``_depth``: how many blocks of :meth:`running` are open.
     """
 
     def __init__(self) -> None:
@@ -60,7 +75,11 @@ class Delivery:
         self._acknowledged = 0
         self._fenced: dict[str, int] = {}
         self._published: list[Any] = []
-        self._busy = False
+        self._depth = 0
+        self._rested: list[int] = []
+        self._waiting = 0
+        self._running = _Block(self._run, self._stand)
+        self._resting = _Block(self._rest, self._rise)
         self._engine_thread: int | None = None
 
     @property
@@ -88,30 +107,37 @@ class Delivery:
         """``walk`` is what the engine goes through from now on: a fence empties it, and so ends the walk."""
         self._published = walk
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> AbstractContextManager[None]:
         """Callbacks may run inside this block; outside of it nobody needs to wait for one."""
-        outer, self._busy = self._busy, True
-        try:
-            yield
-        finally:
-            if not outer:
-                with self._changed:
-                    self._busy = False
-                    self._acknowledged = self.fences
-                    self._changed.notify_all()
+        return self._running
 
-    @contextmanager
-    def resting(self) -> Iterator[None]:
+    def resting(self) -> AbstractContextManager[None]:
         """Whether inside :meth:`running` or not: no callback runs in this block."""
-        with self._changed:
-            outer, self._busy = self._busy, False
-            self._acknowledged = self.fences
-            self._changed.notify_all()
-        try:
-            yield
-        finally:
-            self._busy = outer
+        return self._resting
+
+    def _run(self) -> None:
+        self._depth += 1
+
+    def _stand(self) -> None:
+        if self._depth > 1:
+            self._depth -= 1
+        else:
+            self._stop()
+
+    def _rest(self) -> None:
+        self._rested.append(self._depth)
+        self._stop()
+
+    def _stop(self) -> None:
+        """No callback runs. Whoever waits has said so before looking whether one does, so nobody is missed."""
+        self._depth = 0
+        self._acknowledged = self.fences
+        if self._waiting:
+            with self._changed:
+                self._changed.notify_all()
+
+    def _rise(self) -> None:
+        self._depth = self._rested.pop()
 
     def acknowledge(self) -> None:
         """The engine is between two callbacks."""
@@ -144,10 +170,15 @@ class Delivery:
             self._published.clear()
             if self.on_engine_thread():
                 return
-            if not self._changed.wait_for(lambda: not self._busy or self._acknowledged >= mine, timeout):
-                raise TimeoutError(
-                    f"{symbol} is removed, but a strategy's callback has been running for more than {timeout} s"
-                )
+            self._waiting += 1
+            try:
+                has_ended = self._changed.wait_for(lambda: not self._depth or self._acknowledged >= mine, timeout)
+            finally:
+                self._waiting -= 1
+        if not has_ended:
+            raise TimeoutError(
+                f"{symbol} is removed, but a strategy's callback has been running for more than {timeout} s"
+            )
 
     def play(self, callback: OnBar, bars: list[Bar]) -> int:
         """Call ``callback`` with each bar; returns how many bars a fence dropped. ``bars`` is left as it is."""

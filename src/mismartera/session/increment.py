@@ -53,7 +53,8 @@ class Grown:
     @property
     def end_us(self) -> int:
         """When the bars end."""
-        return int(self.block.windows.end[self.window])
+        end_us: int = self.block.spans[self.window].end_us
+        return end_us
 
 
 class IncrementalProcessor:

@@ -140,13 +140,13 @@ def test_a_worker_that_is_killed_costs_no_result(own_stage: Path) -> None:
 
 def test_a_strategy_that_raises_is_told_of_and_its_task_is_ok(own_stage: Path) -> None:
     grid = write_json(own_stage / "g.json", {"parameters": {FATE: ["raises", "none"]}})
-    told, err = swept(own_stage, "c.json", "--grid", grid)
+    told, err = swept(own_stage, "c.json", "--grid", grid, "--workers", 1)
     assert [row["strategy_errors"] for row in told["results"]] == [["Fated: ValueError: as it was wished"], []]
     assert "warning: strategies raised in 1 task; the first, in task 0: Fated: ValueError: as it was wished" in err
 
 
 def uninterrupted(stage: Path, grid: dict[str, Any]) -> pl.DataFrame:
-    return steady(sweep(stage / "c.json", grid, data=stage / "data"))
+    return steady(sweep(stage / "c.json", grid, data=stage / "data", workers=1))
 
 
 LONG = {"parameters": {STEP: list(range(1, 31))}}
@@ -163,13 +163,13 @@ def test_a_sweep_that_was_killed_goes_on_where_it_was_and_leaves_no_workers(own_
         assert process.wait() == -signal.SIGKILL
     kept = (own_stage / "sweeps" / "c-g" / "finished.jsonl").read_bytes().count(b"\n")
     assert 5 <= kept < 30
-    told, err = swept(own_stage, "c.json", "--grid", grid)
+    told, err = swept(own_stage, "c.json", "--grid", grid, "--workers", 1)
     assert f"{kept} of 30 tasks were finished before and are not run again (--fresh: all are)" in err
     assert (told["reused"], told["ok"]) == (kept, 30)
     assert err.count("task ") == 30 - kept
     written = pl.read_parquet(own_stage / told["results_file"])
     assert steady(written).equals(uninterrupted(own_stage, LONG))
-    fresh, err = swept(own_stage, "c.json", "--grid", grid, "--fresh")
+    fresh, err = swept(own_stage, "c.json", "--grid", grid, "--fresh", "--workers", 1)
     assert (fresh["reused"], err.count("task ")) == (0, 30)
 
 
@@ -195,7 +195,7 @@ def test_a_signal_ends_a_sweep_and_says_what_was_done(
     last = err.splitlines()[-1]
     assert last == f"interrupted: {finished} of 30 tasks are done and kept; the same command goes on from there"
     assert f"30 tasks: {finished} ok, 0 failed, {30 - finished} not run" in out
-    told, _ = swept(own_stage, "c.json", "--grid", grid, "--out", "out")
+    told, _ = swept(own_stage, "c.json", "--grid", grid, "--out", "out", "--workers", 1)
     assert (told["reused"], told["ok"]) == (finished, 30)
 
 

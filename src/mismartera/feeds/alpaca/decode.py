@@ -80,6 +80,8 @@ class Codec:
         starts, bad_rows = self._starts(bars)
         rows = [(b.o, b.h, b.l, b.c, b.v, -1.0 if b.n is None else b.n) for b in bars]
         symbols = [bar.S for bar in bars]
+        if len(rows) == 1:
+            return RawBars(symbols, starts, np.array(rows[0], np.float64).reshape(6, 1), bad_rows)
         if 0 < len(rows) <= FEW_BARS:
             return RawBars(symbols, starts, np.array(tuple(zip(*rows, strict=True)), np.float64), bad_rows)
         return RawBars(symbols, starts, np.array(rows, np.float64).reshape(-1, 6).T.copy(), bad_rows)
