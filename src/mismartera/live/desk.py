@@ -268,7 +268,13 @@ class EngineDesk:
         parts.streamer.open_again()
         if parts.gate.active and bar.symbol not in parts.state.inactive:
             with parts.delivery.running():
-                parts.analysis.revise(bar, lambda: parts.state.active)
+                parts.analysis.revise(bar, self._is_active)
+
+    def _is_active(self) -> bool:
+        parts = self._parts
+        with parts.registry.changed, parts.state.lock:  # the locks of a look
+            parts.sights.look(parts.state)
+            return parts.state.active
 
     def _send(self, update: Update, command: Callable[[], None]) -> None:
         """Let the engine take new bars; until then it is known that they wait."""

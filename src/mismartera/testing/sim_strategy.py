@@ -10,8 +10,6 @@ from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
 from mismartera.testing.sim_world import SimulationError, SimWorld
 
-_SHORT_SECONDS = 5.0
-
 
 class SimStrategy(Strategy):
     """``removed``: the generations of symbols up to which they were removed. ``told`` keeps the bars' keys."""
@@ -49,8 +47,8 @@ class SimStrategy(Strategy):
             self.must(to_us(seen[-1].end) <= now_us, f"{seen[-1]!r} can be read at {now_us}")
             self.must(bar.start_us in seen.start_us, f"{bar!r} is not among what can be read")
         self.tell_reads(bar)
-        if self.live() <= _SHORT_SECONDS:  # after a long one reads may be shut, which is not on record
-            self.tell_reads(bar)
+        self.live()
+        self.tell_reads(bar)
 
     def tell_reads(self, bar: Bar) -> None:
         """Emit what can be read now."""
@@ -59,6 +57,7 @@ class SimStrategy(Strategy):
             for symbol in session.symbols:
                 read = session.bars(symbol, bar.interval)
                 told = "shut" if read is None else f"{len(read)} {read.close.sum():.3f}"
+                told = f"{told} {session.quality(symbol)}"
                 self.session.emit(symbol, f"{session.now.isoformat()} {session.is_active} {told}")
 
     def on_slice(self, slice: Slice) -> None:
@@ -81,15 +80,12 @@ class SimStrategy(Strategy):
         self.must(self.active is not active, f"active {active} ({reason}) for the second time")
         self.active = active
 
-    def live(self) -> float:
+    def live(self) -> None:
         """Be slow for so many seconds, or raise, as drawn."""
-        seconds = 0.0
         if self.slow_share and self.rng.random() < self.slow_share:
-            seconds = self.rng.choice((0.5, _SHORT_SECONDS, 40.0, 100.0))
-            self.world.sleep(seconds)
+            self.world.sleep(self.rng.choice((0.5, 5.0, 40.0, 100.0)))
         if self.raise_share and self.rng.random() < self.raise_share:
             raise RuntimeError("a strategy of the simulation raises")
-        return seconds
 
     def must(self, holds: bool, text: str) -> None:  # an assertion
         """End the simulation if this does not hold: not as an error of the strategy."""
