@@ -32,10 +32,13 @@ $(SAMPLE): | $(INSTALLED)
 run: $(INSTALLED) $(SAMPLE)  ## stream a sample session: a symbol joins at 10:00, another leaves at 14:00
 	$(BIN)/mismartera run $(CONFIG) --data $(DATA) --log-level INFO
 
+# More workers than cores, as many tests wait for sockets and processes; neighbours share what a module prepares.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
+
 test: $(INSTALLED)  ## run all tests, and beside them a rehearsal of a half day, which takes four minutes
 	@log=$$(mktemp); $(BIN)/pytest tests/rehearsal >$$log 2>&1 & rehearsal=$$!; \
 	trap 'kill $$rehearsal; rm -f $$log; exit 130' INT TERM; \
-	$(BIN)/pytest -n auto; tests=$$?; \
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal; tests=$$?; \
 	echo 'The rehearsal of a half day goes on for some minutes more.'; \
 	wait $$rehearsal; half_day=$$?; cat $$log; rm -f $$log; \
 	test $$tests -eq 0 && test $$half_day -eq 0

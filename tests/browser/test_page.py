@@ -94,6 +94,7 @@ def test_the_page_fits_a_phone(open_page: OpenPage, stand: Stand) -> None:
         box = shown.locator(name).bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE[0], name
     assert shown.locator("#pause").bounding_box()["height"] >= 40
+    assert shown.locator(".title").bounding_box()["height"] < 60, "the name and the date are a line each"
     dark = shown.evaluate("getComputedStyle(document.body).backgroundColor")
     shown.click("#theme")
     assert shown.evaluate("getComputedStyle(document.body).backgroundColor") != dark
@@ -147,6 +148,13 @@ def test_a09_names_and_texts_are_never_markup(page: Watched, stand: Stand) -> No
     sees(shown, "#events", "onerror")
     assert shown.locator("#events img").count() == 0
     assert "taken" not in shown.title()
+
+
+def test_moments_are_those_of_the_exchange(page: Watched, stand: Stand) -> None:
+    stand.desk.view.recent.note("quiet", {"symbol": "AAA", "start": "2024-07-02T13:31:00.250000+00:00"})
+    shown = opened(page, stand)
+    sees(shown, "#events", "start 09:31:00")
+    assert "+00:00" not in shown.inner_text("#events")
 
 
 def test_without_the_code_the_token_is_asked_for(page: Watched, stand: Stand) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from tests.browser.conftest import PHONE, WIDE, OpenPage
+from tests.live_reports import KINDS, write_live_reports
 from tests.unit.report.reports import HOSTILE, bar, event, write_events
 
-from mismartera import Bar, Strategy
+from mismartera import Bar, DataManager, Strategy
 from mismartera.report.document.about import About, versions
 from mismartera.report.document.build import build_report
 from mismartera.report.document.reading import read_events
@@ -64,6 +65,37 @@ def test_it_opens_without_a_request_or_a_complaint(
     assert seen.page.evaluate("document.querySelector('#candles canvas').clientWidth") > 0.6 * size[0]
     background = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == ("rgb(15, 20, 27)" if dark else "rgb(246, 247, 249)")
+
+
+@pytest.fixture(scope="module")
+def live_reports(tmp_path_factory: pytest.TempPathFactory, market: DataManager) -> dict[str, Path]:
+    return write_live_reports(tmp_path_factory.mktemp("live"), market.path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_that_of_a_live_session_opens_without_a_request_or_a_complaint(
+    open_page: OpenPage, live_reports: dict[str, Path], kind: str
+) -> None:
+    seen = open_page()
+    seen.page.goto(live_reports[kind].as_uri())
+    assert pixels(seen.page, "#candles") > 3
+    assert pixels(seen.page, "#lag") > 3
+    assert seen.requests == [live_reports[kind].as_uri()], "the file itself, and nothing else"
+    assert seen.complaints == []
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == WIDE[0], "nothing sticks out"
+
+
+def test_the_moments_of_a_symbol_are_those_of_its_stay(open_page: OpenPage, live_reports: dict[str, Path]) -> None:
+    page = open_page().page
+    page.goto(live_reports["journal"].as_uri())
+
+    def moments(symbol: str) -> list[str]:
+        page.select_option("#symbol", symbol)
+        return list(page.locator("#moments b").all_inner_texts())
+
+    assert moments("CCC") == ["added", "deactivated", "activated", "loaded"]
+    assert moments("AAA") == ["deactivated", "activated"] * 3, "a late start, the drop, CCC's backlog"
+    assert moments("BBB") == [*["deactivated", "activated"] * 2, "removed"]
 
 
 def test_hostile_texts_are_shown_and_do_nothing(open_page: OpenPage, report: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from benchmarks import arriving, bus, engine, floors, live
+from benchmarks import arriving, bus, engine, floors, live, page
 from benchmarks.case import Measured, Result, Task, Work
 from benchmarks.data import Store, make_store
 from benchmarks.harness import Bench, BenchmarkError, contenders_of, first_difference, run_process
@@ -230,3 +230,15 @@ def test_every_peer_says_what_it_does_and_lacks() -> None:
 def test_the_gappy_variant_stands_beside_its_shape() -> None:
     assert [work.label for work in works(["W1"], [(100, 5)], None)] == ["W1 100 x 5", "W1 100 x 5, 5% missing"]
     assert [work.label for work in works(["W2", "W4"], [(1, 2)], 0.1)] == ["W2 1 x 2, 10% missing", "W4 500 x 1"]
+
+
+def test_the_page_s_table_has_a_row_a_case() -> None:
+    figures = page.Figures(
+        page.CASES[0], [16.0] * 98 + [40.0, 100.0], [60.0, 51.0], messages=1200, busy=0.08,
+        heap=(3 << 20, 4 << 20), nodes=(1000, 1001), list_rows=16,
+    )  # fmt: skip
+    head, line, row = page.table([figures]).splitlines()
+    assert head.count("|") == line.count("|") == row.count("|")
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[:8] == ["1280 x 800", "100", "16.0", "40.6", "100", "2.00 %", "2", "60"]
+    assert cells[8:] == ["8 %", "1,200", "3.0 to 4.0", "1,000 to 1,001", "16"]

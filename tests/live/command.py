@@ -32,7 +32,8 @@ class Command:
         self, folder: Path, bars: Iterable[MarketBar], statuses: Iterable[MarketStatus] = (), *,
         symbols: Sequence[str] = SYMBOLS, start: str = "10:00", until: str = "10:10", speed: float = 300.0,
         day: str = DAY, streams: Sequence[str] = ("1m", "5m"), keys: Mapping[str, str] = KEYS,
-        feed: Mapping[str, Any] | None = None, **config: Any,
+        feed: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None,
+        command: Sequence[str] = ("live",), **config: Any,
     ) -> None:  # fmt: skip
         folder.mkdir(exist_ok=True)
         self.folder, self.day, self.until = folder, day, until
@@ -48,9 +49,11 @@ class Command:
             "session_data_config": {"symbols": list(symbols), "streams": list(streams)}, **config,
         }  # fmt: skip
         (folder / "c.json").write_text(json.dumps(self.config))
+        free = {name: value for name, value in os.environ.items() if name not in KEYS}
+        self._environ = {**free, **(environ or {})}
         self._keys = dict(keys)
         self._arguments = [
-            "live", "c.json", "--data", "store", "--events", "events.jsonl", "--dump", "dump", "--json",
+            *command, "c.json", "--data", "store", "--events", "events.jsonl", "--dump", "dump", "--json",
             "--clock", f"{moment(start, day).isoformat()}@{speed:g}", "--until", moment(until, day).isoformat(),
         ]  # fmt: skip
         self.process: subprocess.Popen[str] | None = None
@@ -68,11 +71,21 @@ class Command:
 
     def start(self) -> None:
         """Begin the process."""
-        free = {name: value for name, value in os.environ.items() if name not in KEYS}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mismartera", *self._arguments], cwd=self.folder, env=free | self._keys,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-m", "mismartera", *self._arguments],
+            cwd=self.folder, env=self._environ | self._keys, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+
+    def call(self, *arguments: str, status: int = 0) -> str:
+        """Another command in the same folder, without keys; what it prints, or of an error what it says."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mismartera", *arguments], cwd=self.folder, env=self._environ,
+            capture_output=True, text=True, check=False, timeout=WALL_SECONDS,
+        )  # fmt: skip
+        assert done.returncode == status, f"{done.returncode}: {done.stderr[-2000:]}"
+        assert "Traceback" not in done.stderr, done.stderr[-2000:]
+        return done.stderr if status else done.stdout
 
     def wait_until(self, time: str) -> None:
         """Until the clock reads ``time``; the process must still run."""

@@ -141,11 +141,12 @@ class Stage:
                 Random(1),
             )
         )  # fmt: skip
-        self._watchers = [s for s in strategies if type(s) is Watcher and not s.on]
-        self.can_be_played_again = (
-            len(self._watchers) == len(strategies) and streaming.get("catchup_scope") != "strategy"
-        )
+        self._watchers = [s for s in strategies if isinstance(s, Watcher)]
+        is_repeatable = all(type(s) is Watcher and not s.on for s in strategies)
+        self.can_be_played_again = is_repeatable and streaming.get("catchup_scope") != "strategy"
         """False where a strategy does what it does once only, or where each has a clock of its own."""
+        self.again: Sequence[Watcher] = [Watcher() for _ in self._watchers]
+        """The strategies when it is played again: what these do once only is left out there."""
         self._warnings: list[str] = []
         self.system = SystemManager(
             config, data_manager=self.store, strategies=strategies, sinks=[self.log], recorders=[self.dumps],
@@ -263,9 +264,9 @@ class Stage:
         """Played again from its journal, the session is told of the same, to the last digit."""
         reader = JournalReader(open_database(self.folder / "journal.db", make=False))
         played = PlayedSession(reader, reader.session("last"))
-        log, watchers = LiveLog(lambda: 1 << 62), [Watcher() for _ in self._watchers]
+        log = LiveLog(lambda: 1 << 62)
         system = SystemManager(
-            played.config, data_manager=self.store, strategies=watchers, sinks=[log], feed=played.feed,
+            played.config, data_manager=self.store, strategies=self.again, sinks=[log], feed=played.feed,
             wall=played.wall, until=to_datetime(self.until_us, NEW_YORK), record=played,
         )  # fmt: skip
         system.start()
@@ -274,7 +275,7 @@ class Stage:
         for number, (line, then) in enumerate(zip(log.lines, self.log.lines, strict=False)):
             assert line == then, f"line {number}"
         assert len(log.lines) == len(self.log.lines)
-        for watcher, before in zip(watchers, self._watchers, strict=True):
+        for watcher, before in zip(self.again, self._watchers, strict=True):
             assert watcher.bars == before.bars
             assert watcher.told == before.told
 

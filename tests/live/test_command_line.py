@@ -46,6 +46,21 @@ def test_a_run_to_its_end_obeys_the_laws_and_fills_the_store(make_command: MakeC
     assert [stored(command, symbol) for symbol in SYMBOLS] == [40] * 3
 
 
+def test_serve_runs_a_vendor_s_session_and_its_page_stays(make_command: MakeCommand) -> None:
+    command = make_command(draw(), command=("serve", "--port", "0"))
+    command.start()
+    assert command.process is not None
+    assert command.process.stderr is not None
+    said = [""]
+    while "its page stays until Ctrl-C" not in said[-1]:
+        said.append(command.process.stderr.readline())
+        assert said[-1], f"it has ended before: {''.join(said)}"
+    command.process.send_signal(signal.SIGINT)
+    command.finish()
+    command.check()
+    assert command.summary["symbols_loaded"] == list(SYMBOLS)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_an_interrupted_run_leaves_its_store_whole(make_command: MakeCommand, number: signal.Signals) -> None:
     command = make_command(draw(), until="10:40")

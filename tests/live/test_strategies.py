@@ -9,9 +9,9 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 from tests.live.conftest import MakeStage
-from tests.live.markets import draw
+from tests.live.markets import corrected, draw
 from tests.live.watching import Watcher
-from tests.runs import moment, us
+from tests.runs import clock_time, moment, us
 
 from mismartera import Bar, Strategy
 from mismartera.system.outcome import Outcome
@@ -61,12 +61,58 @@ def test_t02_a_strategy_that_blocks_makes_the_session_lag_and_is_named(make_stag
         reads.append(slow.session.bars("AAA", "1m"))
 
     slow.on["AAA 10:03"] = block
+    again = Watcher()
+    stage.again = [again, Watcher()]
+    again.on["AAA 10:03"] = lambda: reads.append(again.session.bars("AAA", "1m"))
     stage.play()
     assert any("Watcher" in text and "kept the engine" in text for text in stage.system.warnings)
     assert stage.log.of("session_deactivated", reason="lag")
-    assert reads == [None], "what it reads meanwhile would be stale"
+    assert reads == [None, None], "what it reads meanwhile would be stale; when it is played again, too"
     assert len(stage.server.connections) == 1, "the feed is read on"
     assert quick.ends("AAA")[-1] == "10:14"
+
+
+class Teller(Watcher):
+    """Emits what it can read after each bar, once it has done what it does there."""
+
+    def on_bar(self, bar: Bar) -> None:
+        super().on_bar(bar)
+        for symbol in ("AAA", "BBB"):
+            read, quality = self.session.bars(symbol, "1m"), self.session.quality(symbol)
+            told = None if read is None else len(read), quality, self.session.indicator(symbol, "EMA_5", "1m")
+            self.session.emit(f"{bar.symbol} {clock_time(bar.end_us)}: {symbol}", str(told))
+
+    def on_revision(self, bar: Bar) -> None:
+        super().on_revision(bar)
+        self.on.get(f"revised {clock_time(bar.end_us)}", int)()
+
+
+def test_t02_what_a_slow_callback_reads_is_the_same_when_it_is_played_again(make_stage: MakeStage) -> None:
+    slow = Teller()
+    stage = make_stage(draw(), until="10:14", strategies=[slow, Watcher()])
+    slow.on["AAA 10:03"] = lambda: stage.hold_until("10:04:10")
+    slow.on["AAA 10:06"] = lambda: stage.hold_until("10:09:40")
+    stage.at("10:03:40", lambda: stage.system.coordinator.remove_symbol("BBB"))
+    stage.can_be_played_again, stage.again = True, [Teller(), Watcher()]
+    stage.play()
+    told = {line["name"]: line["value"] for line in stage.log.of("signal")}
+    assert told["AAA 10:03: AAA"] != told["AAA 10:06: AAA"] == "(None, None, None)", "they were shut underneath"
+    assert told["AAA 10:03: BBB"] == "(None, None, None)", "it was removed underneath it"
+    assert "Quality(" in told["AAA 10:02: BBB"]
+
+
+def test_t02_a_revision_that_takes_long_is_kept_from_the_others_when_played_again_too(
+    make_stage: MakeStage,
+) -> None:
+    slow, other = Teller(), Watcher()
+    bars = draw()
+    stage = make_stage([*bars, corrected(bars, "AAA", "10:02")], until="10:14", strategies=[slow, other])
+    slow.on["revised 10:03"] = lambda: stage.hold_until("10:07:40")
+    stage.can_be_played_again, stage.again = True, [Teller(), Watcher()]
+    stage.play()
+    assert slow.revised("AAA")[:1] == ["10:03"]
+    assert "10:03" not in other.revised("AAA"), "it was stale by then"
+    assert [again.revisions for again in stage.again] == [slow.revisions, other.revisions]
 
 
 def test_t03_what_a_strategy_is_handed_it_cannot_change(make_stage: MakeStage) -> None:

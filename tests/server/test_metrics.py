@@ -30,6 +30,7 @@ def test_the_metrics_are_those_of_the_session(stands: MakeStand) -> None:
     assert found["mismartera_bars_total", "accepted"] == 45
     assert found["mismartera_bars_streamed_total",] == 45
     assert found["mismartera_feed_reconnects_total",] == 0
+    assert not any("journal" in name for name, *_ in found), "a backtest keeps none"
 
 
 def test_counters_do_not_fall_over_a_close(stands: MakeStand) -> None:

@@ -129,6 +129,13 @@ def test_rows_tell_lag_and_sparkline(stands: MakeStand) -> None:
     assert rows["AAA"]["change_percent"] == 30.0
 
 
+def test_a_symbol_that_failed_has_no_lag(stands: MakeStand) -> None:
+    stand = stands(config("AAA"))
+    assert stand.add("UNKNOWN")["outcome"] == "failed"
+    row = stand.get("/api/symbols/UNKNOWN")
+    assert (row["state"], row["lag_seconds"]) == ("failed", None)
+
+
 def test_events_are_read_on_from_a_number(stands: MakeStand) -> None:
     stand = stands(config("AAA"))
     found = stand.get("/api/events?after=0")

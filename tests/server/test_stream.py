@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.runs import config
-from tests.server.conftest import TOKEN, WALL_SECONDS, MakeStand
+from tests.server.conftest import TOKEN, WALL_SECONDS, MakeStand, close
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -160,12 +160,14 @@ def test_a04_a_flood_of_pings_ends_the_connection(stands: MakeStand) -> None:
     ],
 )
 def test_a02_a_websocket_is_refused_in_the_handshake(
-    stands: MakeStand, headers: dict[str, str], status: int
+    stands: MakeStand, headers: dict[str, str], status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     stand = stands(config("AAA"))
     with pytest.raises(InvalidStatus) as refused:
         stand.stream(headers=headers)
     assert refused.value.response.status_code == status
+    close(stand)
+    assert caplog.text == "", "it was answered: nothing has gone wrong"
 
 
 def test_a02_a_websocket_under_a_foreign_name_is_refused_in_the_handshake(stands: MakeStand) -> None:

@@ -70,6 +70,19 @@ def test_a_symbol_is_added_and_removed_by_keys(stands: MakeStand) -> None:
     assert [row[0] for row in stand.audit.rows] == ["add BBB", "remove BBB"]
 
 
+def test_a_symbol_that_failed_is_shown_with_its_reason_and_without_a_lag(stands: MakeStand) -> None:
+    stand = stands(config("AAA"))
+    stand.add("UNKNOWN")
+
+    async def act(pilot: Pilot[Any], view: SessionView) -> None:
+        await until(pilot, lambda: "UNKNOWN" in view.rows)
+        cells = [str(cell) for cell in view.query_one(DataTable).get_row("UNKNOWN")]
+        assert cells[:6] == ["UNKNOWN", "failed", "-", "", "", ""]
+        assert cells[6] == "UNKNOWN is unknown to the store"
+
+    watched(stand, act)
+
+
 def test_step_and_resume_by_keys(stands: MakeStand) -> None:
     stand = stands(config("AAA"))
 

@@ -129,8 +129,7 @@ def test_a_planted_breach_of_the_fence_is_caught(monkeypatch: pytest.MonkeyPatch
     """I7: what was removed stays on the tape, and nobody looks whether it was."""
     monkeypatch.setattr(Delivery, "is_fenced", _never)
     monkeypatch.setattr(ArrivingTape, "remove", _stay)
-    found = [Simulation(seed).run().violation or "" for seed in FENCE_SEEDS]
-    assert any(": I7: " in text or text.startswith("I7: ") for text in found), found
+    assert any(" I7: " in (Simulation(seed).run().violation or "") for seed in FENCE_SEEDS)
 
 
 def test_few_bars_are_taken_as_many_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,12 +147,8 @@ def test_few_bars_are_taken_as_many_are(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_planted_breach_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     owner, attribute, broken = BREACHES[name]
     monkeypatch.setattr(owner, attribute, broken)
-    law, found = name.partition(" ")[0], list[str]()
-    for seed in BREACH_SEEDS:
-        found.append(Simulation(seed).run().violation or "")
-        if f" {law}: " in f" {found[-1]}":
-            return
-    raise AssertionError(f"no seed shows that {law} is broken: {found}")
+    law = name.partition(" ")[0]
+    assert any(f" {law}: " in f"{Simulation(seed).run().violation}" for seed in BREACH_SEEDS), "some seed shows it"
 
 
 def test_an_order_that_is_drawn_without_the_seed_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@
 
   const SHAPES = {
     added: ["belowBar", "arrowUp", "accent"], loaded: ["belowBar", "circle", "good"],
-    removed: ["aboveBar", "arrowDown", "bad"], failed: ["aboveBar", "square", "bad"],
+    removed: ["aboveBar", "arrowDown", "soft"], failed: ["aboveBar", "square", "bad"],
     deactivated: ["aboveBar", "square", "warn"], activated: ["aboveBar", "circle", "good"],
     state: ["aboveBar", "square", "soft"],
   };
@@ -89,16 +89,29 @@
       const drawn = now.step ? `${now.bars.toLocaleString("en-US")} bars of ${now.interval} in candles of ${now.step}` : `${now.t.length} bars of ${now.interval}`;
       legend.textContent = now.t.length ? `${now.name}, ${drawn}\n${figures(now, k)}` : `${now.name}: no bars`;
     };
-    const moments = () => [...data.marks, ...now.marks].sort((a, b) => a[3] - b[3]);
+    // Those of the session concern a symbol while it is in it: from its addition to its removal.
+    const moments = () => {
+      let isHere = !now.marks.length || now.marks[0][1] !== "added";
+      return [...data.marks.map((mark) => [mark, false]), ...now.marks.map((mark) => [mark, true])]
+        .sort(([a], [b]) => a[3] - b[3])
+        .filter(([mark, isOwn]) => {
+          if (isOwn) isHere = mark[1] !== "removed" && mark[1] !== "failed";
+          return isOwn || isHere;
+        })
+        .map(([mark, isOwn]) => [...mark, isOwn]);
+    };
 
     const paint = () => {
       const up = color("up"), down = color("down");
       series.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, borderVisible: false });
       volume.setData(now.t.map((time, k) => ({ time, value: now.v[k], color: now.c[k] < now.o[k] ? color("down-soft") : color("up-soft") })));
-      marks.setMarkers(!now.t.length ? [] : moments().map(([moment, kind, , order]) => {
+      const drawn = new Map(); // several of a kind on one candle are drawn once; the list below has them all
+      for (const [moment, kind, , , isOwn] of now.t.length ? moments() : []) {
         const [position, shape, tint] = SHAPES[kind] || SHAPES.state;
-        return { time: place(now.t, moment), position, shape, color: color(tint), text: now.marks.some((mark) => mark[3] === order) ? kind : "" };
-      }).sort((a, b) => a.time - b.time));
+        const time = place(now.t, moment);
+        drawn.set(`${time} ${kind}`, { time, position, shape, color: color(tint), text: isOwn ? kind : "" });
+      }
+      marks.setMarkers([...drawn.values()].sort((a, b) => a.time - b.time));
     };
 
     const listed = () => {

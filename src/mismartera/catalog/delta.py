@@ -175,6 +175,7 @@ class DeltaStore:
     def _load(self) -> Snapshot:
         if self.path.exists() and not self.path.is_dir():
             raise StoreError(f"{self.path} is a file: a store is a folder")
+        self.log.refuse_lost()
         if not self.exists():
             found = "holds no bar store" if self.path.is_dir() else "does not exist"
             raise StoreError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from mismartera.catalog.actions import DIGEST_KEY, read_entry
+from mismartera.catalog.verify import is_sealed_name
 from mismartera.errors import StoreError
 from mismartera.files.durable import rewrite
 
@@ -102,9 +104,9 @@ class Logbook:
         for path in parts:
             try:
                 content = path.read_bytes()
-                if not pl.read_parquet_schema(path):
+                if not pl.read_parquet_schema(io.BytesIO(content)):
                     return LogFault(path, version, "it has no columns", is_entry=False)
-                pl.read_parquet(path)
+                pl.read_parquet(io.BytesIO(content))
             except OSError as error:
                 raise StoreError(f"the store's log file {path} cannot be read: {error.strerror}") from error
             except (PolarsError, PanicException) as error:
@@ -125,6 +127,29 @@ class Logbook:
             found += [fault for version in span if (fault := self.entry_fault(version))]
         return found
 
+    def refuse_lost(self) -> None:
+        """StoreError if bars are there whose log is gone, or a log without its beginning: what may be removed,
+        or written anew, only the files know that are missing.
+        """
+        root, versions = self.folder.parent, self.versions() if self.folder.is_dir() else []
+        if versions[:1] == [0] or (self.folder.is_dir() and self.checkpoints()):
+            return
+        if versions:
+            lost = (
+                f"has lost the beginning of its log: {self.folder} starts with version {versions[0]}, and there "
+                "is no checkpoint of what came before"
+            )
+        elif any(is_sealed_name(path.name) for path in root.glob("interval=*/date=*/*.parquet")):
+            if self.folder.is_dir() and self.versions():  # it is being made just now
+                return
+            lost = f"has lost its log: there are files of bars, and no entry in {self.folder}"
+        else:
+            return
+        raise StoreError(
+            f"the store {root} {lost}; nothing was changed: put the missing files back from a copy of the store, "
+            "or import its sources into a new one"
+        )
+
     def new_faults(self, after: int, last: int) -> list[LogFault]:
         """What is wrong with the entries that follow ``after`` (-1: that no checkpoint covers), to ``last``."""
         if after < 0:
@@ -144,7 +169,8 @@ class Logbook:
         for version in range(last + 1, max(self.versions(), default=-1) + 1):
             fault = self.entry_fault(version)
             if fault is not None:
-                return Reach(base, last, (fault, *faults))
+                is_vacuumed = version == 0 and faults and not fault.path.exists()
+                return Reach(base, last, tuple(faults) if is_vacuumed else (fault, *faults))
             last = version
         return Reach(base, last, tuple(faults))
 

@@ -216,6 +216,15 @@ class DataManager:
         names = tuple(symbols)
         return self._sound.read(lambda snapshot: self._inventory.known_intervals(snapshot, names))
 
+    def damage_to(self, symbol: str) -> str | None:
+        """The damaged files met so far that may hold bars of ``symbol``: the first one and what is wrong with it,
+        and how many more there are; None if there is none.
+        """
+        found = [damage for damage in self._sound.damages if damage.file.may_hold(symbol)]
+        if not found:
+            return None
+        return str(found[0]) + (f" (and {len(found) - 1} more)" if len(found) > 1 else "")
+
     def _writable(self) -> DeltaStore:
         if self._store.is_remote:
             raise StoreError(f"the store {self.address} can only be read: choose a folder for one that is written")

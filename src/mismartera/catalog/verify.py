@@ -83,7 +83,12 @@ def sealed_name(content: bytes | memoryview) -> str:
 
 def is_sealed(file: DataFile) -> bool:
     """True if the file was written with its digest in its name: by this package, and not by its first versions."""
-    return _SEALED.fullmatch(Path(file.path).name) is not None
+    return is_sealed_name(Path(file.path).name)
+
+
+def is_sealed_name(name: str) -> bool:
+    """True for a name such as :func:`sealed_name` makes."""
+    return _SEALED.fullmatch(name) is not None
 
 
 def check_size(file: DataFile) -> None:
@@ -176,6 +181,11 @@ def verified(file: DataFile) -> pl.DataFrame:
         if sealed is not None:
             _check_sealed(file, frame)
     except (OSError, PolarsError, PanicException) as error:
+        if sealed is not None and _digest(content) == sealed[1]:
+            raise StoreError(
+                f"the store's file {file.path} cannot be read: {first_line(error)}; its bytes are those that were "
+                "written: it was left alone (is this process out of memory, threads or handles?)"
+            ) from error
         raise FaultError(first_line(error)) from error
     if sealed is not None and _digest(content) != sealed[1]:
         raise FaultError("its bytes have changed since it was written")

@@ -57,6 +57,7 @@ def upsert(
 
     with write_lock(store.path):
         if not store.exists():
+            store.log.refuse_lost()
             store.create()
         staged, version = _changed(store, prepare, note)
         _checkpoint_at_times(store, version)
@@ -132,6 +133,7 @@ def make(store: DeltaStore) -> None:
         raise StoreError(f"{store.path} is a file: a store is a folder")
     with write_lock(store.path):
         if not store.exists():
+            store.log.refuse_lost()
             store.create()
 
 
@@ -139,6 +141,7 @@ def mark_generated(store: DeltaStore, symbols: Sequence[str]) -> None:
     """Record in the table that the bars of ``symbols`` are made up; makes the store if there is none."""
     with write_lock(store.path):
         if not store.exists():
+            store.log.refuse_lost()
             store.create()
         ready(store)
         store.mark_generated(symbols)

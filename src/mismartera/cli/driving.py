@@ -154,9 +154,9 @@ def _drive(run: Run) -> None:
             try:
                 with run.progress:
                     _wait(run)
-                _stay(run)
             except Exception as error:  # noqa: BLE001  # whatever ended the run is reported with its summary
                 run.failure = error
+            _stay(run)
             run.system.stop()
     except KeyboardInterrupt:  # the second signal: nobody waits for the callback that is running
         run.system.coordinator.inbox.stop()
@@ -185,6 +185,10 @@ def _stay(run: Run) -> None:
     serving = run.listeners.serving
     if serving is None or not serving.stays or run.signals.received is not None:
         return
+    if run.system.outcome in {Outcome.NOT_STARTED, Outcome.RUNNING}:
+        return
+    if run.failure is not None:
+        say(f"error: the run failed: {_shown(run.failure)}")
     say(f"the run has {run.system.outcome}: its page stays until Ctrl-C")
     run.signals.wait(_POLL_SECONDS)
 
@@ -238,7 +242,7 @@ def _ending(run: Run, options: OutputOptions) -> tuple[int, list[str]]:
     """The exit status, and what to say of it."""
     if run.failure is not None:
         return FAILED, _failure_lines(run.failure, options)
-    if run.signals.received is not None:
+    if run.signals.received is not None and run.system.outcome is not Outcome.FINISHED:
         left = " (a strategy's callback was still running)" if run.system.is_running() else ""
         return TERMINATED if run.signals.is_terminate else INTERRUPTED, [_where(run.system) + left]
     if run.system.outcome is Outcome.INTERRUPTED:
@@ -254,13 +258,16 @@ def _where(system: SystemManager) -> str:
 
 
 def _failure_lines(error: Exception, options: OutputOptions) -> list[str]:
-    shown = str(error) if isinstance(error, MismarteraError) else f"{type(error).__name__}: {error}"
-    lines = [f"error: the run failed: {shown}"]
+    lines = [f"error: the run failed: {_shown(error)}"]
     if options.log_level == "DEBUG":
         lines += "".join(traceback.format_exception(error)).splitlines()
     elif not isinstance(error, MismarteraError):
         lines.append("  run it again with --log-level DEBUG to see where")
     return lines
+
+
+def _shown(error: Exception) -> str:
+    return str(error) if isinstance(error, MismarteraError) else f"{type(error).__name__}: {error}"
 
 
 def _strategy_exit(error: BaseException | None) -> tuple[int, list[str]]:

@@ -73,7 +73,8 @@ def status(url: str | None, *, as_json: bool) -> int:
     for row in symbols:
         close = "" if row["close"] is None else f"{row['close']:.2f}"
         quality = "" if row["quality_percent"] is None else f"{row['quality_percent']:.1f} %"
-        line = f"{row['symbol']:<12} {row['state']:<8} {close:>12} lag {row['lag_seconds']:>7.1f} s {quality:>8}"
+        lag = "" if row["lag_seconds"] is None else f"lag {row['lag_seconds']:>7.1f} s"
+        line = f"{row['symbol']:<12} {row['state']:<8} {close:>12} {lag:<13} {quality:>8}"
         click.echo(f"{line}  {row['reason'] or ''}".rstrip())
     return 0
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
+from mismartera.cli.live_options import live_options
 from mismartera.cli.status import Settings, data_option, json_option, log_level_option, output_options
 from mismartera.remote.places import DEFAULT_PORT
 
@@ -40,7 +41,14 @@ def serve_options(port: int | None) -> ServeOptions | None:
 @data_option
 @output_options
 @click.option("--speed", type=float, metavar="X", help="Of a backtest; 60: sixty times as fast as the wall.")
-@click.option("--paused", is_flag=True, help="Begin paused, at the open.")
+@click.option(
+    "--store-version",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Of a backtest: the version to read.",
+)
+@live_options
+@click.option("--paused", is_flag=True, help="Begin paused: a backtest at its open.")
 @click.option("--port", type=int, default=DEFAULT_PORT, show_default=True, metavar="N", help="0: a free one.")
 @click.option(
     "--bind", "host", default="127.0.0.1", show_default=True, metavar="HOST",
@@ -57,24 +65,25 @@ def serve_options(port: int | None) -> ServeOptions | None:
 @log_level_option
 @click.pass_obj
 def serve(
-    settings: Settings, config: str, store: str, events: Path | None, dump: Path | None, report: Path | None,
-    speed: float | None, port: int, host: str, hosts: tuple[str, ...], token_file: Path | None, *, paused: bool,
-    quiet: bool, as_json: bool, log_file: Path | None,
+    settings: Settings, /, config: str, store: str, events: Path | None, dump: Path | None, report: Path | None,
+    port: int, host: str, hosts: tuple[str, ...], token_file: Path | None, *, paused: bool,
+    quiet: bool, as_json: bool, log_file: Path | None, **of_mode: object,
 ) -> int:  # fmt: skip
     """Run CONFIG, backtest or live, with a page and an API before it.
 
-    The address that it prints signs one browser in, once. The page stays after the run's end, until Ctrl-C. Needs
-    the extra: pip install 'mismartera[server]'.
+    It takes the options of 'mismartera run' for a backtest, and those of 'mismartera live' for a live session. The
+    address that it prints signs one browser in, once. The page stays after the run's end, until Ctrl-C. Needs the
+    extra: pip install 'mismartera[server]'.
     """
     from mismartera.cli.serve_running import serve_config  # heavy: the whole engine
     from mismartera.cli.serving import ServeOptions  # needs the extra
 
     return serve_config(
-        config, store=store, speed=speed, output={
-            "events": events, "dump": dump, "report": report, "command": settings.command,
-            "quiet": quiet, "as_json": as_json, "log_level": settings.log_level,
-            "log_file": log_file,
-        }, options=ServeOptions(
-            host=host, port=port, hosts=hosts, token_file=token_file, stays=True, is_paused=paused,
-        ),
+        config, of_mode, {
+            "store": store, "events": events, "dump": dump, "report": report, "command": settings.command,
+            "quiet": quiet, "as_json": as_json, "log_level": settings.log_level, "log_file": log_file,
+            "serve": ServeOptions(
+                host=host, port=port, hosts=hosts, token_file=token_file, stays=True, is_paused=paused,
+            ),
+        },
     )  # fmt: skip

@@ -110,6 +110,16 @@ class Database:
             raise JournalError(f"the journal {self.label} cannot be upgraded: {reason_of(error)}") from error
         return before, REVISION
 
+    def wal_bytes(self) -> int | None:
+        """The size of the write-ahead log of a file; None of a server."""
+        path = self.path
+        if path is None:
+            return None
+        try:
+            return path.with_name(f"{path.name}-wal").stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

@@ -75,6 +75,11 @@ class JournalWriter:
         self._work.set()
         self._urgent.set()
 
+    @property
+    def entries_waiting(self) -> int:
+        """So many are not durable yet."""
+        return len(self._waiting)
+
     def wait_durable(self, seconds: float) -> bool:
         """True once all that was handed over before is durable; False if it is not after so long."""
         reached = threading.Event()

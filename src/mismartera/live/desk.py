@@ -212,7 +212,8 @@ class EngineDesk:
     def _grow(self, update: Update) -> None:
         for end_us, grown, batch in update.added:
             self.tape.add(end_us, grown, batch.shared)
-            for symbol in self._gone.keys() & batch.shared.infos_by_name.keys():
+            gone = self._gone.keys() & batch.shared.infos_by_name.keys() if self._gone else ()
+            for symbol in gone:
                 if batch.shared.infos_by_name[symbol].generation <= self._gone[symbol]:
                     self.tape.remove(symbol)
         for change in update.changed:
@@ -267,7 +268,13 @@ class EngineDesk:
         parts.streamer.open_again()
         if parts.gate.active and bar.symbol not in parts.state.inactive:
             with parts.delivery.running():
-                parts.analysis.revise(bar, lambda: parts.state.active)
+                parts.analysis.revise(bar, self._is_active)
+
+    def _is_active(self) -> bool:
+        parts = self._parts
+        with parts.registry.changed, parts.state.lock:  # the locks of a look
+            parts.sights.look(parts.state)
+            return parts.state.active
 
     def _send(self, update: Update, command: Callable[[], None]) -> None:
         """Let the engine take new bars; until then it is known that they wait."""

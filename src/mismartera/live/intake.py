@@ -272,8 +272,7 @@ class Intake:
                 today.told(message)
 
     def _take_bars(self, message: BarsArrived) -> None:
-        today = self._today
-        if today is not None and today.took_few(message):
+        if (today := self._today) is not None and today.took_few(message):
             return
         if today is None or int(message.start_us.max(initial=0)) >= today.ledger.processing.session.close_us:
             self._later = [*self._later[-_LATER_MAX:], message]
@@ -284,9 +283,8 @@ class Intake:
         today = self._today
         known = 0 if today is None else today.ledger.count_rejected(message.symbols)
         self.dropped[message.reason] += message.count - known
-        self._engine.warn(
-            f"{message.count} messages of the feed were rejected ({message.reason}): {message.detail}"
-        )
+        text = f"{message.count} messages of the feed were rejected ({message.reason}): {message.detail}"
+        self._engine.warn(text)
 
     # What is kept
 

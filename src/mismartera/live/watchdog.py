@@ -64,7 +64,7 @@ class Watchdog:
             return
         with self._state.lock:
             if self._analysis.calling is calling and self._state.active:
-                self._state.active = self._state.readable = self._state.history_readable = False
+                self._state.shut()
 
     def _oldest_us(self) -> int | None:
         """The end of the oldest bar that the engine has not shown."""

@@ -10,9 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
-import httpx
-
 from mismartera.errors import UsageError
+from mismartera.feeds.httpx_only import httpx
 from mismartera.remote.places import DEFAULT_PORT, TOKEN_VARIABLE, Place, servers_dir
 
 _TIMEOUT_SECONDS = 15.0
@@ -46,7 +45,8 @@ def find_server(url: str | None, environ: Mapping[str, str]) -> tuple[str, str]:
         found = Place(folder, port).read()
         token = found[1] if found else ""
     if not token:
-        raise UsageError(f"there is no token for {url}: put it into the variable {TOKEN_VARIABLE}")
+        here = ", and no server of yours has left one for that port" if parts.hostname in _LOOPBACK else ""
+        raise UsageError(f"there is no token for {url}{here}: put it into the variable {TOKEN_VARIABLE}")
     return f"{parts.scheme}://{parts.netloc}", token
 
 

@@ -187,6 +187,7 @@ class SessionView(App[None]):
 
 def _cells(row: dict[str, Any]) -> tuple[Text, ...]:
     state, change, quality = row["state"], row["change_percent"], row["quality_percent"]
+    lag = row["lag_seconds"]  # None of a symbol that failed
     shown = state if row["caught_up"] is None else f"{state} {row['caught_up']:.0%}"
     tone = {"loaded": "green" if row["is_active"] else "yellow", "failed": "red"}.get(state, "yellow")
     return (
@@ -196,7 +197,7 @@ def _cells(row: dict[str, Any]) -> tuple[Text, ...]:
         Text(
             "" if change is None else f"{change:+.2f} %", "red" if (change or 0) < 0 else "green", justify="right"
         ),
-        Text(f"{row['lag_seconds']:,.0f} s", "dark_orange" if row["lag_seconds"] > 60 else "", justify="right"),
+        Text("" if lag is None else f"{lag:,.0f} s", "dark_orange" if (lag or 0) > 60 else "", justify="right"),
         Text("" if quality is None else f"{quality:.1f} %", justify="right"),
         Text(row["reason"] or "", "dim"),
     )

@@ -122,6 +122,16 @@ class Metrics:
             "strategy_errors_total", "counter", "Strategies that have raised.",
             [({}, float(len(coordinator.tally.strategy_errors)))],
         )  # fmt: skip
+        if (backlog := view.system.journal_backlog()) is not None:
+            yield (
+                "journal_entries_waiting", "gauge", "Entries of the journal that are not durable yet.",
+                [({}, float(backlog.entries))],
+            )  # fmt: skip
+            if backlog.wal_bytes is not None:
+                yield (
+                    "journal_wal_bytes", "gauge", "SQLite's write-ahead log: it grows while a reader stays.",
+                    [({}, float(backlog.wal_bytes))],
+                )  # fmt: skip
         yield "events_total", "counter", "Events of the session but bars and gaps.", [({}, float(view.recent.seq))]
         yield "stream_clients", "gauge", "Clients of /api/stream.", [({}, float(self.streams))]
         yield (

@@ -126,7 +126,7 @@ class Symbol(BaseModel):
     generation: int
     intervals: list[str]
     end: str | None
-    lag_seconds: float
+    lag_seconds: float | None
     close: float | None
     change_percent: float | None
     quality_percent: float | None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from asyncio.transports import BaseTransport
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
 
 WIRE: Final = "mismartera.wire"
 _SEND_BUFFER_BYTES = 256 * 1024
@@ -31,6 +34,12 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         """Give the application this connection besides the usual channels: frames for all are made once."""
         cast("dict[str, object]", self.scope)[WIRE] = self
         await super().run_asgi()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send; whoever was refused was answered, which uvicorn would otherwise report as forgotten."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
 
     @property
     def waiting_bytes(self) -> int:

@@ -12,7 +12,10 @@ Row = dict[str, Any]
 
 
 def symbol_row(view: SessionView, standing: Standing, spark: int = 0) -> Row:
-    """One symbol. ``close`` and what follows from it are None while they may not be read; ``spark`` closes."""
+    """One symbol. ``close`` and what follows from it are None while they may not be read; ``spark`` closes.
+
+    A symbol that failed has no lag: nobody waits for its bars.
+    """
     label = finest(standing.intervals)
     bars = view.system.session_data.get_bars(standing.symbol, label) if _is_loaded(standing) else None
     end_us, lag = view.lag_of(standing, bars)
@@ -20,7 +23,8 @@ def symbol_row(view: SessionView, standing: Standing, spark: int = 0) -> Row:
     row: Row = {
         "symbol": standing.symbol, "state": standing.state.value, "reason": standing.reason or None,
         "is_active": is_readable, "generation": standing.generation, "intervals": standing.intervals,
-        "end": None if end_us is None else to_iso(end_us), "lag_seconds": round(lag, 3), "close": None,
+        "end": None if end_us is None else to_iso(end_us),
+        "lag_seconds": None if standing.state is SymbolState.FAILED else round(lag, 3), "close": None,
         "change_percent": None, "quality_percent": None, "caught_up": _caught_up(view, standing, end_us),
     }  # fmt: skip
     if bars is not None and len(bars):

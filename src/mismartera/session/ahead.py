@@ -42,6 +42,10 @@ class ReadAhead:
         """The source's own answer."""
         return self._source.known_intervals(symbols)
 
+    def damage_to(self, symbol: str) -> str | None:
+        """The source's own answer."""
+        return self._source.damage_to(symbol)
+
     def read_block(self, interval: str, start_us: int, end_us: int, symbols: Sequence[str]) -> BarBlock:
         """The same rows as the source's."""
         rows_per_day = max(1, SECONDS_PER_DAY * SECOND_US // parse_interval(interval).length_us)

@@ -17,6 +17,7 @@ from mismartera.session.moments import moment_us
 from mismartera.session.ports import Field
 from mismartera.session.quality import Quality
 from mismartera.session.session_data import SessionData
+from mismartera.session.sights import Sights
 
 
 class StrategyContext:
@@ -24,10 +25,11 @@ class StrategyContext:
 
     def __init__(
         self, coordinator: SessionCoordinator, run: StrategyRun, analysis: AnalysisEngine,
-        data: SessionData | None = None,
+        data: SessionData, sights: Sights,
     ) -> None:  # fmt: skip
         self._coordinator = coordinator
-        self._data = coordinator.session_data if data is None else data
+        self._data = data
+        self._sights = sights
         self._run = run
         self._analysis = analysis
 
@@ -74,7 +76,7 @@ class StrategyContext:
 
     def quality(self, symbol: str) -> Quality | None:
         """Expected and present base bars of this session so far."""
-        return self._coordinator.get_quality(symbol)
+        return self._sights.quality(lambda: self._coordinator.get_quality(symbol))
 
     def history_quality(self, symbol: str, interval: str) -> Quality | None:
         """Expected and present bars of a window of ``historical.data``."""

@@ -77,6 +77,7 @@ class Delivery:
         self._published: list[Any] = []
         self._depth = 0
         self._rested: list[int] = []
+        self._waiting = 0
         self._running = _Block(self._run, self._stand)
         self._resting = _Block(self._rest, self._rise)
         self._engine_thread: int | None = None
@@ -120,18 +121,20 @@ class Delivery:
     def _stand(self) -> None:
         if self._depth > 1:
             self._depth -= 1
-            return
-        with self._changed:
-            self._depth = 0
-            self._acknowledged = self.fences
-            self._changed.notify_all()
+        else:
+            self._stop()
 
     def _rest(self) -> None:
-        with self._changed:
-            self._rested.append(self._depth)
-            self._depth = 0
-            self._acknowledged = self.fences
-            self._changed.notify_all()
+        self._rested.append(self._depth)
+        self._stop()
+
+    def _stop(self) -> None:
+        """No callback runs. Whoever waits has said so before looking whether one does, so nobody is missed."""
+        self._depth = 0
+        self._acknowledged = self.fences
+        if self._waiting:
+            with self._changed:
+                self._changed.notify_all()
 
     def _rise(self) -> None:
         self._depth = self._rested.pop()
@@ -167,10 +170,15 @@ class Delivery:
             self._published.clear()
             if self.on_engine_thread():
                 return
-            if not self._changed.wait_for(lambda: not self._depth or self._acknowledged >= mine, timeout):
-                raise TimeoutError(
-                    f"{symbol} is removed, but a strategy's callback has been running for more than {timeout} s"
-                )
+            self._waiting += 1
+            try:
+                has_ended = self._changed.wait_for(lambda: not self._depth or self._acknowledged >= mine, timeout)
+            finally:
+                self._waiting -= 1
+        if not has_ended:
+            raise TimeoutError(
+                f"{symbol} is removed, but a strategy's callback has been running for more than {timeout} s"
+            )
 
     def play(self, callback: OnBar, bars: list[Bar]) -> int:
         """Call ``callback`` with each bar; returns how many bars a fence dropped. ``bars`` is left as it is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mismartera.session.agenda import Agenda
 from mismartera.session.analysis import AnalysisEngine
@@ -16,6 +16,7 @@ from mismartera.session.ports import SessionRecorder
 from mismartera.session.publisher import Publisher
 from mismartera.session.quality import Measures
 from mismartera.session.session_data import SessionData
+from mismartera.session.sights import PlainSights, Sights
 from mismartera.session.state import SessionState
 from mismartera.session.streamer import Streamer
 from mismartera.session.supply import Supply
@@ -47,3 +48,5 @@ class SessionParts:
     warn: Callable[[str], None]
     desks: Desks | None = None
     """Where strategies run on threads of their own."""
+    sights: Sights = field(default_factory=PlainSights)
+    """Whoever notes what callbacks see."""

@@ -27,6 +27,10 @@ class BarSource(Protocol):
         """The stored intervals of those of ``symbols`` that the source knows at all."""
         ...
 
+    def damage_to(self, symbol: str) -> str | None:
+        """What was found damaged of the source that may have held bars of ``symbol``, in a sentence; else None."""
+        ...
+
 
 class EventSink(Protocol):
     """A listener to the session's journal of events, in order. It must not call back into the session."""

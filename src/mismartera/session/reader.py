@@ -112,7 +112,9 @@ class DayReader:
                     f"{', '.join(map(str, streams))} need {' or '.join(map(str, candidates))}"
                 )
             else:
-                failed[symbol] = f"{symbol} is unknown to the store"
+                damage = self._source.damage_to(symbol)
+                left = "" if damage is None else f", as far as it can be read: {damage}"
+                failed[symbol] = f"{symbol} is unknown to the store{left}"
         return failed
 
 

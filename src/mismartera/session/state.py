@@ -90,6 +90,7 @@ class SessionState:
 
     ``active``: strategies are notified. ``readable``: external reads are answered. ``behind_us``: symbols that
     are being shown their backlog are visible only this far. ``paused_us``: where the clock stands in a pause.
+    ``is_shut``: reads were shut underneath a callback that keeps the engine, and ``shuts`` counts how often.
     ``inactive``: symbols withheld by ``catchup_scope: "symbol"``. ``intervals``: the session's streams, and
     ``own_streams`` what was asked for symbols of their own, kept after they left.
     """
@@ -99,6 +100,8 @@ class SessionState:
         self.active = False
         self.readable = False
         self.history_readable = True
+        self.is_shut = False
+        self.shuts = 0
         self.watermark_us = 0
         self.behind_us: dict[str, int] = {}
         self.paused_us: int | None = None
@@ -121,6 +124,25 @@ class SessionState:
         with self.lock:
             self.behind_us = {}
             self.watermark_us = max(self.watermark_us, until_us)
+
+    def shut(self) -> None:
+        """Answer no more reads until the engine has the word again."""
+        with self.lock:
+            self.active = self.readable = self.history_readable = False
+            self.is_shut = True
+            self.shuts += 1
+
+    def open(self) -> None:
+        """Strategies are notified, and reads are answered."""
+        with self.lock:  # whoever watches the engine may be shutting the reads just now
+            self.active = self.readable = self.history_readable = True
+            self.is_shut = False
+
+    def close(self, *, readable: bool) -> None:
+        """Strategies are notified no more; are reads answered?"""
+        with self.lock:
+            self.active = self.is_shut = False
+            self.readable = self.history_readable = readable
 
     def put(self, found: Mapping[str, SymbolData]) -> None:
         """Let the symbols of ``found`` have their data."""

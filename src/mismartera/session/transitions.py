@@ -30,16 +30,14 @@ class Transitions:
         """Strategies are notified and may read."""
         self._gate.move(GateState.ACTIVE)
         self._has_told = True
-        with self._state.lock:  # whoever watches the engine may be shutting the reads just now
-            self._state.active = self._state.readable = self._state.history_readable = True
+        self._state.open()
         self._publisher.publish("session_activated", reason=reason, lag_seconds=lag_us / SECOND_US, symbol=symbol)
         self._analysis.notify("on_session_active", True, reason)  # noqa: FBT003  # the callback's own signature
 
     def open_again(self) -> None:
         """The engine has the word again in an active session: whoever watched it may have shut the reads."""
         if self._gate.active and not self._state.active:
-            with self._state.lock:
-                self._state.active = self._state.readable = self._state.history_readable = True
+            self._state.open()
 
     def deactivate(
         self, reason: str, lag_us: int, symbol: str | None, state: GateState = GateState.CATCHING_UP
@@ -50,8 +48,7 @@ class Transitions:
         """
         closing = state is GateState.CLOSED
         before = self._gate.move(state)
-        self._state.active = False
-        self._state.readable = self._state.history_readable = closing
+        self._state.close(readable=closing)
         if before is GateState.CLOSED and self._has_told:
             self._publisher.publish("session_state", **{"from": before, "to": state, "reason": reason})
             return

@@ -22,6 +22,7 @@ from mismartera.session.beginning import FROM_NOTHING
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.ports import EventSink, Reads, SessionRecorder
 from mismartera.system.live import LiveSource
+from mismartera.system.record import Backlog
 from mismartera.timing import WallClock
 from mismartera.trace import Recorder
 
@@ -115,6 +116,11 @@ class SessionJournal:
         )  # fmt: skip
         self._is_open = True
         self._writer.start(self.session_id)
+
+    @property
+    def backlog(self) -> Backlog:
+        """How far its disk is behind."""
+        return Backlog(self._writer.entries_waiting, self._database.wal_bytes())
 
     def audit(self, who: str, what: str, result: str) -> None:
         """Somebody has asked for something from outside, and was answered so."""

@@ -30,6 +30,7 @@ from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.history import HistoryLoader
 from mismartera.session.inbox import Inbox
 from mismartera.session.parts import SessionParts
+from mismartera.session.sights import Sights
 from mismartera.session.slice_desk import SliceDesk
 from mismartera.timing import TimeManager, WallClock
 
@@ -39,13 +40,15 @@ _DAYS_AHEAD = 370
 class LiveEnds(Protocol):
     """What stands between the world and a session that is recorded, or that is played again.
 
-    ``intake_wall`` is the intake's clock, and ``inbox`` and ``commands`` are the engine's.
+    ``intake_wall`` is the intake's clock, and ``inbox``, ``commands`` and ``sights`` are the engine's.
     """
 
     @property
     def inbox(self) -> Inbox: ...  # noqa: D102  # see above
     @property
     def commands(self) -> CommandLog: ...  # noqa: D102
+    @property
+    def sights(self) -> Sights: ...  # noqa: D102
     @property
     def intake_wall(self) -> WallClock: ...  # noqa: D102
 

@@ -22,7 +22,7 @@ from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
 from mismartera.system.notebook import QualityTable, run_html
 from mismartera.system.outcome import Outcome
-from mismartera.system.record import LiveRecord
+from mismartera.system.record import Backlog, LiveRecord
 from mismartera.system.steering import SteeredRun
 from mismartera.system.strategies import load_strategies
 from mismartera.system.summary import Summary, summarize
@@ -175,6 +175,10 @@ class SystemManager(SteeredRun):
         True at once without a journal: nothing is acknowledged there.
         """
         return self._record is None or self._record.wait_durable(seconds)
+
+    def journal_backlog(self) -> Backlog | None:
+        """How far the journal's disk is behind; None without a journal."""
+        return None if self._record is None else self._record.backlog
 
     def summary(self) -> Summary:
         """The figures of the run so far; see the documentation of the command line for its keys."""

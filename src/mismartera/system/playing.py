@@ -15,6 +15,7 @@ from mismartera.session.beginning import Beginning
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system.live import LiveSource
+from mismartera.system.record import Backlog
 from mismartera.timing import WallClock
 from mismartera.trace import Player
 
@@ -26,8 +27,8 @@ class PlayedSession:
         self.config = SessionConfig.from_dict(dict(session.config))
         if self.config.session_data_config.streaming.catchup_scope == "strategy":
             raise JournalError(
-                f'session {session.id} has catchup_scope "strategy": each strategy has a clock of its own, '
-                "which the journal does not follow; allowed: sessions of the scopes session and symbol"
+                f'session {session.id} has catchup_scope "strategy": each strategy has a thread of its own, '
+                "whose looks the journal does not put in order; allowed: sessions of the scopes session and symbol"
             )
         self.session = session
         self.player = Player(reader, session, until_us)
@@ -88,6 +89,11 @@ class PlayedSession:
 
     def begin(self, config: SessionConfig, data: DataManager, until_us: int | None) -> None:
         """Nothing: it has begun."""
+
+    @property
+    def backlog(self) -> Backlog | None:
+        """None: nothing is written."""
+        return None
 
     def audit(self, who: str, what: str, result: str) -> None:
         """Nothing: it has been."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from mismartera.catalog import DataManager
@@ -13,6 +14,16 @@ from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system.live import LiveSource
 from mismartera.timing import WallClock
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """``entries`` wait to be durable. ``wal_bytes``: the size of SQLite's write-ahead log, which grows while a
+    reader stays; None of another database.
+    """
+
+    entries: int
+    wal_bytes: int | None
 
 
 class LiveRecord(Protocol):
@@ -53,6 +64,11 @@ class LiveRecord(Protocol):
 
     def begin(self, config: SessionConfig, data: DataManager, until_us: int | None) -> None:
         """The session begins."""
+        ...
+
+    @property
+    def backlog(self) -> Backlog | None:
+        """How far its disk is behind; None if it writes nothing."""
         ...
 
     def audit(self, who: str, what: str, result: str) -> None:

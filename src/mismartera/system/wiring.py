@@ -36,6 +36,7 @@ from mismartera.session.publisher import Publisher
 from mismartera.session.quality import DataQualityManager, Measures
 from mismartera.session.reader import DayReader
 from mismartera.session.session_data import SessionData
+from mismartera.session.sights import PlainSights, SightedData
 from mismartera.session.state import SessionState
 from mismartera.session.strategy import Strategy
 from mismartera.session.streamer import Streamer
@@ -85,9 +86,18 @@ def make_coordinator(
         bind_live(config, parts, coordinator, live, specs, history, parts.supply)
     _fill_agenda(config, coordinator, beginning)
     for run in parts.analysis.runs:
-        data = None if run.desk is None else PinnedData(parts.state, run.desk)
-        run.strategy.session = StrategyContext(coordinator, run, parts.analysis, data)
+        data = _data_of(run, parts)
+        run.strategy.session = StrategyContext(coordinator, run, parts.analysis, data, parts.sights)
     return coordinator
+
+
+def _data_of(run: StrategyRun, parts: SessionParts) -> SessionData:
+    """What a strategy reads."""
+    if run.desk is not None:
+        return PinnedData(parts.state, run.desk)
+    if isinstance(parts.sights, PlainSights):  # a look costs nothing then
+        return parts.session_data
+    return SightedData(parts.state, parts.sights, parts.registry.changed)
 
 
 def _dates(config: SessionConfig, time: TimeManager, live: LiveSource | None) -> tuple[date, ...]:
@@ -146,6 +156,7 @@ def _make_parts(
         ),
         gate=gate, quality=quality, analysis=analysis, delivery=delivery, inbox=inbox, commands=commands,
         agenda=Agenda(), publisher=publisher, tally=Tally(), recorders=tuple(recorders), warn=warn, desks=desks,
+        sights=PlainSights() if ends is None else ends.sights,
     )  # fmt: skip
 
 

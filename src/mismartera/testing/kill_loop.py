@@ -35,6 +35,7 @@ from mismartera.timing import SystemClock
 
 DAY, OPEN, START, CLOSE = "2024-07-03", "09:30", "12:31", "13:00"  # a half day
 FIRST, ADDED, CALLED, REMOVED = ("AAA", "BBB"), "CCC", "DDD", "BBB"
+URL_VARIABLE = "MISMARTERA_DB_URL"
 _KEYS = {"APCA_API_KEY_ID": "test-key", "APCA_API_SECRET_KEY": "test-secret"}
 _STRATEGY = f'''
 from mismartera import Strategy
@@ -80,9 +81,14 @@ def minutes(symbols: Sequence[str], rng: Random) -> list[MarketBar]:
 
 
 class KillLoop:
-    """``kills`` times, in ``folder``, all drawn from ``seed``. Run it once."""
+    """``kills`` times, in ``folder``, all drawn from ``seed``. Run it once.
 
-    def __init__(self, folder: Path, seed: int, kills: int, speed: float = 120.0) -> None:
+    ``journal_url``: the database of the journal; by default it is the file beside the store.
+    """
+
+    def __init__(self, folder: Path, seed: int, kills: int, speed: float = 120.0, journal_url: str = "") -> None:
+        self._journal = journal_url or folder / "store" / JOURNAL_FOLDER / JOURNAL_FILE
+        self._environ = {**os.environ, **_KEYS, **({URL_VARIABLE: journal_url} if journal_url else {})}
         self._wall = SystemClock().monotonic
         self._rng = Random(seed)  # noqa: S311  # a script, no secret
         self._folder = folder
@@ -167,7 +173,7 @@ class KillLoop:
         self._is_active = False
         self._started = self._wall()
         return subprocess.Popen(  # noqa: S603  # ourselves
-            [sys.executable, "-m", "mismartera", *arguments], cwd=self._folder, env={**os.environ, **_KEYS},
+            [sys.executable, "-m", "mismartera", *arguments], cwd=self._folder, env=self._environ,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -205,8 +211,7 @@ class KillLoop:
     def _reader(self) -> JournalReader | None:
         if self._reader_of is None:
             try:
-                path = self._folder / "store" / JOURNAL_FOLDER / JOURNAL_FILE
-                self._reader_of = JournalReader(open_database(path, make=False))
+                self._reader_of = JournalReader(open_database(self._journal, make=False))
             except JournalError:
                 return None  # it is not there yet
         return self._reader_of

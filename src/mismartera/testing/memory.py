@@ -85,6 +85,10 @@ class MemoryBars:
         """The intervals of those of ``symbols`` that have rows."""
         return {symbol: self._known[symbol] for symbol in symbols if symbol in self._known}
 
+    def damage_to(self, symbol: str) -> str | None:  # noqa: ARG002
+        """None: nothing can be damaged here."""
+        return None
+
 
 class EventLog:
     """A sink (:class:`~mismartera.session.ports.EventSink`) that keeps the lines of ``--events``, without ``seq``.

@@ -50,9 +50,7 @@ class Bounds:
         """After the run."""
         left = {name: held for name in AT_REST if (held := self._sizes[name]())}
         must("I15", not left, f"left at the end: {left}")
-        head_us = (
-            self._streamer.tape.head_end
-        )  # a slow strategy may keep the engine beyond the end, which it is not told of
+        head_us = self._streamer.tape.head_end  # what ends after the run may have come while a strategy was slow
         is_shown = head_us is None or head_us > self._until_us
         must("I15", is_shown, f"bars wait at the end that end at {head_us}")
 

@@ -14,7 +14,6 @@ from mismartera.testing.sim_world import SimulationError, SimWorld
 
 Key = tuple[str, str, int, int]
 """Symbol, interval, start and generation of a bar."""
-_SHORT_SECONDS = 5.0
 
 
 class SimStrategy(Strategy):
@@ -63,8 +62,8 @@ class SimStrategy(Strategy):
             self.must("I11", not seen.close.flags.writeable, f"what can be read of {bar.symbol} can be changed")
             self.must("I3", bar.start_us in seen.start_us, f"{bar!r} is not among what can be read")
         self.tell_reads(bar)
-        if self.live() <= _SHORT_SECONDS:  # after a long one reads may be shut, which is not on record
-            self.tell_reads(bar)
+        self.live()
+        self.tell_reads(bar)
 
     def tell_reads(self, bar: Bar) -> None:
         """Emit what can be read now."""
@@ -73,6 +72,7 @@ class SimStrategy(Strategy):
             for symbol in session.symbols:
                 read = session.bars(symbol, bar.interval)
                 told = "shut" if read is None else f"{len(read)} {read.close.sum():.3f}"
+                told = f"{told} {session.quality(symbol)}"
                 self.session.emit(symbol, f"{session.now.isoformat()} {session.is_active} {told}")
 
     def on_slice(self, slice: Slice) -> None:
@@ -112,16 +112,13 @@ class SimStrategy(Strategy):
         missing = self.missing_of(symbol)
         self.must("I8", not missing, f"{symbol} is loaded without its bars of {missing[:3]}")
 
-    def live(self) -> float:
+    def live(self) -> None:
         """Be slow for so many seconds, or raise, as drawn."""
-        seconds = 0.0
         if self.slow_share and self.rng.random() < self.slow_share:
-            seconds = self.rng.choice((0.5, _SHORT_SECONDS, 40.0, 100.0))
-            self.world.sleep(seconds)
+            self.world.sleep(self.rng.choice((0.5, 5.0, 40.0, 100.0)))
         if self.raise_share and self.rng.random() < self.raise_share:
             self.has_failed = True
             raise RuntimeError("a strategy of the simulation raises")
-        return seconds
 
     def must(self, law: str, holds: bool, text: str) -> None:  # an assertion
         """End the simulation if ``law`` does not hold: not as an error of the strategy."""

@@ -38,6 +38,11 @@ class Kind(IntEnum):
     """The intake takes so many messages of the feed."""
     DATA = 9
     """When the feed's last data came; -1 if none did."""
+    LOOK = 10
+    """A callback's look at the data, twice the number of it, saw what other threads have done: all commands so
+    far, and if it is odd that reads were shut."""
+    QUALITY = 11
+    """A callback was told of so many bars, those that are expected and those that are there; or -1."""
 
 
 class TraceLog:
@@ -85,6 +90,20 @@ class TraceReader:
             self._at = 0
         item = self._chunk[self._at]
         return item & _KINDS, item >> _KIND_BITS
+
+    def peek_after(self, kind: Kind) -> tuple[int, int] | None:
+        """The first item to come that is not of ``kind``; None if there is none."""
+        at = self._at
+        while self.peek() is not None:
+            while at < len(self._chunk) and self._chunk[at] & _KINDS == kind:
+                at += 1
+            if at < len(self._chunk):
+                return self._chunk[at] & _KINDS, self._chunk[at] >> _KIND_BITS
+            payload = next(self._payloads, None)
+            if payload is None:
+                return None
+            self._chunk.frombytes(zlib.decompress(payload))
+        return None
 
     def skip(self) -> None:
         """Pass over the item that :meth:`peek` has shown."""

@@ -24,6 +24,7 @@ from mismartera.trace.played import (
     SilentSink,
 )
 from mismartera.trace.script import Script
+from mismartera.trace.sights import PlayedSights
 
 
 class Player:
@@ -38,6 +39,7 @@ class Player:
         self.requests_of_past = PlayedRequests(reader, session, script)
         self.feed = PlayedFeed(script, self.requests_of_past)
         self.driver = PlayedDriver(script)
+        self.sights = PlayedSights(script)
         self.sink = SilentSink()
 
     @property

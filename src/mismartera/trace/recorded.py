@@ -139,6 +139,8 @@ class LoggedCommands:
         self._writer = writer
         self._wall = wall
         self._numbers = count()
+        self.foreign = 0
+        """How many came from other threads than the engine's."""
         self._removals_accepted = self._removals_done = 0
         """Each is written by one thread at a time: under the registry's lock, and on the engine's."""
 
@@ -154,6 +156,7 @@ class LoggedCommands:
         self._removals_accepted += is_removal
         who = "engine" if self._is_engine() else "user"
         if who == "user":
+            self.foreign += 1  # under the registry's lock
             self._log.note(Kind.COMMAND, number)
 
         def carry_out() -> None:

@@ -25,6 +25,7 @@ from mismartera.trace.recorded import (
     RecordedRequests,
     RecordedWall,
 )
+from mismartera.trace.sights import RecordedSights
 
 
 class Recorder:
@@ -53,6 +54,7 @@ class Recorder:
         self.intake_wall = RecordedWall(wall, self.intake, lambda: True)
         self.inbox = make_inbox(self.engine, is_engine, writer.nudge)
         self.commands = LoggedCommands(self.engine, is_engine, self.inbox, writer, wall)
+        self.sights = RecordedSights(self.engine, is_engine, self.commands)
         self.sink = JournalSink(writer)
 
     def feed(self, feed: Feed) -> Feed:

@@ -66,6 +66,14 @@ class Script:
         self._engine.skip()
         return found[1]
 
+    def looked(self, number: int) -> bool:
+        """The engine's look of this ``number``: commands that it saw are given; were reads shut by then?"""
+        if self._is_stopped or (found := self._engine.peek_after(Kind.COMMAND)) is None:
+            return False  # what it saw is not on record, nor anything that it did
+        if found[0] != Kind.LOOK or found[1] >> 1 != number:
+            return False
+        return bool(self.engine_item(Kind.LOOK) & 1)
+
     def is_asking(self) -> bool:
         """True if the engine asks, and not the intake or another thread."""
         return not self._is_in_intake and self.is_engine()

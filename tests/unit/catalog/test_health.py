@@ -118,6 +118,19 @@ def test_a_read_leaves_out_what_is_damaged_and_names_it_once(store: Path, damage
     assert sorted(store.rglob("*")) == before
 
 
+def test_what_may_have_held_a_symbol_is_told_once_it_was_met(store: Path) -> None:
+    (broken,) = [path for path in data_files(store) if path.parent.name == FILE_DAY]
+    _zero(broken)
+    data = DataManager(store, warn=lambda _: None)
+    assert data.damage_to("A") is None, "nobody has read it yet"
+    data.read_block("1m", OPEN_US, OPEN_US + DAY_US, ["A"])
+    told = data.damage_to("A") or ""
+    assert told.startswith(
+        f"the store's file {broken} (1m bars of 2024-07-02, symbols A to B) is damaged: parquet"
+    )
+    assert data.damage_to("Z") is None
+
+
 def test_a_write_that_meets_a_damaged_file_takes_it_out_and_goes_on(store: Path) -> None:
     """D05: a live session or an import is not held up, and damage gets no new digest."""
     (broken,) = [path for path in data_files(store) if path.parent.name == FILE_DAY]

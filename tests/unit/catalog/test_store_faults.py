@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from tests.unit.catalog.helpers import DAY_US, OPEN_US, bars, data_files, frame, starts
+from tests.unit.catalog.helpers import DAY_US, OPEN_US, bars, block, data_files, frame, starts
 
-from mismartera.catalog import DataManager, examine, reader
+from mismartera.catalog import DataManager, examine, reader, repair, vacuum
 from mismartera.catalog.layout import FORMAT_KEY
 from mismartera.errors import StoreError
 
@@ -120,9 +121,73 @@ def test_a_log_whose_beginning_is_damaged_is_named(store: DataManager) -> None:
         read(store.path)
 
 
-def test_a_log_that_lost_its_beginning_is_no_traceback(store: DataManager) -> None:
+def _first_entry(store: DataManager) -> None:
     (store.path / "_delta_log" / "00000000000000000000.json").unlink()
-    with pytest.raises(StoreError, match="cannot be used"):
+
+
+def _first_entries(store: DataManager) -> None:
+    _first_entry(store)
+    (store.path / "_delta_log" / "00000000000000000001.json").unlink()
+
+
+def _whole_log(store: DataManager) -> None:
+    shutil.rmtree(store.path / "_delta_log")
+
+
+def _vacuumed_beginning(store: DataManager) -> None:
+    """The checkpoints are lost that stand for the entries which a vacuum removed."""
+    for minute in range(3):
+        vacuum(store.path, retention_seconds=0)
+        store.write_bars("V", "1m", frame([minute]))
+    log = store.path / "_delta_log"
+    assert not (log / "00000000000000000000.json").exists()
+    for path in log.glob("*.checkpoint.parquet"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("lose", "text"),
+    [
+        (_first_entry, r"the beginning of its log: .*_delta_log starts with version 1, and there is no"),
+        (
+            _first_entries,
+            r"the beginning of its log: .*_delta_log starts with version 2, and there is no",
+        ),
+        (
+            _whole_log,
+            r"its log: there are files of bars, and no entry in .*_delta_log; nothing was changed",
+        ),
+        (_vacuumed_beginning, r"the beginning of its log: .*_delta_log starts with version \d+, and"),
+    ],
+)
+def test_a_log_that_lost_its_beginning_is_named_and_nothing_is_removed(
+    store: DataManager, lose: Callable[[DataManager], None], text: str
+) -> None:
+    """D05: neither a repair nor a vacuum nor a write takes what no entry names any more for waste."""
+    store.write_bars("C", "1m", frame([0]))
+    lose(store)
+    before = {path: path.read_bytes() for path in store.path.rglob("*") if path.is_file()}
+    for use in (
+        lambda: read(store.path),
+        lambda: examine(store.path),
+        lambda: repair(store.path, pytest.fail),
+        lambda: vacuum(store.path, retention_seconds=0),
+        lambda: DataManager(store.path).write_bars("A", "1m", frame([0])),
+        lambda: DataManager(store.path).write_block("1m", block({"A": [0]})),
+        DataManager(store.path).compact,
+    ):
+        with pytest.raises(StoreError, match="has lost " + text):
+            use()
+    assert {path: path.read_bytes() for path in store.path.rglob("*") if path.is_file()} == before
+
+
+def test_a_log_whose_checkpoints_are_damaged_names_them_and_not_what_a_vacuum_removed(store: DataManager) -> None:
+    for minute in range(3):
+        vacuum(store.path, retention_seconds=0)
+        store.write_bars("C", "1m", frame([minute]))
+    for path in (store.path / "_delta_log").glob("*.checkpoint.parquet"):
+        path.write_bytes(b"PAR1")
+    with pytest.raises(StoreError, match=r"cannot be used: its log file .*\.checkpoint\.parquet is damaged"):
         read(store.path)
 
 

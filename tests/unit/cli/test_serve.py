@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.runs import config
+from tests.runs import DAY, config
 from tests.server.conftest import TOKEN, MakeStand, stands
 
 from mismartera import DataManager
@@ -62,9 +62,7 @@ def test_serve_prints_an_address_that_signs_one_browser_in(
     assert "paused" in capsys.readouterr().out
     assert main(["resume", "--url", url]) == 0
     assert process.stderr is not None
-    told = ""
-    while "stays until Ctrl-C" not in told:
-        told = process.stderr.readline()
+    stays(process)
     assert main(["status", "--url", url, "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["session"]["outcome"] == "finished"
     process.send_signal(signal.SIGINT)
@@ -72,6 +70,90 @@ def test_serve_prints_an_address_that_signs_one_browser_in(
     assert process.returncode == 0
     assert "1 session" in out
     assert list(places.glob("*.json")) == []
+
+
+LIVE = {
+    "mode": "live", "feed": {"type": "replay", "date": DAY},
+    "session_data_config": {"symbols": ["AAA", "BBB"], "streams": ["1m"]},
+}  # fmt: skip
+
+
+@pytest.fixture
+def live_settings(tmp_path: Path) -> Path:
+    path = tmp_path / "live.json"
+    path.write_text(json.dumps(LIVE))
+    return path
+
+
+def stays(process: subprocess.Popen[str]) -> None:
+    """Wait until ``process`` says that its run is over and its page stays."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "its page stays until Ctrl-C" in line:
+            return
+    raise AssertionError(f"it has ended with {process.wait()}")
+
+
+def test_serve_runs_a_live_session_with_the_options_of_live(
+    live_settings: Path, market: DataManager, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal, report = tmp_path / "journal.db", tmp_path / "live.html"
+    command = [
+        *PYTHON, "serve", str(live_settings), "--data", str(market.path), "--port", "0",
+        "--clock", f"{DAY}T09:40@1200", "--until", "09:50", "--journal", str(journal), "--report", str(report),
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        stays(process)
+        assert main(["status", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert told["session"] | {"mode": "live", "outcome": "finished", "can_step": False} == told["session"]
+    assert [row["close"] for row in told["symbols"]] == [120.0, 220.0], "of the minute that ended at 09:50"
+    assert "1 session" in out
+    assert "<html" in report.read_text("utf-8")
+    assert main(["sessions", "--journal", str(journal), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sessions"][0]["outcome"] == "finished"
+
+
+@pytest.mark.parametrize("option", ["--clock", "--until", "--feed", "--journal", "--no-journal", "--resume"])
+def test_an_option_of_live_sessions_is_refused_for_a_backtest(
+    settings: Path, market: DataManager, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = {"--feed": ["replay"], "--no-journal": [], "--resume": []}.get(option, ["x"])
+    assert main(["serve", str(settings), "--data", str(market.path), option, *value]) == 2
+    said = capsys.readouterr().err
+    assert f"error: {option} is of a live session, and {settings} is a backtest" in said
+
+
+@pytest.mark.parametrize("option", ["--speed", "--store-version"])
+def test_an_option_of_backtests_is_refused_for_a_live_session(
+    live_settings: Path, market: DataManager, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", str(live_settings), "--data", str(market.path), option, "3"]) == 2
+    assert f"error: {option} is of a backtest, and {live_settings} is a live session" in capsys.readouterr().err
+
+
+def test_the_page_of_a_run_that_fails_stays_too(
+    tmp_path: Path, market: DataManager, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.py").write_text(
+        "from mismartera import Strategy\n\n\nclass Bad(Strategy):\n"
+        "    def on_bar(self, bar):\n        raise ValueError('boom')\n"
+    )
+    path = tmp_path / "bad.json"
+    analysis = {"strategies": [{"class": "bad:Bad"}], "on_strategy_error": "stop"}
+    path.write_text(json.dumps(config("AAA").to_dict() | {"analysis": analysis}))
+    command = [*PYTHON, "serve", str(path), "--data", str(market.path), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        stays(process)
+        assert main(["status"]) == 0
+        assert "over: failed" in capsys.readouterr().out
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "boom" in said
 
 
 def test_run_serves_meanwhile_and_ends_with_the_run(settings: Path, market: DataManager, places: Path) -> None:
@@ -128,6 +210,10 @@ def test_add_waits_until_symbols_are_caught_up_and_tells_each(
     told = capsys.readouterr()
     assert told.out == "DDD loaded\n"
     assert told.err.startswith("UNKNOWN failed: ")
+    assert main(["status", *url]) == 0
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines() if "UNKNOWN" in line] == [
+        ["UNKNOWN", "failed"]
+    ]
     assert main(["remove", "BBB", *url]) == 0
     assert main(["remove", "BBB", *url]) == 2
     assert "error: the session does not have 'BBB'" in capsys.readouterr().err

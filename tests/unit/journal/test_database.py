@@ -163,9 +163,15 @@ def test_d07_a_reader_that_stays_keeps_nobody_from_writing(file_desk: Desk) -> N
         assert connection.exec_driver_sql("SELECT count(*) FROM events").scalar() == 0
         for value in range(20):
             file_desk.writer.put(signal(value))
-        assert file_desk.writer.wait_durable(WALL_SECONDS)
+            assert file_desk.writer.wait_durable(WALL_SECONDS)
         assert connection.exec_driver_sql("SELECT count(*) FROM events").scalar() == 0
+        grown = file_desk.database.wal_bytes()
     assert len(file_desk.values()) == 20
+    assert grown is not None
+    path = file_desk.database.path
+    assert path is not None
+    assert grown == path.with_name("journal.db-wal").stat().st_size > 20 * 4096, "at least a page a commit"
+    assert file_desk.writer.entries_waiting == 0
 
 
 def test_sessions_are_numbered_and_found_by_number_or_as_the_last(desk: Desk) -> None:

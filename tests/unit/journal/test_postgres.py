@@ -28,6 +28,17 @@ WALL_SECONDS = 30.0
 LOCKS = "application_name LIKE 'mismartera %'"
 
 
+_REFUSE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('tries') <= 2 THEN
+        RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001';
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+
 class CutDatabase(FlakyDatabase):
     """``cut`` is called when the rows are sent and nothing is committed yet; then it is None again."""
 
@@ -140,6 +151,21 @@ def test_d09_a_commit_of_which_nobody_knows_is_looked_up(desk: Desk, server: Pos
     server.cut()
     assert settled(desk, 2)
     assert desk.values() == [1, 2]
+
+
+def test_d09_a_commit_that_is_refused_for_what_others_do_is_made_again(desk: Desk) -> None:
+    """A serialization failure, twice: the session knows when the third attempt stands."""
+    with desk.database.writing() as connection:
+        connection.execute(text("CREATE SEQUENCE tries"))  # a rollback does not undo what it counts
+        connection.execute(text(_REFUSE))
+        connection.execute(text("CREATE TRIGGER r BEFORE INSERT ON events EXECUTE FUNCTION refuse()"))
+    desk.start()
+    assert settled(desk, 1)
+    assert settled(desk, 2)
+    assert desk.values() == [1, 2]
+    assert "cannot be written: could not serialize access" in desk.warnings[0]
+    assert desk.warnings[1].endswith("is written again")
+    assert not desk.lost
 
 
 def test_d09_a_lock_that_was_lost_is_had_again(desk: Desk, server: PostgresServer) -> None:

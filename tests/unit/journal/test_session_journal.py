@@ -32,6 +32,8 @@ def test_what_it_began_with_and_how_it_ended_are_on_record(tmp_path: Path) -> No
     _, journal = begun(tmp_path)
     journal.audit("page", "add BBB", "loaded")
     assert journal.wait_durable(20)
+    assert journal.backlog.entries == 0
+    assert journal.backlog.wal_bytes
     journal.end("stopped")
     reader = JournalReader(open_database(tmp_path / "journal.db", make=False))
     past = reader.session("last")

@@ -59,7 +59,7 @@ def test_a_join_is_told_on_the_ribbon_and_on_the_chart(of_a_run: str) -> None:
     chart = next(one for one in chart_of(of_a_run)["symbols"] if one["name"] == "CCC")
     assert [mark[1] for mark in chart["marks"]] == ["added", "loaded"]
     assert [mark[1] for mark in chart_of(of_a_run)["marks"]] == ["deactivated", "activated"]
-    assert 's-catching_up"><title>14:00:00 catching up (lag, lag 1740 s of CCC)' in of_a_run
+    assert 's-catching_up"><title>14:00:00 catching up (lag, lag 1,740 s of CCC)' in of_a_run
     assert 'm-added"><title>14:00:00 CCC added' in of_a_run
 
 

@@ -22,8 +22,10 @@ def test_what_was_noted_is_read_in_order(noted: list[tuple[Kind, int]], cuts: se
             log.note(kind, value)
     payloads += [trace.payload for trace in log.pull()]
     assert log.pull() == []
-    reader, found = TraceReader(payloads), []
+    reader, found = TraceReader(payloads), list[tuple[int, int]]()
     while (item := reader.peek()) is not None:
+        later = [(int(kind), value) for kind, value in noted[len(found) :] if kind is not Kind.COMMAND]
+        assert reader.peek_after(Kind.COMMAND) == (later[0] if later else None)
         assert reader.peek() == item
         found.append(item)
         reader.skip()

@@ -12,8 +12,6 @@ from random import Random
 from typing import Any, Final
 from weakref import WeakSet
 
-import httpx
-
 from mismartera.bars import parse_interval
 from mismartera.bars.instants import SECOND_US
 from mismartera.errors import FeedRefusedError, FeedUnavailableError, KeysRefusedError
@@ -22,6 +20,7 @@ from mismartera.feeds.alpaca.connection import socket_seconds
 from mismartera.feeds.alpaca.pages import PageError, PageMerger
 from mismartera.feeds.alpaca.stamps import format_us
 from mismartera.feeds.backoff import Backoff
+from mismartera.feeds.httpx_only import httpx
 from mismartera.feeds.port import BackfillResult
 from mismartera.feeds.retry_after import retry_after_seconds
 from mismartera.feeds.secret import Keys

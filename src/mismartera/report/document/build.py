@@ -66,8 +66,8 @@ def render(digest: Digest, about: About) -> str:
 
 def _sections(digest: Digest, about: About) -> list[Markup]:
     state = (
-        "One row per session, drawn to scale from its open. A moment that took no time on the clock is drawn as a "
-        "narrow stripe: in a backtest the clock waits while a symbol catches up."
+        "One row per session, drawn to scale from its open, or from the run's start after it. A moment that took "
+        "no time on the clock is a narrow stripe: in a backtest the clock waits while a symbol catches up."
     )
     return [
         cards(digest, about),

@@ -12,7 +12,7 @@ from mismartera.bars import Bar
 from mismartera.bars.instants import SECOND_US, to_us
 from mismartera.bars.interval import parse_interval
 from mismartera.report.document.coverage import Coverage
-from mismartera.report.document.series import Candle, CandleSeries, PeakSeries
+from mismartera.report.document.series import Candle, CandleSeries, PeakSeries, duration
 from mismartera.report.document.timeline import Timeline
 from mismartera.session.ports import Field
 
@@ -256,7 +256,7 @@ def _value(value: Field) -> str:
 
 
 def _details(fields: Mapping[str, Field]) -> str:
-    """The fields of a change in words: ``lag, lag 1740 s of CHRL``."""
+    """The fields of a change in words: ``lag, lag 1,740 s of CHRL``."""
     words = []
     for key, value in fields.items():
         if key in {"symbol", "date", "seq", "time", "event"} or value is None:
@@ -264,7 +264,8 @@ def _details(fields: Mapping[str, Field]) -> str:
         if key == "lag_seconds":
             if value:
                 of = f" of {symbol}" if (symbol := _text(fields, "symbol")) else ""
-                words.append(f"lag {_value(value)} s{of}")
+                shown = duration(value) if isinstance(value, float | int) else _value(value)
+                words.append(f"lag {shown}{of}")
         elif key == "reason":
             words.insert(0, _value(value))
         else:

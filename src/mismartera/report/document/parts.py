@@ -10,6 +10,7 @@ from mismartera.report.document.about import About
 from mismartera.report.document.coverage import CELL_US, Coverage
 from mismartera.report.document.digest import Digest, Entry
 from mismartera.report.document.markup import Markup, element, left_out, section, table
+from mismartera.report.document.series import duration
 
 SYMBOLS_MAX, HEAT_MAX, CELLS_MAX = 300, 60, 48
 NOT_KNOWN = "not in the events file"
@@ -69,8 +70,8 @@ def heat_section(digest: Digest, about: About) -> Markup:
     note = (
         f"Percent of the expected base bars per half hour since the open ({about.zone_name} time of the first "
         "session), over all closed sessions at whose close the symbol was loaded; a session that was begun after "
-        "its open counts from there. Most missing bars first. "
-        + left_out(len(rows), coverage.measured, "symbols", "first")
+        "its open counts from there. Minutes that are confirmed without trades lack nothing. Most missing bars "
+        "first. " + left_out(len(rows), coverage.measured, "symbols", "first")
     )
     return section(title, element("div", table(["symbol", *heads], rows, caption=title), class_="heat"), note=note)
 
@@ -133,11 +134,6 @@ def provenance_section(digest: Digest, about: About) -> Markup:
         text = json.dumps(about.config, indent=2, sort_keys=True)
         config = element("details", element("summary", "Configuration"), element("pre", text, tabindex=0))
     return section("Provenance", rows, config)
-
-
-def duration(seconds: float) -> str:
-    """``0 s``, ``1,740 s``, ``2.5 s``."""
-    return f"{seconds:,.0f} s" if seconds == int(seconds) else f"{seconds:,.2f} s"
 
 
 def _card(title: str, figure: str, detail: str, *, bad: bool = False) -> Markup:

@@ -28,6 +28,11 @@ def step_text(step_us: int) -> str:
     return f"{step_us // SECOND_US} s"
 
 
+def duration(seconds: float) -> str:
+    """``0 s``, ``1,740 s``, ``2.50 s``."""
+    return f"{seconds:,.0f} s" if seconds == int(seconds) else f"{seconds:,.2f} s"
+
+
 def coarser(step_us: int) -> int:
     """The next longer step. After a session come two, four, eight of them."""
     return next((step for step in STEPS_US if step > step_us), 2 * step_us)

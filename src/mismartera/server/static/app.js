@@ -2,18 +2,20 @@
 
 import { get, isSignedIn, outcome, post, remove, signIn, whenSignedOut } from "/static/api.js";
 import { Chart } from "/static/chart.js";
-import { paintEvents } from "/static/events.js";
-import { clock, count, day, lag, percent, price, setZone, wall, words } from "/static/format.js";
+import { Events } from "/static/events.js";
+import { clock, count, day, forgetColors, inZone, lag, percent, price, put, setZone, wall, words } from "/static/format.js";
 import { Heat } from "/static/heat.js";
 import { Link } from "/static/link.js";
 import { List } from "/static/list.js";
-import { paintRibbon } from "/static/ribbon.js";
+import { Ribbon } from "/static/ribbon.js";
 import { Store } from "/static/store.js";
 
 const $ = (id) => document.getElementById(id);
 const store = new Store();
 const chart = new Chart($("chart"), $("reason"), $("values"));
 const heat = new Heat($("heat-panel"), $("heat-scroll"), $("heat-room"), $("heat"), $("heat-said"));
+const events = new Events($("events"), $("events-panel"), () => store.mark("events"));
+const ribbon = new Ribbon($("ribbon"), () => store.mark("ribbon"));
 const list = new List(store, $("symbols"), choose, drop);
 const SPEEDS = [1, 5, 10, 30, 60, 120, 300, 600, 1800];
 
@@ -23,32 +25,33 @@ store.paint("head", () => {
   const s = store.session;
   if (!s) return;
   setZone(s.zone);
-  $("name").textContent = s.name;
-  $("date").textContent = s.date ? `${day(s.open)} · session ${s.sessions_begun}${s.mode === "live" ? "" : ` of ${s.sessions}`}` : "before the first session";
-  $("clock").textContent = s.date ? clock(s.now) : "–";
+  put($("name"), s.name);
+  put($("date"), s.date ? `${day(s.open)} · session ${s.sessions_begun}${s.mode === "live" ? "" : ` of ${s.sessions}`}` : "before the first session");
+  put($("clock"), s.date ? clock(s.now) : "–");
   const shown = s.is_over ? `over: ${s.outcome}` : s.is_paused ? "paused" : words(s.state);
-  $("state").textContent = s.is_over || s.state === "active" || s.is_paused ? shown : `${shown} (${words(s.reason)})`;
+  put($("state"), s.is_over || s.state === "active" || s.is_paused ? shown : `${shown} (${words(s.reason)})`);
   $("state").dataset.state = s.is_over ? "closed" : s.is_paused ? "paused" : s.state;
-  $("lag").textContent = lag(s.lag_seconds);
-  $("bars").textContent = count(s.bars_streamed + s.derived_bars);
+  put($("lag"), lag(s.lag_seconds));
+  put($("bars"), count(s.bars_streamed + s.derived_bars));
   $("pause").disabled = s.is_over;
-  $("pause").textContent = s.is_paused ? "Resume" : "Pause";
+  put($("pause"), s.is_paused ? "Resume" : "Pause");
   $("step").disabled = !(s.can_step && s.is_paused);
   $("speed-box").hidden = !s.can_set_speed;
   paintSpeed(s.speed);
-  $("run").textContent = `${s.mode} · ${s.symbols.loaded} loaded, ${s.symbols.pending + s.symbols.loading} on their way, ${s.symbols.failed} failed`;
-  document.title = `${shown} · ${s.name}`;
+  put($("run"), `${s.mode} · ${s.symbols.loaded} loaded, ${s.symbols.pending + s.symbols.loading} on their way, ${s.symbols.failed} failed`);
+  const title = `${shown} · ${s.name}`;
+  if (document.title !== title) document.title = title;
 });
-store.paint("ribbon", () => paintRibbon($("ribbon"), store.session, store.spans));
+store.paint("ribbon", () => ribbon.paint(store.session, store.spans));
 store.paint("list", () => {
   list.paint();
-  $("count").textContent = list.shown.length === store.symbols.size ? count(store.symbols.size) : `${list.shown.length} of ${store.symbols.size}`;
+  put($("count"), list.shown.length === store.symbols.size ? count(store.symbols.size) : `${list.shown.length} of ${store.symbols.size}`);
 });
-store.paint("events", () => paintEvents($("events"), store.events, $("kind").value, $("words").value));
+store.paint("events", () => events.paint(store.events, store.turn, $("kind").value, $("words").value));
 store.paint("quote", () => {
   const row = store.symbols.get(store.selected);
-  $("last").textContent = row ? price(row.close) : "";
-  $("change").textContent = row ? percent(row.change_percent, true) : "";
+  put($("last"), row ? price(row.close) : "");
+  put($("change"), row ? percent(row.change_percent, true) : "");
   $("change").className = `num ${(row?.change_percent ?? 0) < 0 ? "down" : "up"}`;
 });
 
@@ -61,7 +64,7 @@ function paintSpeed(speed) {
 }
 
 function say(text, isError = false) {
-  $("said").textContent = text;
+  $("said").textContent = inZone(text);
   $("said").classList.toggle("error", isError);
 }
 
@@ -109,8 +112,12 @@ async function command(what, act) {
 }
 
 async function drop(symbol) {
+  chart.hold(symbol);
   const done = await command(`Remove ${symbol}`, () => remove(`/api/symbols/${encodeURIComponent(symbol)}`));
-  if (done) say(`${symbol} is removed`);
+  if (!done) { chart.release(); return; }
+  say(`${symbol} is removed`);
+  store.updateRows([], [symbol]);
+  if (store.selected === symbol) unchoose();
 }
 
 $("add").addEventListener("submit", async (event) => {
@@ -169,7 +176,7 @@ for (const name of ["events", "heat"]) {
   });
 }
 
-const repaint = () => { list.repaint(); chart.reload(); heat.paint(); store.mark("ribbon"); };
+const repaint = () => { forgetColors(); chart.reload(); heat.paint(); store.mark("ribbon"); };
 $("theme").addEventListener("click", () => {
   const root = document.documentElement;
   const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -178,7 +185,6 @@ $("theme").addEventListener("click", () => {
   repaint();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
-addEventListener("resize", () => store.mark("ribbon", "list"));
 
 // The stream
 
@@ -194,14 +200,13 @@ async function readAll() {
   isReading = true;
   try {
     const [session, symbols, states] = await Promise.all([get("/api/session"), get("/api/symbols?spark=60"), get("/api/states")]);
-    const events = await get(`/api/events?after=${Math.max(0, session.seq - 500)}`);
+    const found = await get(`/api/events?after=${Math.max(0, session.seq - 500)}`);
     store.spans = states.states;
     store.setSession(session);
     store.setSymbols(symbols.symbols);
-    store.events = [];
-    store.addEvents(events.events);
+    store.setEvents(found.events);
     if (store.symbols.has(store.selected)) chart.reload(); else unchoose();
-    return { run: session.run, seq: events.events.length ? events.events[events.events.length - 1].seq : session.seq };
+    return { run: session.run, seq: found.events.length ? found.events[found.events.length - 1].seq : session.seq };
   } finally { isReading = false; }
 }
 
@@ -221,11 +226,11 @@ const link = new Link({
     get("/api/login").catch(() => {}); // signed out in the meantime?
   },
   anew() { readAll().catch(() => {}); },
-  events(events) {
-    store.addEvents(events);
-    const spans = events.filter((e) => /^session_(activated|deactivated|state)$/.test(e.event));
+  events(fresh) {
+    store.addEvents(fresh);
+    const spans = fresh.filter((e) => /^session_(activated|deactivated|state)$/.test(e.event));
     if (spans.length) get("/api/states").then((found) => { store.spans = found.states; store.mark("ribbon"); }).catch(() => {});
-    if (events.some((e) => e.event === "revision" && e.symbol === store.selected)) chart.reload();
+    if (fresh.some((e) => e.event === "revision" && e.symbol === store.selected)) chart.reload();
   },
   session(session) { if (store.setSession(session)) chart.reload(); },
   rows(rows, gone) {

@@ -16,6 +16,7 @@ export class Chart {
     this.chart = null;
     this.lastEnd = null;
     this.turn = 0;
+    this.held = null;
     this.isBusy = this.isAsked = false;
     this.readAt = 0;
   }
@@ -44,6 +45,7 @@ export class Chart {
 
   show(symbol, interval) {
     this.symbol = symbol;
+    this.held = null;
     this.interval = interval;
     this.reload();
   }
@@ -61,6 +63,11 @@ export class Chart {
     this.read();
   }
 
+  // A symbol that is about to be removed is read no more; `release` if it stays.
+  hold(symbol) { this.held = symbol; }
+
+  release() { this.held = null; this.advance(); }
+
   // There may be more: read on, but not more often than twice a second.
   advance() {
     if (this.symbol === null || this.isAsked) return;
@@ -70,6 +77,7 @@ export class Chart {
   }
 
   async read() {
+    if (this.symbol === null || this.symbol === this.held) return;
     if (this.isBusy) { this.advance(); return; }
     this.isBusy = true;
     this.readAt = performance.now();

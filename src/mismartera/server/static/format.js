@@ -31,15 +31,30 @@ export const clock = (moment) => clockFormat.format(new Date(moment));
 export const minute = (moment) => minuteFormat.format(new Date(moment));
 export const day = (moment) => dayFormat.format(new Date(moment));
 export const wall = (moment) => new Date(moment).toLocaleTimeString("en-GB");
+// Moments in texts of the server are those of UTC.
+export const inZone = (text) => String(text).replace(/\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?\+00:00/g, clock);
 export const words = (text) => String(text).replaceAll("_", " ");
 
+const colors = new Map(); // to ask for one makes the browser work out all styles that have changed
+
 export function color(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  let found = colors.get(name);
+  if (found === undefined) {
+    found = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+    colors.set(name, found);
+  }
+  return found;
 }
 
-export function fit(canvas) { // its pixels are those of the screen
+export const forgetColors = () => colors.clear();
+
+export function put(node, text) { // a text that is the same costs no layout
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// Its pixels are those of the screen. Whoever knows the size of the canvas spares the browser a layout.
+export function fit(canvas, box = canvas.getBoundingClientRect()) {
   const ratio = window.devicePixelRatio || 1;
-  const box = canvas.getBoundingClientRect();
   const width = Math.round(box.width), height = Math.round(box.height);
   if (canvas.width !== width * ratio || canvas.height !== height * ratio) {
     canvas.width = width * ratio;

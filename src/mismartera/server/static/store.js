@@ -1,6 +1,7 @@
-// What the page knows. Frames only change it and mark what is to be painted; painting happens once a frame.
+// What the page knows. Messages only change it and mark what is to be painted; that is done at the browser's next
+// frame, for all messages since the last one together. On a slow machine what takes too long goes over several frames.
 
-const SPARK = 60;
+const SPARK = 60, BUDGET_MS = 5;
 
 export class Store {
   constructor() {
@@ -8,6 +9,7 @@ export class Store {
     this.symbols = new Map();
     this.sparks = new Map();
     this.events = [];
+    this.turn = 0; // of the events: another one when they are read anew
     this.spans = [];
     this.selected = null;
     this.interval = null;
@@ -21,15 +23,20 @@ export class Store {
 
   mark(...names) {
     for (const name of names) this.dirty.add(name);
-    if (!this.asked) {
-      this.asked = true;
-      requestAnimationFrame(() => {
-        this.asked = false;
-        const names = [...this.dirty];
-        this.dirty.clear();
-        for (const name of names) this.painters.get(name)?.();
-      });
+    if (this.asked) return;
+    this.asked = true;
+    requestAnimationFrame(() => this.paintDirty());
+  }
+
+  paintDirty() {
+    const until = performance.now() + BUDGET_MS;
+    this.asked = false;
+    for (const name of [...this.dirty]) {
+      this.dirty.delete(name);
+      this.painters.get(name)?.();
+      if (performance.now() > until) break;
     }
+    if (this.dirty.size) this.mark();
   }
 
   setSession(session) {
@@ -62,6 +69,12 @@ export class Store {
     }
     this.mark("list", "quote");
     return isOther;
+  }
+
+  setEvents(events) {
+    this.events = [];
+    this.turn += 1;
+    this.addEvents(events);
   }
 
   addEvents(events, kept = 1000) {
