@@ -14,14 +14,14 @@ from mismartera.testing.sim_log import must
 from mismartera.testing.sim_world import SimulationError
 from mismartera.testing.simulation import Outcome, Simulation
 
-_IN_TURN = 6  # a twin costs as much as the session itself
-_AGAIN, _CALM = 0, 3
+_IN_TURN = 12  # a twin costs as much as the session itself
+_AGAIN, _CALM = 0, 6
 _COLUMNS = ("open", "high", "low", "close", "volume")
 Lines = list[dict[str, Any]]
 
 
 def run_checked(seed: int, allowed: Iterable[str] = KINDS) -> Outcome:
-    """The session of ``seed``, and of one seed in three a twin of it, too."""
+    """The session of ``seed``, and of one seed in six a twin of it, too."""
     kinds = tuple(allowed)
     outcome = Simulation(seed, kinds).run()
     if outcome.violation is None and seed % _IN_TURN == _AGAIN:
