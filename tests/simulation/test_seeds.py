@@ -49,6 +49,11 @@ def test_every_law_holds_in_simulated_sessions(seeds: range) -> None:
     assert not violations
 
 
+def test_the_backlog_of_a_symbol_that_joins_shuts_no_reads_while_a_callback_is_slow() -> None:
+    """It joins while the first strategy has a bar, 40 s long; the second is told of it, and may read (I1)."""
+    assert Simulation(901_097).run().violation is None
+
+
 def test_a_seed_gives_the_same_events_again() -> None:
     for seed in (3, 11, 17):
         assert Simulation(seed).run().lines == Simulation(seed).run().lines

@@ -114,8 +114,8 @@ class EngineDesk:
         self._do(lambda: self._prepare(data))
 
     def joined(self, data: Mapping[Entry, SymbolData], update: Update) -> None:
-        """Symbols that join, with their backlog."""
-        self._send(update, lambda: self._join(data, update))
+        """Symbols that join, with their backlog: while a callback keeps the engine from it, it makes nobody stale."""
+        self._do(lambda: self._join(data, update))
 
     def is_whole(self, end_us: int) -> None:
         """Nothing more is waited for of the instant ``end_us``."""

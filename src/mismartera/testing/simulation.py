@@ -41,7 +41,7 @@ DAYS = (
     ("24/7", "2024-03-10", ("01:30", "02:30")),
 )
 STREAMS = (["1m"], ["1m", "5m"], ["5m"], ["1m", "3m", "15m"], ["1m", "1d"], ["2m", "10m"])
-_REST_BEHIND_US = 180 * SECOND_US
+_REST_BEHIND_US = 600 * SECOND_US  # a symbol may wait for the stream after its backfill
 
 
 @dataclass
