@@ -1,22 +1,40 @@
-"""Simulated live sessions keep every law, and each planted breach of one is caught (I1 to I10, I14)."""
+"""Simulated live sessions keep every law, and each planted breach of one is caught (I1 to I11, I14, I15)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from random import SystemRandom
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mismartera.feeds import sift
+from mismartera.feeds.port import Floats, Ints, Rejected
+from mismartera.feeds.sift import RawBars
 from mismartera.live import ledger, today
 from mismartera.live.checks import Checks
+from mismartera.live.desk import EngineDesk
 from mismartera.live.entry import Entry
 from mismartera.live.ledger import DayLedger
+from mismartera.live.sifting import Merge
+from mismartera.live.update import Update
 from mismartera.session import increment
+from mismartera.session.analysis import AnalysisEngine, StrategyRun
 from mismartera.session.arriving import ArrivingTape
 from mismartera.session.causes import Causes
 from mismartera.session.delivery import Delivery
 from mismartera.session.gate import Gate
+from mismartera.session.part import Part
+from mismartera.session.slice import Slice
+from mismartera.session.slice_desk import SliceDesk
+from mismartera.session.state import SymbolData
+from mismartera.session.symbols import Member
+from mismartera.session.transitions import Transitions
 from mismartera.system import wiring
+from mismartera.testing import sim_market
+from mismartera.testing.sim_twins import departs, run_checked, unlike_since_open
 from mismartera.testing.simulate import main
 from mismartera.testing.simulation import Simulation
 
@@ -27,7 +45,7 @@ FENCE_SEEDS = (317, 392)
 
 @pytest.mark.parametrize("seeds", CHUNKS, ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
 def test_every_law_holds_in_simulated_sessions(seeds: range) -> None:
-    violations = [(seed, found) for seed in seeds if (found := Simulation(seed).run().violation)]
+    violations = [(seed, found) for seed in seeds if (found := run_checked(seed).violation)]
     assert not violations
 
 
@@ -53,12 +71,57 @@ def _stay(*_: object) -> None:
     return None
 
 
+def _all_pass(bars: RawBars, *_: object) -> tuple[NDArray[np.intp], list[Rejected]]:
+    return np.arange(len(bars)), []
+
+
+def _backwards(slices: Slice) -> list[str]:
+    return _SYMBOLS(slices)[::-1]
+
+
+def _loaded_twice(tell: Transitions, member: Member) -> None:
+    was_told = member.is_told
+    _LOADED(tell, member)
+    if not was_told:
+        member.is_told = False
+        _LOADED(tell, member)
+
+
+def _without_the_first(merge: Merge, window: Ints, prices: Floats, **options: Any) -> None:
+    _BACKFILLED(merge, window[1:], prices[:, 1:], **options)
+
+
+def _call_on(analysis: AnalysisEngine, run: StrategyRun, error: BaseException) -> None:
+    analysis._on_error(run, error)
+
+
+def _at_random(ledger: DayLedger, *windows: int) -> list[Any]:
+    found = list(_UNKNOWN(ledger, *windows))
+    SystemRandom().shuffle(found)
+    return found
+
+
+def _keep(slices: SliceDesk, end_us: int) -> list[Part]:
+    return slices._parts.get(end_us, [])
+
+
+_SYMBOLS, _LOADED = Slice._symbols, Transitions.loaded
+_BACKFILLED, _UNKNOWN = Merge.backfilled, DayLedger.unknown
+
 BREACHES: dict[str, tuple[object, str, object]] = {
     "I1 stale bars are delivered": (wiring, "Gate", lambda threshold_us, every: Gate(5 * threshold_us, every)),
-    "I2 a held session is active": (Causes, "any", property(_never)),
+    "I1 a held session tells of bars": (Causes, "any", property(_never)),
+    "I2 a stream that is away holds nothing": (Causes, "hold", lambda *_, **__: None),
     "I3 a bar is received and has no fate": (DayLedger, "count_each", _only_received),
+    "I4 the bars of a slice are in another order": (Slice, "_symbols", _backwards),
+    "I5 a bar passes whose minute has not ended": (sim_market, "sift", _all_pass),
+    "I6 a symbol is told as loaded twice": (Transitions, "loaded", _loaded_twice),
+    "I8 an added symbol lacks its first bar": (Merge, "backfilled", _without_the_first),
     "I9 a missing minute is not filled in": (Checks, "reconcile", lambda self, then, *, is_last: then()),
     "I10 quiet minutes are not confirmed": (Checks, "confirm_quiet", _stay),
+    "I11 a strategy that failed is called again": (AnalysisEngine, "end_run", _call_on),
+    "I15 the instants of slices are never forgotten": (SliceDesk, "take", _keep),
+    "I15 a tape only grows": (ArrivingTape, "_forget_before", _stay),
 }
 
 
@@ -66,7 +129,7 @@ def test_a_planted_breach_of_the_fence_is_caught(monkeypatch: pytest.MonkeyPatch
     """I7: what was removed stays on the tape, and nobody looks whether it was."""
     monkeypatch.setattr(Delivery, "is_fenced", _never)
     monkeypatch.setattr(ArrivingTape, "remove", _stay)
-    assert any("removal" in (Simulation(seed).run().violation or "") for seed in FENCE_SEEDS)
+    assert any(" I7: " in (Simulation(seed).run().violation or "") for seed in FENCE_SEEDS)
 
 
 def test_few_bars_are_taken_as_many_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,4 +147,36 @@ def test_few_bars_are_taken_as_many_are(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_planted_breach_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     owner, attribute, broken = BREACHES[name]
     monkeypatch.setattr(owner, attribute, broken)
-    assert any(Simulation(seed).run().violation for seed in BREACH_SEEDS), "some seed shows it"
+    law = name.partition(" ")[0]
+    assert any(f" {law}: " in f"{Simulation(seed).run().violation}" for seed in BREACH_SEEDS), "some seed shows it"
+
+
+def test_an_order_that_is_drawn_without_the_seed_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I14: the minutes that are asked for are told in any order."""
+    monkeypatch.setattr(DayLedger, "unknown", _at_random)
+    assert any((departs(Simulation(seed).run()) or "").startswith("I14: ") for seed in BREACH_SEEDS)
+
+
+def test_a_failure_that_is_felt_by_others_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I11: the engine is paused, for a while, by a strategy that raises."""
+    end_run = AnalysisEngine.end_run
+
+    def end_slowly(analysis: AnalysisEngine, run: StrategyRun, error: BaseException) -> None:
+        run.strategy.world.sleep(3.0)  # type: ignore[attr-defined]  # it is one of the simulation
+        end_run(analysis, run, error)
+
+    monkeypatch.setattr(AnalysisEngine, "end_run", end_slowly)
+    assert any((departs(Simulation(seed).run()) or "").startswith("I11: ") for seed in BREACH_SEEDS)
+
+
+def test_an_addition_that_others_feel_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I8: the first bars that come after a symbol has joined are not shown."""
+    join = EngineDesk._join
+
+    def join_and_lose(desk: EngineDesk, data: Mapping[Entry, SymbolData], update: Update) -> None:
+        join(desk, data, update)
+        lose = desk.tape.__dict__
+        lose["add"] = lambda *_: lose.pop("add")
+
+    monkeypatch.setattr(EngineDesk, "_join", join_and_lose)
+    assert any("I8: " in (unlike_since_open(seed) or "") for seed in BREACH_SEEDS)

@@ -167,6 +167,11 @@ class ArrivingTape(Tape):
         """Not for this tape: bars come by :meth:`add`."""
         raise AssertionError(f"a lane of {len(lane)} bars cannot be put on a tape whose bars arrive")
 
+    def skip_before(self, end_us: int) -> None:
+        """See :meth:`Tape.skip_before`; what is passed over is forgotten like what is shown."""
+        super().skip_before(end_us)
+        self._forget_before(self.position)
+
     def remove(self, symbol: str) -> None:
         """Take the bars of ``symbol`` that wait to be shown off the tape."""
         for at in range(len(self.ends) - 1, self.position - 1, -1):

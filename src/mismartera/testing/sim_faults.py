@@ -7,14 +7,18 @@ from random import Random
 
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.feeds.port import Rejected, StatusChanged
-from mismartera.testing.sim_market import Minute, Row, SimFeed, SimMarket, Values
+from mismartera.testing.sim_market import Minute, Row, SimFeed, SimMarket, other_values
 from mismartera.testing.sim_world import SimWorld
 
 MESSAGE_KINDS = ("late", "lost", "duplicate", "conflict", "correction", "stranger", "out_of_hours")
 SPELL_KINDS = (
     "drop", "mute", "slow", "rest_down", "rest_lag", "forget", "halt", "cannot_connect", "jump", "rejected",
 )  # fmt: skip
-KINDS = (*MESSAGE_KINDS, *SPELL_KINDS)
+EARLY = "early"
+"""A bar comes before its minute has ended. It is drawn apart: sessions are the same with and without it."""
+DRAWN_KINDS = (*MESSAGE_KINDS, *SPELL_KINDS)
+KINDS = (*DRAWN_KINDS, EARLY)
+_EARLY_SHARE = 0.1
 
 
 Event = Callable[[], None]
@@ -32,7 +36,8 @@ class Faults:
         self._rng = rng
         self._enabled = enabled
         self._heal_us = heal_us
-        self._often = {kind: rng.choice((0.01, 0.03, 0.1, 0.3)) for kind in KINDS}
+        self._often = {kind: rng.choice((0.01, 0.03, 0.1, 0.3)) for kind in DRAWN_KINDS}
+        self._early = Random(f"early {heal_us}")  # noqa: S311  # a script, no secret
 
     def plan(self, first_us: int, symbols: Sequence[str]) -> None:
         """Let the spells of trouble come, and what the stream sends minute by minute."""
@@ -105,6 +110,9 @@ class Faults:
                 end_us + round(self._rng.uniform(0.1, 4.0) * SECOND_US),
                 lambda f=frame: self._send(f, end_us),  # type: ignore[misc]
             )
+        if EARLY in self._enabled and end_us < self._heal_us and self._early.random() < _EARLY_SHARE:
+            early = [forming(row) for row in rows]
+            self._world.at(end_us - 5 * SECOND_US, lambda: self._feed.send_early(early))
         if self._fires("stranger", end_us):
             stranger = Rejected("not_subscribed", 1, "a bar that was not asked for", ("STRANGER",))
             self._world.at(end_us, lambda: self._feed.say(stranger))
@@ -150,6 +158,11 @@ def _nothing() -> None:
 
 def other(row: Row) -> Row:
     """The same bar with other values."""
+    symbol, start_us, values = row
+    return symbol, start_us, other_values(values)
+
+
+def forming(row: Row) -> Row:
+    """The bar while its minute has not ended: only a part of its volume was traded."""
     symbol, start_us, (open_, high, low, close, volume) = row
-    values: Values = (open_, high + 0.5, low, close, volume + 10.0)
-    return symbol, start_us, values
+    return symbol, start_us, (open_, high, low, close, volume - 0.5)

@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 
-from mismartera.bars import BarBlock
+from mismartera.bars import Bar, BarBlock, parse_interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.errors import FeedRefusedError, FeedUnavailableError
 from mismartera.feeds.port import (
@@ -23,8 +23,10 @@ from mismartera.feeds.port import (
     Subscribed,
     SymbolRefused,
 )
+from mismartera.feeds.sift import RawBars, sift
 from mismartera.testing.sim_world import SimWorld
 
+_MINUTE = parse_interval("1m")
 Values = tuple[float, float, float, float, float]
 Row = tuple[str, int, Values]
 """Symbol, start and values of a bar."""
@@ -70,6 +72,20 @@ class SimMarket:
             if first_us <= start < last_us and start + MINUTE_US <= now_us
         ]
 
+    def is_final(self, bar: Bar) -> bool:
+        """False for a minute's bar with values that nobody has ever given it after its end."""
+        if bar.interval != "1m":
+            return True
+        minute = self.minutes[bar.symbol].get(bar.start_us)
+        values = (bar.open, bar.high, bar.low, bar.close, bar.volume)
+        return minute is not None and values in {minute.values, other_values(minute.values)}
+
+
+def other_values(values: Values) -> Values:
+    """What a correction, or a second bar of the same minute, says instead."""
+    open_, high, low, close, volume = values
+    return (open_, high + 0.5, low, close, volume + 10.0)
+
 
 def values_at(price: float, rng: Random) -> Values:
     """A valid bar around ``price``."""
@@ -107,7 +123,7 @@ class SimFeed:
         self._desired: dict[str, None] = {}
         self._confirmed: set[str] = set()
         self._sink: FeedSink | None = None
-        self._is_connected = self._is_running = False
+        self.is_connected = self._is_running = False
         self._line = 0  # counts connections: what was under way on an old one never comes
 
     def start(self, sink: FeedSink) -> None:
@@ -154,7 +170,7 @@ class SimFeed:
 
     def stop(self) -> None:
         """See the port."""
-        self._is_running = self._is_connected = False
+        self._is_running = self.is_connected = False
         self._confirmed.clear()
         self._line += 1
 
@@ -162,8 +178,8 @@ class SimFeed:
 
     def drop(self, seconds: float, reason: str = "dropped") -> None:
         """The connection ends; the next attempt is made in so many seconds."""
-        if self._is_connected:
-            self._is_connected = False
+        if self.is_connected:
+            self.is_connected = False
             self._confirmed.clear()
             self._line += 1
             self._put(Disconnected(reason, was_connected=True, retry_in_seconds=seconds))
@@ -171,7 +187,7 @@ class SimFeed:
 
     def send(self, rows: Sequence[Row], *, corrections: bool = False) -> None:
         """Bars, as far as the connection and the subscriptions are good."""
-        if not self._is_connected or self.state.mute:
+        if not self.is_connected or self.state.mute:
             return
         kept = [row for row in rows if row[0] in self._confirmed and row[0] not in self.state.forgets]
         if kept:
@@ -188,20 +204,34 @@ class SimFeed:
 
         self._world.after(seconds, come)
 
+    def send_early(self, rows: Sequence[Row]) -> None:
+        """Bars whose minute has not ended. As every feed does, this one lets through what :func:`sift` does."""
+        now_us = self._world.now_us()
+        kept = [row for row in rows if row[0] in self._confirmed and row[1] + MINUTE_US > now_us]
+        if not kept or not self.is_connected:
+            return  # after a sleep of the machine nobody could tell
+        self.state.note("early")
+        arrived = message(kept, now_us, corrections=False)
+        values = np.vstack((arrived.prices, np.full(len(kept), -1.0)))
+        good, rejected = sift(RawBars(arrived.symbols, arrived.start_us, values), _MINUTE, now_us, self._confirmed)
+        for one in rejected:
+            self._put(one)
+        self.send([kept[row] for row in good.tolist()])
+
     def say(self, message: StatusChanged | Rejected) -> None:
         """Something that is no bar."""
-        if self._is_connected:
+        if self.is_connected:
             self._put(message)
 
     def _connect(self) -> None:
-        if not self._is_running or self._is_connected:
+        if not self._is_running or self.is_connected:
             return
         if self.state.cannot_connect:
             self.state.note("cannot_connect")
             self._put(Disconnected("no route", was_connected=False, retry_in_seconds=5.0))
             self._world.after(self._rng.uniform(3.0, 20.0), self._connect)
             return
-        self._is_connected = True
+        self.is_connected = True
         self._put(Connected())
         self._confirm(list(self._desired))
 
@@ -210,7 +240,7 @@ class SimFeed:
 
         def come() -> None:
             wanted = [s for s in symbols if s in self._desired and s not in self._confirmed]
-            if line != self._line or not self._is_connected or not wanted:
+            if line != self._line or not self.is_connected or not wanted:
                 return
             known = [symbol for symbol in wanted if not symbol.startswith("BAD")]
             self._confirmed.update(known)

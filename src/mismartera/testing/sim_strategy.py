@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from random import Random
 
 from mismartera.bars import Bar
@@ -9,6 +11,9 @@ from mismartera.bars.instants import SECOND_US, to_us
 from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
 from mismartera.testing.sim_world import SimulationError, SimWorld
+
+Key = tuple[str, str, int, int]
+"""Symbol, interval, start and generation of a bar."""
 
 
 class SimStrategy(Strategy):
@@ -24,28 +29,38 @@ class SimStrategy(Strategy):
         self.slow_share = slow_share
         self.raise_share = raise_share
         self.removed: dict[str, int] = {}
-        self.told: set[tuple[str, str, int, int]] = set()
-        self.slices: set[int] = set()
+        self.told: dict[Key, None] = {}
+        self.last_slice_us = 0
+        self.ranks: Mapping[str, int] = {}
+        """The order in which symbols were asked for, as it is at each moment."""
+        self.is_final: Callable[[Bar], bool] = lambda _: True
+        """Did the vendor ever give this bar, after its end?"""
+        self.missing_of: Callable[[str], Sequence[str]] = lambda _: ()
+        """The bars of a symbol that was just loaded which it should have, and has not."""
+        self.has_failed = False
         self.active: bool | None = None
         self.tells_reads = False
         """It emits what it can read of every symbol, before and after it was slow."""
 
     def on_bar(self, bar: Bar) -> None:
         """I1, I3, I5, I7: fresh, once, nothing of the future, nothing of what was removed."""
+        self.is_called("a bar")
         now_us = self.world.now_us()
         lag_us = now_us - bar.end_us
-        self.must(lag_us >= 0, f"{bar!r} is from the future")
-        self.must(lag_us <= self.threshold_us, f"{bar!r} is stale by {lag_us / SECOND_US} s")
-        self.must(self.session.is_active, f"{bar!r} while the session is not active")
-        self.must(self.removed.get(bar.symbol, 0) < bar.generation, f"{bar!r} after its removal")
+        self.must("I5", lag_us >= 0, f"{bar!r} is from the future")
+        self.must("I1", lag_us <= self.threshold_us, f"{bar!r} is stale by {lag_us / SECOND_US} s")
+        self.must("I1", self.session.is_active, f"{bar!r} while the session is not active")
+        self.must("I7", self.removed.get(bar.symbol, 0) < bar.generation, f"{bar!r} after its removal")
         key = (bar.symbol, bar.interval, bar.start_us, bar.generation)
-        self.must(key not in self.told, f"{bar!r} for the second time")
-        self.told.add(key)
+        self.must("I3", key not in self.told, f"{bar!r} for the second time")
+        self.must("I5", self.is_final(bar), f"{bar!r} is not final: nobody has sent it since its end")
+        self.told[key] = None
         seen = self.session.bars(bar.symbol, bar.interval)
-        self.must(seen is not None and len(seen) > 0, f"{bar!r} cannot be read")
+        self.must("I3", seen is not None and len(seen) > 0, f"{bar!r} cannot be read")
         if seen is not None and len(seen):
-            self.must(to_us(seen[-1].end) <= now_us, f"{seen[-1]!r} can be read at {now_us}")
-            self.must(bar.start_us in seen.start_us, f"{bar!r} is not among what can be read")
+            self.must("I5", to_us(seen[-1].end) <= now_us, f"{seen[-1]!r} can be read at {now_us}")
+            self.must("I11", not seen.close.flags.writeable, f"what can be read of {bar.symbol} can be changed")
+            self.must("I3", bar.start_us in seen.start_us, f"{bar!r} is not among what can be read")
         self.tell_reads(bar)
         self.live()
         self.tell_reads(bar)
@@ -61,36 +76,58 @@ class SimStrategy(Strategy):
                 self.session.emit(symbol, f"{session.now.isoformat()} {session.is_active} {told}")
 
     def on_slice(self, slice: Slice) -> None:
-        """Once per instant, fresh, nothing removed."""
+        """Once per instant, in their order, fresh, nothing removed, its bars by rank and interval."""
+        self.is_called("a slice")
         end_us = to_us(slice.end)
-        self.must(end_us not in self.slices, f"a second slice of {slice.end}")
-        self.slices.add(end_us)
-        self.must(self.world.now_us() - end_us <= self.threshold_us, f"a stale slice of {slice.end}")
+        self.must("I4", end_us > self.last_slice_us, f"the slice of {slice.end} after a later one, or again")
+        self.last_slice_us = end_us
+        self.must("I1", self.world.now_us() - end_us <= self.threshold_us, f"a stale slice of {slice.end}")
+        places: list[tuple[int, int]] = []
         for symbol, bars in slice.items():
             for bar in bars:
-                self.must(self.removed.get(symbol, 0) < bar.generation, f"{bar!r} in a slice after its removal")
+                removed = self.removed.get(symbol, 0)
+                self.must("I7", removed < bar.generation, f"{bar!r} in a slice after its removal")
+                self.must("I5", bar.end_us == end_us, f"{bar!r} in the slice of {slice.end}")
+                places.append((self.ranks.get(symbol, -1), bar.end_us - bar.start_us))
+        is_ordered = all(a < b for a, b in pairwise(places))
+        self.must("I4", is_ordered, f"{slice!r} is out of the order of rank and interval")
 
     def on_revision(self, bar: Bar) -> None:
         """Only while active, nothing removed."""
-        self.must(self.session.is_active, f"the revision of {bar!r} while the session is not active")
-        self.must(self.removed.get(bar.symbol, 0) < bar.generation, f"a revision of {bar!r} after its removal")
+        self.is_called("a revision")
+        self.must("I1", self.session.is_active, f"the revision of {bar!r} while the session is not active")
+        self.must(
+            "I7", self.removed.get(bar.symbol, 0) < bar.generation, f"a revision of {bar!r}, which was removed"
+        )
 
     def on_session_active(self, active: bool, reason: str) -> None:
         """Transitions alternate."""
-        self.must(self.active is not active, f"active {active} ({reason}) for the second time")
+        self.is_called("the gate")
+        self.must("I2", self.active is not active, f"active {active} ({reason}) for the second time")
         self.active = active
+
+    def on_symbol_loaded(self, symbol: str) -> None:
+        """I8: what joins has what one has that was there since the open."""
+        self.is_called("a symbol that is loaded")
+        missing = self.missing_of(symbol)
+        self.must("I8", not missing, f"{symbol} is loaded without its bars of {missing[:3]}")
 
     def live(self) -> None:
         """Be slow for so many seconds, or raise, as drawn."""
         if self.slow_share and self.rng.random() < self.slow_share:
             self.world.sleep(self.rng.choice((0.5, 5.0, 40.0, 100.0)))
         if self.raise_share and self.rng.random() < self.raise_share:
+            self.has_failed = True
             raise RuntimeError("a strategy of the simulation raises")
 
-    def must(self, holds: bool, text: str) -> None:  # an assertion
-        """End the simulation if this does not hold: not as an error of the strategy."""
+    def must(self, law: str, holds: bool, text: str) -> None:  # an assertion
+        """End the simulation if ``law`` does not hold: not as an error of the strategy."""
         if not holds:
-            raise Violation(text)
+            raise Violation(f"{law}: {text}")
+
+    def is_called(self, what: str) -> None:
+        """I11: one that has raised is called no more."""
+        self.must("I11", not self.has_failed, f"a strategy that has failed is told of {what}")
 
 
 class Violation(KeyboardInterrupt):  # what strategies raise is isolated, but for this

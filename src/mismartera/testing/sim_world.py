@@ -160,6 +160,7 @@ class SimRequests:
         self._world = world
         self._rng = rng
         self.seconds = (0.05, 2.0)
+        self.in_flight = 0
         self._is_over = False
 
     def ask(self, call: Callable[[], T], done: Callable[[T | MismarteraError], None]) -> None:
@@ -169,7 +170,10 @@ class SimRequests:
         except MismarteraError as error:
             answer = error
 
+        self.in_flight += 1
+
         def come() -> None:
+            self.in_flight -= 1
             if not self._is_over:
                 self._world.hand_back(lambda: done(answer))
 

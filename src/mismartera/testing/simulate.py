@@ -14,14 +14,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from mismartera.testing.sim_faults import KINDS
-from mismartera.testing.simulation import Outcome, Simulation
+from mismartera.testing.sim_twins import run_checked
+from mismartera.testing.simulation import Outcome
 
 _CHUNK = 10
 
 
 def run_seeds(seeds: Sequence[int]) -> list[tuple[int, str | None, dict[str, int]]]:
     """Seed, violation if any, and faults fired, of each."""
-    outcomes = [Simulation(seed).run() for seed in seeds]
+    outcomes = [run_checked(seed) for seed in seeds]
     return [(outcome.seed, outcome.violation, outcome.fired) for outcome in outcomes]
 
 
@@ -32,7 +33,7 @@ def needed_kinds(seed: int) -> tuple[str, ...]:
     kinds: tuple[str, ...] = KINDS
     for kind in KINDS:
         fewer = tuple(k for k in kinds if k != kind)
-        if Simulation(seed, fewer).run().violation is not None:
+        if run_checked(seed, fewer).violation is not None:
             kinds = fewer
     return kinds
 
@@ -73,7 +74,7 @@ def _results(first: int, seeds: int, workers: int) -> Iterator[tuple[int, str | 
 def _show(seeds: Iterable[int], kinds: Sequence[str]) -> int:
     outcomes: list[Outcome] = []
     for seed in seeds:
-        outcome = Simulation(seed, kinds).run()
+        outcome = run_checked(seed, kinds)
         outcomes.append(outcome)
         for line in outcome.lines:
             print(json.dumps(line))  # noqa: T201

@@ -23,9 +23,11 @@ from mismartera.session.ports import EventSink
 from mismartera.system.live import LiveSource
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.testing.memory import EventLog, MemoryBars
-from mismartera.testing.sim_faults import KINDS, Faults
+from mismartera.testing.sim_bounds import Bounds
+from mismartera.testing.sim_faults import DRAWN_KINDS, EARLY, KINDS, Faults
 from mismartera.testing.sim_journal import SimJournal
 from mismartera.testing.sim_laws import check_end, check_events
+from mismartera.testing.sim_log import LogWalk, must
 from mismartera.testing.sim_market import SimFeed, SimMarket
 from mismartera.testing.sim_strategy import SimStrategy, Violation
 from mismartera.testing.sim_world import SimInbox, SimRequests, SimulationError, SimWorld
@@ -39,6 +41,7 @@ DAYS = (
     ("24/7", "2024-03-10", ("01:30", "02:30")),
 )
 STREAMS = (["1m"], ["1m", "5m"], ["5m"], ["1m", "3m", "15m"], ["1m", "1d"], ["2m", "10m"])
+_REST_BEHIND_US = 180 * SECOND_US
 
 
 @dataclass
@@ -100,7 +103,9 @@ class Simulation:
             market.trade(symbol, starts, rng, rng.choice((1.0, 0.9, 0.5)))
         self.feed = SimFeed(world, market, Random(rng.random()))  # noqa: S311
         kinds = sorted(frozenset(allowed))
-        enabled = frozenset(kind for kind in KINDS if rng.random() < 0.35 and kind in kinds)
+        enabled = frozenset(kind for kind in DRAWN_KINDS if rng.random() < 0.35 and kind in kinds)
+        if EARLY in kinds and Random(f"early {seed}").random() < 0.35:  # noqa: S311
+            enabled |= {EARLY}
         faults = Faults(world, market, self.feed, Random(rng.random()), enabled, self.heal_us)  # noqa: S311
         self.strategies = [
             SimStrategy(
@@ -112,11 +117,14 @@ class Simulation:
                 raise_share=rng.choice((0.0, 0.02)),
             ),
         ]  # fmt: skip
+        self.ranks = {symbol: rank for rank, symbol in enumerate(config.session_data_config.symbols)}
         self._label = config.session_data_config.streams[0]
         self.journal = None if journal is None else SimJournal(journal, world, Random(seed))  # noqa: S311
         for strategy in self.strategies:
             strategy.tells_reads = journal is not None
+            strategy.ranks, strategy.is_final, strategy.missing_of = self.ranks, market.is_final, self._missing_of
         self.coordinator = self._build(config, time)
+        self.bounds, self._walk = Bounds(self), LogWalk()
         world.after_step = self._check_step
         faults.plan(max(first_us, start_us), self.symbols)
         if user_acts:
@@ -170,17 +178,18 @@ class Simulation:
             at_us = first_us + round(rng.random() * (self.until_us - 120 * SECOND_US - first_us))
             symbol = rng.choice([*self.symbols, "ADD0", "ADD1", "BAD2"])
             act = rng.choice(("add", "add", "remove", "again", "pause"))
-            self.world.at(at_us, lambda a=act, s=symbol: self._act(a, s))  # type: ignore[misc]
+            self.world.at(at_us, lambda a=act, s=symbol: self.act(a, s))  # type: ignore[misc]
 
-    def _act(self, act: str, symbol: str) -> None:
+    def act(self, act: str, symbol: str) -> None:
+        """Add, remove, remove and add ``symbol``, or pause: what a user does now."""
         coordinator = self.coordinator
         try:
             if act in {"remove", "again"} and coordinator.remove_symbol(symbol):
                 generation = coordinator.generation_of(symbol)
                 for strategy in self.strategies:
                     strategy.removed[symbol] = generation
-            if act in {"add", "again"}:
-                coordinator.add_symbol(symbol)
+            if act in {"add", "again"} and coordinator.add_symbol(symbol):
+                self.ranks[symbol] = max(self.ranks.values()) + 1
             if act == "pause":
                 coordinator.inbox.pause()
                 self.world.after(self._rng.choice((10.0, 200.0)), coordinator.inbox.resume)
@@ -190,17 +199,31 @@ class Simulation:
     # While it runs
 
     def _check_step(self) -> None:
-        """I1, I2: nothing is read while the session is not active, between its open and its close."""
+        """I1: nothing is read while the session is not active, between its open and its close; and what the log,
+        the states of the symbols and the sizes of what is held show.
+        """
         data, coordinator = self.coordinator.session_data, self.coordinator
+        self.bounds.check()
+        self._walk.follow(self.log.lines)
         state = coordinator.gate_state
         if state == "closed" and coordinator.date is not None:
             return
+        is_cut_off = state == "active" and coordinator.date is not None and self.bounds.is_at_rest
+        must("I2", not is_cut_off or self.feed.is_connected, "the session is active, and the stream is away")
         for symbol in coordinator.loaded_in_order():
             read = data.get_bars(symbol, self._label)
             if read is not None and not data.is_session_active():
-                raise SimulationError(f"{symbol} is read while the session is {state}")
+                raise SimulationError(f"I1: {symbol} is read while the session is {state}")
             if read is not None and len(read) and int(read.end_us[-1]) > self.world.now_us():
-                raise SimulationError(f"a bar of {symbol} that has not ended is read")
+                raise SimulationError(f"I5: a bar of {symbol} that has not ended is read")
+
+    def _missing_of(self, symbol: str) -> Sequence[str]:
+        """The minutes of a symbol that is loaded of which it has no bar, but for what REST cannot know yet."""
+        bars = self.coordinator.session_data.get_bars(symbol, "1m", internal=True)
+        known_us = self.world.now_us() - _REST_BEHIND_US
+        truth = self.market.minutes[symbol]
+        ours = frozenset[int]() if bars is None else frozenset(bars.start_us.tolist())
+        return [to_iso(us) for us in sorted(truth) if us + MINUTE_US <= known_us and us not in ours]
 
     def record(self, day: date, symbols: Sequence[str], intervals: Any, data: Any) -> None:  # noqa: ARG002
         """A recorder: what the session holds at its end."""
@@ -232,7 +255,9 @@ class Simulation:
             finally:
                 if self.journal is not None:
                     self.journal.end()
+            self._walk.follow(self.log.lines)
             check_events(self)
+            self.bounds.check_end()
             check_end(self)
         except (Violation, SimulationError, AssertionError) as error:
             return self._outcome(f"{type(error).__name__}: {error}")

@@ -41,3 +41,16 @@ def test_a_bar_that_nobody_has_taken_cannot_be_read_though_its_minute_has_been_s
     assert (read("A"), read("B"), data.get_indicator("B", "SMA_2")) == ([10.0, 11.0], [10.0, 11.0], 10.5)
     tape.add(int(processor.base.block.windows.end[2]), only_b, batch)
     assert (read("A"), read("B"), data.get_indicator("B", "SMA_2")) == ([10.0, 11.0], [10.0, 11.0, 12.0], 11.5)
+
+
+def test_what_is_passed_over_is_forgotten() -> None:
+    session = TimeManager("XNYS").get_trading_session(date(2024, 7, 2))
+    processor = IncrementalProcessor(session, ("A",), MINUTE, [MINUTE], [])
+    tape, batch = ArrivingTape(), Batch(("A",), {"A": SeriesInfo(1, session.zone)}, {"A": 0})
+    ends = processor.base.block.windows.end.tolist()
+    for window in range(3):
+        tape.add(ends[window], processor.take(window, np.array([0]), np.full((5, 1), 10.0)), batch)
+    tape.skip_before(ends[2])
+    assert tape.position == 2
+    assert [len(tape.parts(k)) for k in (0, 1)] == [0, 0], "nothing is held of them"
+    assert [bar.end_us for bar in tape.bars(2)] == [ends[2]]
