@@ -216,8 +216,6 @@ def test_d08_an_sqlite_that_may_damage_what_two_write_is_told_of_with_its_versio
     fault = Database.at(tmp_path / "journal.db").fault
     assert (fault is not None) == is_told
     if fault is not None:
-        assert fault.startswith(
-            f"SQLite {sqlite3.sqlite_version} may damage what several connections write"
-        )
+        assert fault.startswith(f"SQLite {sqlite3.sqlite_version} may damage what several connections write")
         assert str(tmp_path / "journal.db") in fault
     assert Database.at("postgresql://user@localhost/journal").fault is None
