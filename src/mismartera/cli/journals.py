@@ -96,6 +96,8 @@ def open_record(
             raise
         logger.warning(f"this trial keeps no journal: {error}")
         return config, None
+    if database.fault is not None:
+        logger.warning(database.fault)
     record.configured = config.session_data_config.symbols
     if options.is_resumed:
         found = went_on(config, JournalReader(database))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from mismartera.journal.tables import REVISION
 JOURNAL_FOLDER, JOURNAL_FILE = "_journal", "journal.db"
 """Of a store without a database URL; a leading underscore hides the folder from every reader of Delta tables."""
 _BUSY_MS = 5_000
+_SOUND_SQLITE = (3, 51, 3)
 _LIVENESS: Final[Mapping[str, int]] = MappingProxyType({
     "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
@@ -109,6 +111,16 @@ class Database:
         except SQLAlchemyError as error:
             raise JournalError(f"the journal {self.label} cannot be upgraded: {reason_of(error)}") from error
         return before, REVISION
+
+    @property
+    def fault(self) -> str | None:
+        """What the library that writes it is known to do wrong; None if it is sound."""
+        if not self.is_sqlite or sqlite3.sqlite_version_info >= _SOUND_SQLITE:
+            return None
+        return (
+            f"SQLite {sqlite3.sqlite_version} may damage what several connections write (mended in 3.51.3); "
+            f"ours is the only one that writes {self.label}: let no other program do so"
+        )
 
     def wal_bytes(self) -> int | None:
         """The size of the write-ahead log of a file; None of a server."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
@@ -109,7 +110,8 @@ class SessionJournal:
             self._database,
             NewSession(
                 name=config.session_name, began_us=self._wall.now_us(), host=socket.gethostname(), pid=os.getpid(),
-                config=config.to_dict(), folder=str(self._folder or Path.cwd()), versions=versions_now(),
+                config=config.to_dict(), folder=str(self._folder or Path.cwd()),
+                versions={**versions_now(), "SQLite": sqlite3.sqlite_version},
                 began_with=began_with, store=str(data.path), store_version=data.version if data.exists() else None,
                 until_us=until_us, resumed=self.resumed,
             ),

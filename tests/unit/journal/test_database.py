@@ -205,3 +205,17 @@ def test_d08_one_connection_writes_whatever_else_reads(file_desk: Desk) -> None:
         JournalReader(file_desk.database).sessions()
     assert len(writers) == 1
     assert len(file_desk.values()) == 20
+
+
+@pytest.mark.parametrize(("version", "is_told"), [((3, 40, 1), True), ((3, 51, 2), True), ((3, 51, 3), False)])
+def test_d08_an_sqlite_that_may_damage_what_two_write_is_told_of_with_its_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int], is_told: bool
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    monkeypatch.setattr(sqlite3, "sqlite_version", ".".join(map(str, version)))
+    fault = Database.at(tmp_path / "journal.db").fault
+    assert (fault is not None) == is_told
+    if fault is not None:
+        assert fault.startswith(f"SQLite {sqlite3.sqlite_version} may damage what several connections write")
+        assert str(tmp_path / "journal.db") in fault
+    assert Database.at("postgresql://user@localhost/journal").fault is None

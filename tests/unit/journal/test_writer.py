@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 from tests.unit.journal.conftest import NewPlace
 from tests.unit.journal.desks import Desk, signal
 
 from mismartera.errors import JournalError
-from mismartera.journal import Command, Trace
+from mismartera.journal import Command, Event, Trace
 
 WALL_SECONDS = 20.0
 
@@ -89,6 +92,34 @@ def test_a_commit_that_failed_is_made_again(desk: Desk) -> None:
         f"the journal {label} cannot be written: disk I/O error; it is tried again",
         f"the journal {label} is written again",
     ]
+
+
+def test_d03_a_full_disk_is_told_and_what_waited_is_there_once_when_it_has_room_again(tmp_path: Path) -> None:
+    desk, is_full = Desk(tmp_path / "journal.db"), True
+
+    @event.listens_for(desk.database.engine, "connect")
+    def limit(connection: Any, _: object) -> None:
+        if is_full:
+            connection.execute("PRAGMA max_page_count = 1")  # as many as it has
+
+    desk.database.engine.dispose()
+    writer, told = desk.start(), threading.Event()
+    for value in range(3):
+        writer.put(Event(value, "signal", {"name": "n" * 100_000, "strategy": "s", "value": value}))
+    writer.settle(signal(3), told.set)
+    while not desk.warnings:
+        assert not told.wait(0.01), "what has no room is not durable"
+    assert not desk.values()
+    is_full = False
+    desk.database.engine.dispose()
+    assert told.wait(WALL_SECONDS)
+    assert desk.values() == [0, 1, 2, 3]
+    assert desk.warnings == [
+        f"the journal {desk.database.label} cannot be written: database or disk is full; it is tried again",
+        f"the journal {desk.database.label} is written again",
+    ]
+    assert writer.stop(WALL_SECONDS)
+    desk.close()
 
 
 def test_a_commit_of_which_nobody_knows_is_looked_up_and_not_made_twice(desk: Desk) -> None:
