@@ -114,7 +114,7 @@ class EngineDesk:
         self._do(lambda: self._prepare(data))
 
     def joined(self, data: Mapping[Entry, SymbolData], update: Update) -> None:
-        """Symbols that join, with their backlog: while a callback keeps the engine from it, it makes nobody stale."""
+        """Symbols that join, with their backlog: it makes nobody stale while a callback runs."""
         self._do(lambda: self._join(data, update))
 
     def is_whole(self, end_us: int) -> None:
