@@ -66,9 +66,14 @@ class Inbox:
             self.stopping = True
             self._wake()
 
-    def pause(self) -> None:
-        """Ask the engine to hold after the present instant."""
+    def pause(self, reached: threading.Event | None = None) -> None:
+        """Ask the engine to hold after the present instant.
+
+        ``reached`` is set with it: whoever is woken between the two would take the pause for over.
+        """
         with self._changed:
+            if reached is not None:
+                reached.set()
             self.pausing = True
             self._wake()
 

@@ -65,11 +65,8 @@ class SteeredRun:
         reached = threading.Event()
         inbox = self.coordinator.inbox
 
-        def stand() -> None:
-            reached.set()
-            inbox.pause()
-
-        self.coordinator.agenda.add(moment_us(time, self._time, self.coordinator.dates), stand, last=True)
+        at_us = moment_us(time, self._time, self.coordinator.dates)
+        self.coordinator.agenda.add(at_us, lambda: inbox.pause(reached), last=True)
         inbox.resume()
         self._start()
         if inbox.wait_until(reached.is_set):

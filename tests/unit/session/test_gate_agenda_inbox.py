@@ -132,6 +132,35 @@ def test_who_waits_for_the_engine_to_hold_learns_that_it_does_or_that_it_is_over
     assert answers == [False]
 
 
+class _Noisy(threading.Event):
+    """Somebody is woken just when it is set."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        super().__init__()
+        self.inbox = inbox
+
+    def set(self) -> None:
+        super().set()
+        self.inbox.look_again()
+
+
+def test_a_moment_that_pauses_is_reached_for_others_only_when_the_engine_holds_there() -> None:
+    """Woken between the moment and its pause, another thread would resume too early: the pause would stay."""
+    inbox, found = Inbox(), list[tuple[bool, bool]]()
+    reached = _Noisy(inbox)
+
+    def wait() -> None:
+        found.append((inbox.wait_until(reached.is_set), inbox._holding))
+        inbox.resume()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    inbox.pause(reached)
+    inbox.hold()
+    waiter.join(20)
+    assert found == [(True, True)]
+
+
 def test_a_wait_longer_than_the_system_can_wait_is_cut_to_it() -> None:
     inbox = Inbox()
     inbox.look_again()
