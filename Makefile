@@ -32,8 +32,8 @@ $(SAMPLE): | $(INSTALLED)
 run: $(INSTALLED) $(SAMPLE)  ## stream a sample session: a symbol joins at 10:00, another leaves at 14:00
 	$(BIN)/mismartera run $(CONFIG) --data $(DATA) --log-level INFO
 
-# More workers than cores, as many tests wait for sockets and processes; neighbours share what a module prepares.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
+# One worker more than cores, as many tests wait for sockets and processes; neighbours share what a module prepares.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 test: $(INSTALLED)  ## run all tests, and beside them a rehearsal of a half day, which takes four minutes
 	@log=$$(mktemp); $(BIN)/pytest tests/rehearsal >$$log 2>&1 & rehearsal=$$!; \
