@@ -185,3 +185,8 @@ def test_an_addition_that_others_feel_is_caught(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(EngineDesk, "_join", join_and_lose)
     assert any("I8: " in (unlike_since_open(seed) or "") for seed in BREACH_SEEDS)
+
+
+def test_what_ends_after_the_run_is_not_of_it_though_the_engine_is_late_itself() -> None:
+    """A strategy is slow at the last instant; its minute's REST, asked afterwards, knows the next minute, too."""
+    assert Simulation(9161).run().violation is None

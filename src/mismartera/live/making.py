@@ -30,5 +30,6 @@ def make_today(
         grace_us=settings.checks.grace_us, load_timeout_us=settings.load_timeout_us,
     )  # fmt: skip
     return Today(
-        ledger, splices, checks, flow, clock, timers, engine, settings.checks.grace_us, settings.flow.threshold_us
-    )
+        ledger, splices, checks, flow, clock, timers, engine, settings.checks.grace_us, settings.flow.threshold_us,
+        settings.until_us,
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from mismartera.live.flow import FlowSettings
 
 @dataclass(frozen=True, slots=True)
 class IntakeSettings:
-    """What the configuration says of a live session."""
+    """What the configuration says of a live session. ``until_us``: the run's end, if it is known."""
 
     flow: FlowSettings
     checks: CheckSettings
@@ -21,3 +21,4 @@ class IntakeSettings:
     specs: Sequence[IndicatorSpec]
     complete_only: bool
     load_timeout_us: int
+    until_us: int | None = None

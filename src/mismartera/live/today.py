@@ -31,7 +31,7 @@ class Today:
 
     def __init__(
         self, ledger: DayLedger, splices: Splices, checks: Checks, flow: Flow, clock: WallClock, timers: Timers,
-        engine: EngineEnd, grace_us: int, threshold_us: int,
+        engine: EngineEnd, grace_us: int, threshold_us: int, cut_us: int | None = None,
     ) -> None:  # fmt: skip
         self.ledger = ledger
         self.splices = splices
@@ -45,10 +45,10 @@ class Today:
         self._threshold_us = threshold_us
         self.silence = Silence(ledger, splices, clock, grace_us)
         self._until_us: int | None = None
-        self._cut_us: int | None = None
         self._is_over = False
         self._next_end_us: int | None = None
         self._ends: list[int] = ledger.windows.end.tolist()
+        self._cut_us = self._ends[-1] if cut_us is None else cut_us
         self._at = {us: window for window, us in enumerate(ledger.windows.start.tolist())}
         self._newest = self._on_time = NOWHERE
         """The newest window that came of any symbol, and the newest that came by its end + grace."""
@@ -105,7 +105,7 @@ class Today:
         now_us = self._clock.now_us()
         if self._is_over:
             return len(found)
-        if self._cut_us is not None:  # what ends after the run is not of it
+        if self._ends[int(windows.max(initial=NOWHERE))] > self._cut_us:  # what ends after the run is not of it
             found = [
                 entry if w == NOWHERE or self._ends[w] <= self._cut_us else None
                 for entry, w in zip(found, windows.tolist(), strict=True)
@@ -144,7 +144,7 @@ class Today:
             return False
         end_us, newest = self._ends[window], self.ledger.newest
         is_in_time = end_us + self._grace_us >= self._clock.now_us()
-        if not is_in_time or not self._flow.is_good or (self._cut_us is not None and end_us > self._cut_us):
+        if not is_in_time or not self._flow.is_good or end_us > self._cut_us:
             return False
         entries: list[Entry] = []
         for symbol in message.symbols:
@@ -260,7 +260,7 @@ class Today:
             self._look_if_settled()
             return
         now_us = self._clock.now_us()
-        while ledger.ended < len(self._ends) and self._ends[ledger.ended] <= now_us:
+        while ledger.ended < len(self._ends) and self._ends[ledger.ended] <= min(now_us, self._cut_us):
             window = ledger.ended
             missing, start_us = list(ledger.missing(window)), int(ledger.windows.start[window])
             is_whole = ledger.joined() and all(entry.is_halted(start_us) for entry in missing)
@@ -269,13 +269,13 @@ class Today:
             self._engine.grew(ledger.end_window(window))
             self._engine.is_whole(self._ends[window])
             self.checks.want([(entry, [window]) for entry in missing])
-        ended = ledger.ended
-        self._wait_for_next(self._ends[ended] + self._grace_us if ended < len(self._ends) else None)
+        self._wait_for_next(self._ends[ledger.ended] + self._grace_us if ledger.ended < len(self._ends) else None)
         self._look_if_settled()
 
     def _ask_for_silence(self) -> None:
         """The stream is away: windows stay open, and what was missed comes in one piece. But were there trades?"""
-        last = int(self.ledger.windows.end.searchsorted(self._clock.now_us() - self._grace_us, side="right"))
+        last_us = min(self._clock.now_us() - self._grace_us, self._cut_us)
+        last = int(self.ledger.windows.end.searchsorted(last_us, side="right"))
         if self.splices.is_open and self._flow.connected:
             self.checks.want(self.ledger.unknown(self.ledger.ended, last))
         self._wait_for_next(self._ends[last] + self._grace_us if last < len(self._ends) else None)

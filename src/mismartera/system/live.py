@@ -117,8 +117,10 @@ def opens_in_time(time: TimeManager, dates: Sequence[date], until_us: int | None
     return bool(dates) and (until_us is None or time.get_trading_session(dates[0]).open_us < until_us)
 
 
-def live_settings(config: SessionConfig, specs: Sequence[IndicatorSpec]) -> IntakeSettings:
-    """What ``config`` says of a live session."""
+def live_settings(
+    config: SessionConfig, specs: Sequence[IndicatorSpec], until_us: int | None = None
+) -> IntakeSettings:
+    """What ``config`` says of a live session that ends at ``until_us``."""
     data, feed = config.session_data_config, config.feed
     assert feed is not None, "a live session has a feed"
     streaming, gaps = data.streaming, data.gap_filler
@@ -128,11 +130,11 @@ def live_settings(config: SessionConfig, specs: Sequence[IndicatorSpec]) -> Inta
         flow=FlowSettings(threshold_us, round(feed.stall_timeout_seconds * SECOND_US)),
         checks=CheckSettings(
             gaps.max_retries, round(gaps.retry_interval_seconds * SECOND_US),
-            round(feed.reconcile_minutes * MINUTE_US), grace_us,
+            round(feed.reconcile_minutes * MINUTE_US), grace_us, until_us,
         ),
         streams=tuple(parse_interval(label) for label in data.streams), specs=specs,
         complete_only=data.derived_bars == "complete",
-        load_timeout_us=round(streaming.load_timeout_seconds * SECOND_US),
+        load_timeout_us=round(streaming.load_timeout_seconds * SECOND_US), until_us=until_us,
     )  # fmt: skip
 
 
@@ -143,7 +145,7 @@ def bind_live(
     """Put an intake together with the parts of a run that wait for it."""
     assert isinstance(parts.quality, LiveQuality), "a live session measures live"
     slices = parts.streamer.handover.slices = SliceDesk()
-    settings = live_settings(config, specs)
+    settings = live_settings(config, specs, source.until_us)
     watchdog = Watchdog(
         parts.analysis,
         parts.state,
