@@ -274,7 +274,9 @@ class Stage:
             system.wait()
         for number, (line, then) in enumerate(zip(log.lines, self.log.lines, strict=False)):
             assert line == then, f"line {number}"
-        assert len(log.lines) == len(self.log.lines)
+        more = min(len(log.lines), len(self.log.lines))
+        assert not log.lines[more:], f"told of only again: {log.lines[more:]}"
+        assert not self.log.lines[more:], f"told of only then: {self.log.lines[more:]}"
         for watcher, before in zip(self.again, self._watchers, strict=True):
             assert watcher.bars == before.bars
             assert watcher.told == before.told

@@ -17,6 +17,8 @@ class IntakeDoor:
     def __init__(self, on_work: Callable[[], None]) -> None:
         self._on_work = on_work
         self._orders: deque[Order] = deque()
+        self._due = 0
+        """How many orders this step may still carry out."""
         self.queue = FeedQueue(on_message=on_work)
 
     def put(self, order: Order) -> None:
@@ -35,11 +37,19 @@ class IntakeDoor:
         return not self._orders and self.queue.has_few
 
     def begin(self) -> None:
-        """The intake begins a step."""
+        """The intake begins a step, with the orders that are there now.
+
+        One that the engine gives on what this very step tells it belongs to the next: so whatever a step sees was
+        there before anything that it tells, and a replay can take a step as a whole.
+        """
+        self._due = len(self._orders)
 
     def next_order(self) -> Order | None:
-        """The next order, taken out; None if there is none."""
-        return self._orders.popleft() if self._orders else None
+        """The next order of this step, taken out; None if there is none."""
+        if not self._due:
+            return None
+        self._due -= 1
+        return self._orders.popleft()
 
     def messages(self) -> list[FeedMessage]:
         """What the feed has sent, in order, taken out."""

@@ -24,7 +24,7 @@ from mismartera.bars.instants import MINUTE_US, SECOND_US, to_iso, to_us
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
 from mismartera.errors import JournalError, StoreError
-from mismartera.journal import JournalReader, open_database, tables
+from mismartera.journal import Database, JournalReader, open_database, tables
 from mismartera.journal.database import JOURNAL_FILE, JOURNAL_FOLDER
 from mismartera.system import SystemManager
 from mismartera.testing.alpaca_market import AlpacaMarket, MarketBar
@@ -99,7 +99,7 @@ class KillLoop:
         self._server = AlpacaServer(self._market, self._clock)
         self._seen: dict[tuple[int, str, int], Row] = {}
         self._newest: dict[tuple[int, str], int] = {}
-        self._reader_of: JournalReader | None = None
+        self._database: Database | None = None
         self._is_active = False
         """The present process has told so."""
         self._sessions_before = 0
@@ -116,6 +116,8 @@ class KillLoop:
             self._live()
         finally:
             self._server.stop()
+            if self._database is not None:
+                self._database.close()
         return self.outcome
 
     def _write_files(self) -> None:
@@ -209,12 +211,12 @@ class KillLoop:
 
     @property
     def _reader(self) -> JournalReader | None:
-        if self._reader_of is None:
+        if self._database is None:
             try:
-                self._reader_of = JournalReader(open_database(self._journal, make=False))
+                self._database = open_database(self._journal, make=False)
             except JournalError:
                 return None  # it is not there yet
-        return self._reader_of
+        return JournalReader(self._database)
 
     def _rows(self, *, are_new: bool) -> Iterator[tuple[tuple[int, str, int], Row]]:
         """All rows, or those that were not seen yet."""

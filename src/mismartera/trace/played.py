@@ -153,6 +153,7 @@ class PlayedDoor(IntakeDoor):
 
     def begin(self) -> None:
         """See the port."""
+        super().begin()
         self._script.intake_item(Kind.STEP)
 
     def next_order(self) -> Order | None:

@@ -199,6 +199,7 @@ class RecordedDoor(IntakeDoor):
 
     def begin(self) -> None:
         """See the port."""
+        super().begin()
         self._log.note(Kind.STEP, 0)
 
     def messages(self) -> list[FeedMessage]:
