@@ -126,7 +126,7 @@ def test_f04_drops_at_every_point_end_connected_and_caught_up(make_stage: MakeSt
 
 
 def test_f05_drops_during_the_backfill_lose_and_double_nothing(make_stage: MakeStage) -> None:
-    stage = make_stage(draw(), until="10:16", speed=1200)
+    stage = make_stage(draw(), until="10:16", speed=600)
 
     def drop_in_backfill() -> None:
         stage.faults.handshake_status = None
