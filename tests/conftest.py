@@ -6,6 +6,7 @@ because a test takes its settings when it is imported, and some are imported fro
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -33,6 +34,16 @@ settings.register_profile(
 settings.load_profile("mismartera")
 
 MakeSystem = Callable[..., SystemManager]
+
+
+def pytest_configure() -> None:
+    """What is collected stays until the end: no garbage is looked for among it, neither now nor in the tests."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

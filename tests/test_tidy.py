@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,23 @@ FILES_OVER_THE_GOAL = {
 MACHINE_WORDS = ("/" + "work/", "/" + "root/", "/" + "home/", "TO" + "DO", "FIX" + "ME", str(ROOT) + "/")
 STATUS_FILE = re.compile(r"(COMPLETE|STATUS|PROGRESS|SUMMARY|PLAN)\.md$", re.IGNORECASE)
 
-ALL = read(*FOLDERS)
-PRODUCT = [source for source in ALL if source.name.startswith("src/")]
-TESTS = [source for source in ALL if source.name.startswith("tests/")]
+
+@pytest.fixture(scope="module")
+def project() -> Iterator[list[Source]]:
+    """All files, parsed as they are looked at; nothing of them stays when these tests have ended."""
+    found = read(*FOLDERS)
+    yield found
+    found.clear()
+
+
+@pytest.fixture
+def product(project: list[Source]) -> list[Source]:
+    return [source for source in project if source.name.startswith("src/")]
+
+
+@pytest.fixture
+def tests(project: list[Source]) -> list[Source]:
+    return [source for source in project if source.name.startswith("tests/")]
 
 
 def require(sources: list[Source], rule: Callable[[Source], Complaints]) -> None:
@@ -30,58 +44,58 @@ def require(sources: list[Source], rule: Callable[[Source], Complaints]) -> None
     assert not found, "\n".join(["", *found])
 
 
-def test_the_rules_see_the_project() -> None:
-    assert len(PRODUCT) > 50
-    assert len(TESTS) > 10
+def test_the_rules_see_the_project(product: list[Source], tests: list[Source]) -> None:
+    assert len(product) > 50
+    assert len(tests) > 10
 
 
-def test_no_file_is_longer_than_it_may_be() -> None:
+def test_no_file_is_longer_than_it_may_be(project: list[Source]) -> None:
     too_long = [
         f"{source.name}: {len(source.lines)} lines, at most {allowed}"
-        for source in ALL
+        for source in project
         if len(source.lines) > (allowed := FILES_OVER_THE_GOAL.get(source.name, FILE_LINES_GOAL))
     ]
     assert not too_long
 
 
-def test_the_table_of_long_files_only_shrinks() -> None:
-    sizes = {source.name: len(source.lines) for source in ALL}
+def test_the_table_of_long_files_only_shrinks(project: list[Source]) -> None:
+    sizes = {source.name: len(source.lines) for source in project}
     done = [name for name in FILES_OVER_THE_GOAL if sizes.get(name, 0) <= FILE_LINES_GOAL]
     assert not done, "these files are gone or short now: take them out of the table"
     assert max(FILES_OVER_THE_GOAL.values(), default=0) <= FILE_LINES_MAX
 
 
-def test_no_function_is_too_long() -> None:
-    require(ALL, style.long_functions)
+def test_no_function_is_too_long(project: list[Source]) -> None:
+    require(project, style.long_functions)
 
 
-def test_only_timing_reads_the_wall_clock() -> None:
+def test_only_timing_reads_the_wall_clock(project: list[Source]) -> None:
     free = ("src/mismartera/timing/", "benchmarks/")
-    require([source for source in ALL if not source.name.startswith(free)], style.wall_clock)
+    require([source for source in project if not source.name.startswith(free)], style.wall_clock)
 
 
-def test_nobody_sleeps() -> None:
-    require(ALL, style.sleeps)
+def test_nobody_sleeps(project: list[Source]) -> None:
+    require(project, style.sleeps)
 
 
-def test_an_import_inside_a_function_says_why() -> None:
-    require(PRODUCT, style.unexplained_imports)
+def test_an_import_inside_a_function_says_why(product: list[Source]) -> None:
+    require(product, style.unexplained_imports)
 
 
-def test_a_broad_except_raises_again_or_says_why() -> None:
-    require(ALL, style.broad_excepts)
+def test_a_broad_except_raises_again_or_says_why(project: list[Source]) -> None:
+    require(project, style.broad_excepts)
 
 
-def test_modules_of_the_product_hold_no_state() -> None:
-    require(PRODUCT, style.module_state)
+def test_modules_of_the_product_hold_no_state(product: list[Source]) -> None:
+    require(product, style.module_state)
 
 
-def test_output_never_depends_on_the_order_of_a_set() -> None:
-    require(PRODUCT, style.set_order)
+def test_output_never_depends_on_the_order_of_a_set(product: list[Source]) -> None:
+    require(product, style.set_order)
 
 
-def test_every_test_asserts_something() -> None:
-    require(TESTS, style.empty_tests)
+def test_every_test_asserts_something(tests: list[Source]) -> None:
+    require(tests, style.empty_tests)
 
 
 @pytest.mark.parametrize(
