@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import call
 
 from mismartera import DataManager, TimeManager
 from mismartera.catalog import write_sample
@@ -81,15 +82,17 @@ def read_until(terminal: int, text: str | None) -> str:
 
 
 def test_the_same_run_has_the_same_bytes_whatever_the_hash_seed(folder: Path) -> None:
+    made = []
     for seed in ("0", "4711"):
         done = run(
-            ["run", "c.json", "--events", f"{seed}.jsonl", "--dump", f"dump-{seed}", "--quiet"], folder,
-            PYTHONHASHSEED=seed,
+            ["run", "c.json", "--events", "same.jsonl", "--dump", f"dump-{seed}", "--report", "r.html", "--quiet"],
+            folder, PYTHONHASHSEED=seed,
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (0, "")
-    log = (folder / "0.jsonl").read_bytes()
-    assert log.count(b'"event":"bar"') > 1500
-    assert log == (folder / "4711.jsonl").read_bytes()
+        made.append([(folder / name).read_bytes() for name in ("same.jsonl", "r.html")])
+    assert made[0][0].count(b'"event":"bar"') > 1500
+    assert b"<html" in made[0][1]
+    assert made[0] == made[1]
     dumps = [
         {file.relative_to(root): file.read_bytes() for file in root.rglob("*.parquet")}
         for root in (folder / "dump-0", folder / "dump-4711")
@@ -99,7 +102,7 @@ def test_the_same_run_has_the_same_bytes_whatever_the_hash_seed(folder: Path) ->
 
 
 def test_a_log_of_events_is_in_order_and_agrees_with_the_summary(folder: Path) -> None:
-    summary = json.loads(run(["run", "c.json", "--events", "e.jsonl", "--json"], folder).stdout)
+    summary = call(["run", "c.json", "--events", "e.jsonl", "--json"], folder).json
     events = [json.loads(line) for line in (folder / "e.jsonl").read_text().splitlines()]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert all(list(event) == sorted(event) for event in events)
@@ -238,5 +241,5 @@ def test_the_console_script_is_the_module(folder: Path) -> None:
     done = subprocess.run(
         [script, "data", "ls"], cwd=folder, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=True
     )
-    assert done.stdout == run(["data", "ls"], folder).stdout
+    assert done.stdout == call(["data", "ls"], folder).out
     assert "8 symbols" in done.stdout

@@ -39,49 +39,55 @@ _PLAN: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def command(tmp_path: Path) -> Iterator[Command]:
-    """A run with a strategy that tells all that it sees, through a dropped connection."""
-    with Command(tmp_path / "run", draw(), symbols=["AAA", "CCC"], until="10:12", **_PLAN) as made:
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """A run that has ended, with a strategy that tells all that it sees, through a dropped connection.
+
+    Who plays it again writes elsewhere.
+    """
+    folder = tmp_path_factory.mktemp("session") / "run"
+    with Command(folder, draw(), symbols=["AAA", "CCC"], until="10:12", **_PLAN) as made:
         (made.folder / "teller.py").write_text(_STRATEGY)
+        made.start()
+        made.wait_until("10:05:30")
+        made.server.drop_all()
+        made.finish()
         yield made
 
 
-def test_a_replay_writes_the_events_and_the_dump_of_the_live_run_again(command: Command) -> None:
-    command.start()
-    command.wait_until("10:05:30")
-    command.server.drop_all()
-    command.finish()
+def test_a_replay_writes_the_events_and_the_dump_of_the_live_run_again(command: Command, tmp_path: Path) -> None:
     live = (command.folder / "events.jsonl").read_bytes()
     assert {line["event"] for line in command.lines()} >= {"feed_disconnected", "signal", "symbol_removed", "bar"}
+    again, twice = tmp_path / "again.jsonl", tmp_path / "twice"
     said = command.call(
-        "replay", "last", "--data", "store", "--events", "again.jsonl", "--dump", "twice", "--json"
+        "replay", "last", "--data", "store", "--events", str(again), "--dump", str(twice), "--json"
     )
-    assert (command.folder / "again.jsonl").read_bytes() == live, "those of the transport, too"
+    assert again.read_bytes() == live, "those of the transport, too"
     dumped = {path.relative_to(command.folder / "dump") for path in (command.folder / "dump").rglob("*.parquet")}
     assert dumped
     for path in dumped:
-        assert (command.folder / "twice" / path).read_bytes() == (command.folder / "dump" / path).read_bytes()
+        assert (twice / path).read_bytes() == (command.folder / "dump" / path).read_bytes()
     same = ("counts", "symbols_loaded", "bars_delivered", "sessions", "strategy_errors")
     assert {key: json.loads(said)[key] for key in same} == {key: command.summary[key] for key in same}
 
 
 @pytest.mark.parametrize("until", ["10:05", "10:07:30", f"{DAY}T10:03"])
-def test_a_replay_until_a_time_gives_all_events_up_to_it_and_none_after(command: Command, until: str) -> None:
-    command.run()
+def test_a_replay_until_a_time_gives_all_events_up_to_it_and_none_after(
+    command: Command, until: str, tmp_path: Path
+) -> None:
     live = (command.folder / "events.jsonl").read_text().splitlines()
-    command.call("replay", "1", "--data", "store", "--events", "again.jsonl", "--until", until, "--dump", "part")
-    played = (command.folder / "again.jsonl").read_text().splitlines()
+    again, part = tmp_path / "again.jsonl", tmp_path / "part"
+    command.call("replay", "1", "--data", "store", "--events", str(again), "--until", until, "--dump", str(part))
+    played = again.read_text().splitlines()
     last = to_iso(to_us(moment(until[-5:] if "T" in until else until)))
     ran = [line for line in played if json.loads(line)["event"] != "run_finished"]
     assert ran == live[: len(ran)]
     times = [json.loads(line)["time"] for line in live]
     assert len(ran) == sum(time <= last for time in times)
-    assert list((command.folder / "part").rglob("AAA/1m.parquet")), "what is there so far"
+    assert list(part.rglob("AAA/1m.parquet")), "what is there so far"
 
 
 def test_a_time_that_is_none_and_a_session_that_is_not_there_are_refused(command: Command) -> None:
-    command.run()
     said = command.call("replay", "1", "--data", "store", "--until", "25:00", status=2)
     assert "error: --until: " in said
     assert "has no session '7'; allowed: last, or one of 1" in command.call(
@@ -113,19 +119,19 @@ def test_d01_d09_a_killed_session_goes_on_from_a_journal_in_postgresql(
     assert not outcome.problems, "\n".join(["", *outcome.problems])
     assert not list((tmp_path / "run" / "store").rglob("journal.db*"))
     with Command(tmp_path / "run", [], environ={"MISMARTERA_DB_URL": url}) as command:
-        found: list[dict[str, Any]] = json.loads(command.call("sessions", "--data", "store", "--json"))["sessions"]
+        found: list[dict[str, Any]] = json.loads(command.ask("sessions", "--data", "store", "--json"))["sessions"]
         assert found[-1]["outcome"] == "finished"
         assert len([line for line in found if line["outcome"] != "finished"]) in {2, 3}, (
             "one may have died at birth"
         )
         assert found[-1]["resumed"] is not None
-        last = json.loads(command.call("sessions", "last", "--data", "store", "--json"))
+        last = json.loads(command.ask("sessions", "last", "--data", "store", "--json"))
         assert {stay["symbol"] for stay in last["symbols"] if stay["state"] == "loaded"} >= {"AAA"}
         assert last["bars_arrived"] > 0
-        said = json.loads(command.call("replay", "last", "--data", "store", "--json"))
+        said = json.loads(command.ask("replay", "last", "--data", "store", "--json"))
         assert sorted(said["symbols_loaded"]) == sorted(
             stay["symbol"] for stay in last["symbols"] if stay["state"] == "loaded"
         )
-        text = command.call("sessions", "--data", "store")
+        text = command.ask("sessions", "--data", "store")
         assert "cut off" in text
         assert not any(key in text for key in KEYS.values())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from tests.processes import call
 from tests.runs import DAY, HALF_DAY, write_market
 from tests.sources import ROOT
 
@@ -103,6 +104,12 @@ def swept(folder: Path, *args: object, status: int = 0) -> tuple[dict[str, Any],
     assert process.returncode == status, err
     assert "Traceback" not in err
     return json.loads(out), err
+
+
+def called(folder: Path, *args: object, status: int = 0) -> tuple[dict[str, Any], str]:
+    """:func:`swept` in this process; what the workers print is not in it."""
+    done = call(["sweep", *args, "--json"], folder, status=status)
+    return done.json, done.err
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.processes import call
 from tests.runs import DAY, config
 from tests.server.conftest import TOKEN, MakeStand, stands
 
@@ -157,9 +158,8 @@ def test_the_page_of_a_run_that_fails_stays_too(
 
 
 def test_run_serves_meanwhile_and_ends_with_the_run(settings: Path, market: DataManager, places: Path) -> None:
-    command = [*PYTHON, "run", str(settings), "--data", str(market.path), "--quiet", "--serve", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert "the session is at http://127.0.0.1:" in done.stderr
+    command = ["run", settings, "--data", market.path, "--quiet", "--serve", 0]
+    assert "the session is at http://127.0.0.1:" in call(command, settings.parent).err
     assert list(places.glob("*.json")) == []
 
 
