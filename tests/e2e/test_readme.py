@@ -22,14 +22,21 @@ def test_the_two_commands_come_first() -> None:
     assert [language for language, _ in BLOCKS].count("bash") >= 3
 
 
-def test_the_commands_of_the_tour_work_in_their_order(tmp_path: Path) -> None:
-    folder = link_repository(tmp_path)
+@pytest.fixture(scope="module")
+def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder in which all commands of the tour were typed in their order, and what they printed."""
+    folder = link_repository(tmp_path_factory.mktemp("tour"))
     told = ""
     for language, text in BLOCKS[1:]:
         if language == "bash":
             told += run(["bash", "-euo", "pipefail", "-c", text], folder)
         else:
             told += run(["python", "-c", text], folder)
+    return folder, told
+
+
+def test_the_commands_of_the_tour_work_in_their_order(toured: tuple[Path, str]) -> None:
+    folder, told = toured
     assert told.count('"name":"') == 3, "three signals were shown"
     assert "touches its average" in told
     assert "4 tasks: 4 ok, 0 failed in" in told
@@ -53,12 +60,10 @@ def test_the_commands_that_need_an_account_say_so_without_one(
 
 
 def test_the_session_that_is_served_takes_the_commands_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toured: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    folder = link_repository(tmp_path)
-    store, made = (text for language, text in BLOCKS[1:3] if language == "bash")
-    run(["bash", "-euo", "pipefail", "-c", store + made.split("mismartera validate")[0]], folder)
+    folder, _ = toured
     serve, *commands, watch = re.findall(
         r"^\$ (mismartera (?:serve|add|pause|status|watch).*)$", README, re.MULTILINE
     )

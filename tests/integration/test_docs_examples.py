@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.processes import link_repository, run
+from tests.processes import call, link_repository, run
 from tests.sources import ROOT
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -19,14 +19,14 @@ EXAMPLES = ROOT / "docs" / "examples"
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A place like a clone after ``make run``: the repository's files, and the sample store beside them."""
     folder = link_repository(tmp_path_factory.mktemp("clone"))
-    run(["mismartera", "data", "sample", "--data", "sample"], folder)
+    call(["data", "sample", "--data", "sample"], folder)
     return folder
 
 
 def events_of(place: Path, config: str, *options: str) -> list[dict[str, Any]]:
     """The events of a run of ``config`` on the sample, which must be free of strategy errors."""
     log = place / "events.jsonl"
-    run(["mismartera", "run", config, "--data", "sample", "--events", log, "--quiet", *options], place)
+    call(["run", config, "--data", "sample", "--events", log, "--quiet", *options], place)
     events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     assert not [event for event in events if event["event"] == "strategy_error"]
     return events
@@ -44,10 +44,8 @@ def test_the_list_of_examples_is_complete() -> None:
 
 
 def test_watcher_tells_who_comes_and_goes_and_a_line_an_hour(place: Path) -> None:
-    told = run(
-        ["mismartera", "run", "session_configs/dynamic_symbols.json", "--data", "sample", "--log-level", "INFO"],
-        place,
-    )
+    config = "session_configs/dynamic_symbols.json"
+    told = call(["run", config, "--data", "sample", "--log-level", "INFO"], place).err
     lines = re.findall(r"INFO: (\S+ \S+) EDT watcher: (.*)", told)
     hours = [time for time, text in lines if text.startswith("ALFA ")]
     assert hours == [f"2024-07-02 {hour}:00:00" for hour in range(10, 17)] + [

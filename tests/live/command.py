@@ -79,7 +79,7 @@ class Command:
         )  # fmt: skip
 
     def call(self, *arguments: str, status: int = 0) -> str:
-        """Another command in the same folder and this process, without keys: what it prints, or says of an error."""
+        """Another command, in this folder and process, without keys: what it prints, or says of an error."""
         done = processes.call(arguments, self.folder, status=status, environ=self._environ)
         return done.err if status else done.out
 
@@ -110,6 +110,9 @@ class Command:
         self.status = self.process.returncode
         assert self.status == status, f"{self.status}: {self.err[-2000:]}"
         assert "Traceback" not in self.err, self.err[-2000:]
+        self._check_secrets()
+
+    def _check_secrets(self) -> None:
         for path in self.folder.rglob("*"):
             text = path.read_bytes() if path.is_file() else b""
             assert not any(key.encode() in text for key in KEYS.values()), path
@@ -119,6 +122,12 @@ class Command:
         """:meth:`start` and :meth:`finish`."""
         self.start()
         self.finish(status)
+
+    def run_here(self, status: int = 0) -> None:
+        """:meth:`run` in this process: for a run that ends by itself."""
+        done = processes.call(self._arguments, self.folder, status=status, environ=self._environ | self._keys)
+        self.status, self.out, self.err = done
+        self._check_secrets()
 
     @property
     def summary(self) -> Any:

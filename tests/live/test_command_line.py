@@ -88,7 +88,7 @@ def test_a_killed_run_leaves_a_store_that_opens_with_all_but_the_last_minutes(ma
 
 def test_refused_keys_are_told_without_the_keys(make_command: MakeCommand) -> None:
     command = make_command(draw(), keys=KEYS | {"APCA_API_SECRET_KEY": "another"})
-    command.run(status=1)
+    command.run_here(status=1)
     assert "APCA_API_KEY_ID" in command.err
     assert "another" not in command.err
     assert [line for line in command.lines() if line["event"] == "feed_failed"]
@@ -102,21 +102,21 @@ def test_a_host_that_nobody_answers_at_is_told(make_command: MakeCommand) -> Non
         command = make_command(
             draw(), feed={"stream_url": f"ws://127.0.0.1:{port}/v2/iex", "data_url": f"http://127.0.0.1:{port}"}
         )
-        command.run(status=1)
+        command.run_here(status=1)
     assert "could not be reached" in command.err
 
 
 def test_all_symbols_unknown_is_a_failed_run(make_command: MakeCommand) -> None:
     command = make_command(draw(), symbols=["NOPE", "NONE"])
     command.server.faults.bad_symbols = frozenset({"NOPE"})
-    command.run(status=1)
+    command.run_here(status=1)
     assert "NOPE" in command.err
     assert "NONE" in command.err
 
 
 def test_one_unknown_symbol_is_in_the_summary_and_the_others_go_on(make_command: MakeCommand) -> None:
     command = make_command(draw(), symbols=["AAA", "NOPE", "CCC"], until="10:05")
-    command.run()
+    command.run_here()
     assert list(command.summary["symbols_failed"]) == ["NOPE"]
     assert command.summary["symbols_loaded"] == ["AAA", "CCC"]
     assert command.summary["bars_delivered"] > 0

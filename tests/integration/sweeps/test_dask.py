@@ -13,11 +13,11 @@ from tests.integration.sweeps.stage import (
     FATE,
     STEP,
     THRESHOLD,
+    called,
     dask_cluster,
     make_stage,
     started,
     steady,
-    swept,
     write_json,
 )
 
@@ -41,7 +41,7 @@ def stage(tmp_path: Path) -> Path:
 def test_a_cluster_gives_the_table_of_a_pool(stage: Path, cluster: str) -> None:
     grid = {"parameters": {STEP: [1, 7], THRESHOLD: [30, 3600]}, "split": "day"}
     here = sweep(stage / "c.json", grid, data=stage / "data", workers=1)
-    told, err = swept(stage, "c.json", "--grid", write_json(stage / "g.json", grid), "--dask", cluster)
+    told, err = called(stage, "c.json", "--grid", write_json(stage / "g.json", grid), "--dask", cluster)
     there = sweep(stage / "c.json", grid, data=stage / "data", dask=cluster, out=stage / "out")
     assert err == ""
     assert there.height == told["ok"] == 8
@@ -53,7 +53,7 @@ def test_a_worker_that_is_killed_in_mid_sweep_costs_no_result(stage: Path, clust
     there = sweep(stage / "c.json", grid, data=stage / "data", dask=cluster)
     assert (stage / "died").exists()
     assert there["status"].to_list() == ["ok"] * 24
-    assert steady(there).equals(steady(sweep(stage / "c.json", grid, data=stage / "data", workers=2)))
+    assert steady(there).equals(steady(sweep(stage / "c.json", grid, data=stage / "data", workers=1)))
 
 
 def test_ctrl_c_ends_a_sweep_on_a_cluster_and_it_goes_on(stage: Path, cluster: str) -> None:
@@ -69,7 +69,7 @@ def test_ctrl_c_ends_a_sweep_on_a_cluster_and_it_goes_on(stage: Path, cluster: s
     kept = log.read_bytes().count(b"\n")
     assert f"interrupted: {kept} of 400 tasks are done and kept" in err
     write_json(grid, {"parameters": {STEP: [1, 2, 3, 400]}})
-    told, err = swept(stage, "c.json", "--grid", grid, "--dask", cluster, "--out", "out")
+    told, err = called(stage, "c.json", "--grid", grid, "--dask", cluster, "--out", "out")
     assert told["ok"] == 4
     assert 1 <= told["reused"] <= 3, "another grid finds the tasks that it shares"
 
@@ -77,7 +77,7 @@ def test_ctrl_c_ends_a_sweep_on_a_cluster_and_it_goes_on(stage: Path, cluster: s
 def test_a_cluster_that_dies_ends_the_sweep_and_what_was_done_is_kept(stage: Path) -> None:
     grid = write_json(stage / "g.json", {"parameters": {STEP: list(range(1, 401))}})
     log = stage / "out" / "finished.jsonl"
-    with dask_cluster() as (address, scheduler):
+    with dask_cluster(1) as (address, scheduler):
         with started(stage, "c.json", "--grid", grid, "--dask", address, "--out", "out") as process:
             while process.poll() is None and not (log.exists() and log.read_bytes().count(b"\n") >= 5):
                 threading.Event().wait(0.02)
@@ -88,7 +88,7 @@ def test_a_cluster_that_dies_ends_the_sweep_and_what_was_done_is_kept(stage: Pat
         1, "error: the run failed: the connection to the workers was lost; start the sweep again to go on\n"
     )  # fmt: skip
     write_json(grid, {"parameters": {STEP: [1, 2, 3]}})
-    told, _ = swept(stage, "c.json", "--grid", grid, "--out", "out")
+    told, _ = called(stage, "c.json", "--grid", grid, "--out", "out", "--workers", 1)
     assert told["ok"] == 3
     assert told["reused"] >= 1
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -18,6 +17,7 @@ from tests.integration.sweeps.stage import (
     LIMIT_SECONDS,
     STEP,
     THRESHOLD,
+    called,
     make_stage,
     started,
     steady,
@@ -123,7 +123,7 @@ def test_tasks_that_fail_are_reported_and_the_others_go_on(own_stage: Path) -> N
         assert error is None or error in row["error"]
     assert "error: 7 tasks failed:" in err
     assert f'task 1, {DAY} to {HALF_DAY}, {FATE} = "raises": strategy Fated raised ValueError' in err
-    again, err = swept(own_stage, "c.json", "--grid", own_stage / "g.json", status=1)
+    again, err = called(own_stage, "c.json", "--grid", own_stage / "g.json", "--workers", 1, status=1)
     assert "2 of 9 tasks were finished before" in err, "what failed is tried again"
     assert [row["status"] for row in again["results"]] == [row["status"] for row in rows]
 
@@ -140,13 +140,9 @@ def test_a_worker_that_is_killed_costs_no_result(own_stage: Path) -> None:
 
 def test_a_strategy_that_raises_is_told_of_and_its_task_is_ok(own_stage: Path) -> None:
     grid = write_json(own_stage / "g.json", {"parameters": {FATE: ["raises", "none"]}})
-    told, err = swept(own_stage, "c.json", "--grid", grid, "--workers", 1)
+    told, err = called(own_stage, "c.json", "--grid", grid, "--workers", 1)
     assert [row["strategy_errors"] for row in told["results"]] == [["Fated: ValueError: as it was wished"], []]
     assert "warning: strategies raised in 1 task; the first, in task 0: Fated: ValueError: as it was wished" in err
-
-
-def uninterrupted(stage: Path, grid: dict[str, Any]) -> pl.DataFrame:
-    return steady(sweep(stage / "c.json", grid, data=stage / "data", workers=1))
 
 
 LONG = {"parameters": {STEP: list(range(1, 31))}}
@@ -167,10 +163,11 @@ def test_a_sweep_that_was_killed_goes_on_where_it_was_and_leaves_no_workers(own_
     assert f"{kept} of 30 tasks were finished before and are not run again (--fresh: all are)" in err
     assert (told["reused"], told["ok"]) == (kept, 30)
     assert err.count("task ") == 30 - kept
-    written = pl.read_parquet(own_stage / told["results_file"])
-    assert steady(written).equals(uninterrupted(own_stage, LONG))
+    gone_on = pl.read_parquet(own_stage / told["results_file"])
     fresh, err = swept(own_stage, "c.json", "--grid", grid, "--fresh", "--workers", 1)
     assert (fresh["reused"], err.count("task ")) == (0, 30)
+    uninterrupted = pl.read_parquet(own_stage / fresh["results_file"])
+    assert steady(gone_on).equals(steady(uninterrupted))
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -195,7 +192,7 @@ def test_a_signal_ends_a_sweep_and_says_what_was_done(
     last = err.splitlines()[-1]
     assert last == f"interrupted: {finished} of 30 tasks are done and kept; the same command goes on from there"
     assert f"30 tasks: {finished} ok, 0 failed, {30 - finished} not run" in out
-    told, _ = swept(own_stage, "c.json", "--grid", grid, "--out", "out", "--workers", 1)
+    told, _ = called(own_stage, "c.json", "--grid", grid, "--out", "out", "--workers", 1)
     assert (told["reused"], told["ok"]) == (finished, 30)
 
 
