@@ -35,6 +35,8 @@ run: $(INSTALLED) $(SAMPLE)  ## stream a sample session: a symbol joins at 10:00
 # One worker more than cores, as many tests wait for sockets and processes; neighbours share what a module prepares.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
+# Each worker compiles the tests, a third of the time until the first one runs: their byte code is kept for the next run.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(INSTALLED)  ## run all tests, and beside them a rehearsal of a half day, which takes four minutes
 	@log=$$(mktemp); $(BIN)/pytest tests/rehearsal >$$log 2>&1 & rehearsal=$$!; \
 	trap 'kill $$rehearsal; rm -f $$log; exit 130' INT TERM; \

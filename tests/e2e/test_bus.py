@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.processes import call
 
 from mismartera import DataManager, SessionConfig, SystemManager, TimeManager
 from mismartera.catalog import write_sample
@@ -160,10 +161,10 @@ def test_a_bridge_ends_at_its_time_and_publishes_its_own_symbols_meanwhile(bus: 
 
 def test_credentials_that_are_refused_are_told_once_on_each_side(bus: Bus) -> None:
     wrong = {"MISMARTERA_NATS_TOKEN": "canary-wrong"}
-    processes = [
-        bus.start("bridge", bus.bridge("ALFA"), "--data", "sample", "--quiet", environ=wrong),
-        bus.start("live", bus.session("one.json", "ALFA"), "--data", "one", "--quiet", environ=wrong),
-    ]
-    for process in processes:
-        _, err = bus.end(process, status=1)
-        assert err.count("does not take our credentials") >= 1
+    for command in (
+        ["bridge", bus.bridge("ALFA"), "--data", "sample", "--quiet"],
+        ["live", bus.session("one.json", "ALFA"), "--data", "one", "--quiet"],
+    ):
+        done = call(command, bus.folder, status=1, environ=os.environ | wrong)
+        assert done.err.count("does not take our credentials") >= 1
+        assert "canary" not in done.out + done.err

@@ -107,7 +107,7 @@ CONFIGS = st.fixed_dictionaries(
 
 
 @given(CONFIGS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_written_is_read_back_the_same(data: dict[str, Any]) -> None:
     config = SessionConfig.from_dict(data)
     written = config.to_dict()
@@ -140,7 +140,7 @@ HOSTILE = JSON | st.sampled_from(
 
 
 @given(st.lists(st.tuples(st.sampled_from(PLACES), HOSTILE), min_size=1, max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_anything_anywhere_gives_a_configuration_or_a_config_error(
     changes: list[tuple[tuple[Any, ...], Any]],
 ) -> None:
