@@ -41,7 +41,7 @@ DAYS = (
     ("24/7", "2024-03-10", ("01:30", "02:30")),
 )
 STREAMS = (["1m"], ["1m", "5m"], ["5m"], ["1m", "3m", "15m"], ["1m", "1d"], ["2m", "10m"])
-_REST_BEHIND_US = 600 * SECOND_US  # a symbol may wait for the stream after its backfill
+_UNDER_WAY_US = 180 * SECOND_US  # the stream may be late by so much, or an answer be on its way
 
 
 @dataclass
@@ -218,12 +218,15 @@ class Simulation:
                 raise SimulationError(f"I5: a bar of {symbol} that has not ended is read")
 
     def _missing_of(self, symbol: str) -> Sequence[str]:
-        """The minutes of a symbol that is loaded of which it has no bar, but for what REST cannot know yet."""
+        """The minutes of a symbol that is loaded of which it has no bar, but for those that REST did not know when
+        it was asked for them last.
+        """
         bars = self.coordinator.session_data.get_bars(symbol, "1m", internal=True)
-        known_us = self.world.now_us() - _REST_BEHIND_US
-        truth = self.market.minutes[symbol]
+        until_us = self.world.now_us() - _UNDER_WAY_US
+        truth, knew = self.market.minutes[symbol], self.feed.knew.get(symbol, {})
         ours = frozenset[int]() if bars is None else frozenset(bars.start_us.tolist())
-        return [to_iso(us) for us in sorted(truth) if us + MINUTE_US <= known_us and us not in ours]
+        ended = [us for us in sorted(truth) if us + MINUTE_US <= until_us]
+        return [to_iso(us) for us in ended if us not in ours and knew.get(us, True)]
 
     def record(self, day: date, symbols: Sequence[str], intervals: Any, data: Any) -> None:  # noqa: ARG002
         """A recorder: what the session holds at its end."""
