@@ -7,6 +7,8 @@ from typing import Any
 from tests.simulation.day import Day, minutes, us
 
 from mismartera import Bar, Strategy
+from mismartera.bars.instants import SECOND_US
+from mismartera.testing.sim_world import SimInbox
 
 TRADED = {"A": minutes("2024-07-03T09:30-04:00", "2024-07-03T11:00-04:00")}
 
@@ -16,6 +18,34 @@ def config(*symbols: str, **feed: Any) -> dict[str, Any]:
         "calendar": "XNYS", "session_data_config": {"symbols": list(symbols), "streams": ["1m"]},
         "feed": {"type": "replay", "date": "2024-07-03", "stall_timeout_seconds": 90, **feed},
     }  # fmt: skip
+
+
+class AwakeFirst(SimInbox):
+    """The engine's thread wakes from the machine's sleep at ``at`` before any other."""
+
+    at_us = us("2024-07-03T10:00:30-04:00")
+
+    def wait(self, seconds: float | None) -> bool:
+        before = (self.at_us - self._world.now_us()) / SECOND_US
+        if seconds is None or not 0 < before < seconds:
+            return super().wait(seconds)
+        if super().wait(before):
+            return True
+        self._world.jump(seconds - before + 240.0)
+        return False
+
+
+class Timed(Strategy):
+    """Looks at the clock's half minutes."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, bool]] = []
+
+    def on_start(self) -> None:
+        self.session.at("10:00:40", self.look)
+
+    def look(self) -> None:
+        self.seen.append((f"{self.session.now:%H:%M:%S}", self.session.is_active))
 
 
 class Slow(Strategy):
@@ -69,6 +99,13 @@ def test_data_that_come_right_after_a_sleep_keep_the_connection_and_what_was_mis
         ("14:05:00", "session_activated", "caught_up"),
     ]
     assert len(day.dumps.tables["2024-07-03", "A", "1m"]) == 50
+
+
+def test_what_was_due_in_a_sleep_is_done_after_the_data_are_known_to_be_stale() -> None:
+    timed = Timed()
+    day = Day(config("A"), "2024-07-03T09:29:00-04:00", "2024-07-03T10:20:00-04:00", TRADED, [timed], AwakeFirst)
+    day.coordinator.run()
+    assert timed.seen == [("10:04:40", False)]
 
 
 def test_an_answer_that_waited_through_a_sleep_activates_nothing_before_the_stream_has_spoken() -> None:
