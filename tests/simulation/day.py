@@ -35,7 +35,7 @@ class Day:
 
     def __init__(
         self, config: dict[str, Any], start: str, until: str, traded: Mapping[str, Sequence[int]],
-        strategies: Sequence[Strategy] = (),
+        strategies: Sequence[Strategy] = (), make_inbox: Callable[[SimWorld], SimInbox] = SimInbox,
     ) -> None:  # fmt: skip
         session = SessionConfig.from_dict(
             {"mode": "live", "feed": {"type": "replay", "date": "2024-07-03"}, **config}
@@ -47,10 +47,10 @@ class Day:
         self.feed = SimFeed(world, self.market, Random(1))
         time = make_time(session, LiveClock(world))
         self.log, self.dumps = EventLog(time), MemoryDumps()
+        self.requests = SimRequests(world, Random(2))
         source = LiveSource(
-            self.feed, world, Kept(), us(until), driver=world, requests=SimRequests(world, Random(2)),
-            inbox=SimInbox(world),
-        )  # fmt: skip
+            self.feed, world, Kept(), us(until), driver=world, requests=self.requests, inbox=make_inbox(world)
+        )
         self.warnings: list[str] = []
         self.coordinator = make_coordinator(
             session, time, MemoryBars({}), strategies, [self.log], [self.dumps], self.warnings.append,

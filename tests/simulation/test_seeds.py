@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mismartera.feeds import sift
@@ -34,8 +36,9 @@ from mismartera.session.symbols import Member
 from mismartera.session.transitions import Transitions
 from mismartera.system import wiring
 from mismartera.testing import sim_market
+from mismartera.testing.sim_shrink import shrunk
 from mismartera.testing.sim_twins import departs, run_checked, unlike_since_open
-from mismartera.testing.simulate import main
+from mismartera.testing.simulate import main, needed_events
 from mismartera.testing.simulation import Simulation
 
 CHUNKS = [range(first, first + 10) for first in range(0, 40, 10)]
@@ -63,6 +66,30 @@ def test_a_seed_gives_the_same_events_again() -> None:
 def test_the_command_says_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seeds", "2", "--first", "5", "--workers", "1"]) == 0
     assert "2 seeds done, 0 violations; faults fired: " in capsys.readouterr().out
+
+
+def test_a_violation_is_told_with_the_events_that_it_needs_and_they_show_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Merge, "backfilled", _without_the_first)
+    events = needed_events(308)
+    assert [event.split("@")[0] for event in events] == ["add"], "of dozens"
+    assert "ADD0" in events[0]
+    assert Simulation(308, only=events).run().violation
+    assert Simulation(308, only=[]).run().violation is None
+
+
+def test_all_events_of_a_seed_by_their_names_are_the_seed() -> None:
+    for seed in range(300, 306):
+        outcome = Simulation(seed).run()
+        assert Simulation(seed, only=outcome.events).run().lines == outcome.lines
+
+
+@given(st.lists(st.integers(0, 60), unique=True, max_size=60), st.data())
+def test_a_list_is_shrunk_to_the_part_that_fails(names: list[int], data: st.DataObject) -> None:
+    needed = set(data.draw(st.lists(st.sampled_from(names), max_size=4))) if names else set[int]()
+    kept = shrunk([str(name) for name in names], lambda fewer: needed <= set(map(int, fewer)))
+    assert kept == [str(name) for name in names if name in needed]
 
 
 def _never(*_: object) -> bool:

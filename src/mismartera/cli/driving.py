@@ -19,7 +19,6 @@ from mismartera.cli.signals import StopSignals
 from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, say
 from mismartera.config import SessionConfig
 from mismartera.errors import ConfigError, MismarteraError
-from mismartera.report.document.keeping import ReportKeeper
 from mismartera.report.dump import SessionDump
 from mismartera.report.events import EventLog
 from mismartera.report.figures import SymbolFigures
@@ -30,8 +29,9 @@ from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.system import SystemManager
 from mismartera.system.outcome import Outcome
 
-if TYPE_CHECKING:  # a server needs packages that not every installation has
+if TYPE_CHECKING:  # a server needs packages that not every installation has, and a report takes time to load
     from mismartera.cli.serving import ServeOptions, Serving
+    from mismartera.report.document.keeping import ReportKeeper
 
 _POLL_SECONDS = 0.1
 
@@ -67,7 +67,7 @@ class Listeners:
     def __init__(self, options: OutputOptions, zone: tzinfo, config: SessionConfig) -> None:
         self._options = options
         self.serving = _serving(options)
-        self.report = ReportKeeper(options.report, zone, config, options.command) if options.report else None
+        self.report = _report_keeper(options, zone, config)
         self.events = EventLog(options.events) if options.events else None
         self.figures = SymbolFigures()
         self._dump = SessionDump(options.dump) if options.dump else None
@@ -191,6 +191,14 @@ def _stay(run: Run) -> None:
         say(f"error: the run failed: {_shown(run.failure)}")
     say(f"the run has {run.system.outcome}: its page stays until Ctrl-C")
     run.signals.wait(_POLL_SECONDS)
+
+
+def _report_keeper(options: OutputOptions, zone: tzinfo, config: SessionConfig) -> ReportKeeper | None:
+    if options.report is None:
+        return None
+    from mismartera.report.document.keeping import ReportKeeper
+
+    return ReportKeeper(options.report, zone, config, options.command)
 
 
 def _serving(options: OutputOptions) -> Serving | None:

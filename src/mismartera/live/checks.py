@@ -32,13 +32,12 @@ _WHOLE_DAY_BARS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class CheckSettings:
-    """``gap_filler``'s and ``feed.reconcile_minutes`` (microseconds); ``until_us``: the run's end, if known."""
+    """``gap_filler``'s and ``feed.reconcile_minutes`` (microseconds)."""
 
     max_retries: int
     retry_us: int
     reconcile_us: int
     grace_us: int
-    until_us: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -72,9 +71,7 @@ class Checks:
         self._starts = [to_iso(us) for us in ledger.windows.start.tolist()]
         self._ends = [to_iso(us) for us in ledger.windows.end.tolist()]
         self._is_asking = False
-        self._reconciled_us, close_us = self._session.open_us, self._session.close_us
-        self._last_us = close_us if settings.until_us is None else min(settings.until_us, close_us)
-        """What ends later is not of the session."""
+        self._reconciled_us = self._session.open_us
         self._is_over = False
 
     def begin(self) -> None:
@@ -179,7 +176,7 @@ class Checks:
     def reconcile(self, then: Callable[[], None], *, is_last: bool) -> None:
         """Compare the session's bars with the vendor's store; ``then`` is called when that is done, or failed."""
         entries = [entry for entry in self._ledger.joined() if entry.held is None or is_last]
-        until_us = min(self._clock.now_us(), self._last_us)
+        until_us = min(self._clock.now_us(), self._ledger.last_us)
         size = len(entries) * len(self._ledger.windows)
         first_us = self._session.open_us if is_last and size <= _WHOLE_DAY_BARS else self._reconciled_us
         if self._is_over or not entries or first_us >= until_us:
@@ -189,7 +186,7 @@ class Checks:
         def answered(result: BackfillResult | MismarteraError, asked_us: int) -> None:
             if self._is_over:
                 return
-            asked_us = min(asked_us, self._last_us + self._settings.grace_us)
+            asked_us = min(asked_us, self._ledger.last_us + self._settings.grace_us)
             if isinstance(result, MismarteraError):
                 self._engine.warn(f"the comparison with the vendor's store failed: {result}")
                 if is_last:  # until somebody ends it

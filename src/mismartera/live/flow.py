@@ -32,7 +32,8 @@ class Flow:
     """Begins held: whoever makes it has told the engine so. ``epoch`` counts connections.
 
     ``is_fetching`` is asked whether what was missed is still being fetched, ``silent_until_us`` until when the
-    silence since an instant is explained: all symbols halted or quiet; None if it is not.
+    silence since an instant is explained: all symbols halted or quiet; None if it is not. After a sleep of
+    the machine the stream is doubted before anything else is done.
     """
 
     def __init__(
@@ -114,9 +115,14 @@ class Flow:
         self._has_nothing = True
         self.reflect()
 
-    def began(self) -> None:
-        """The first symbol joins: before, nobody could miss anything, and silence counts from here."""
-        self._silent_since_us = self._clock.now_us()
+    def began(self, asked_us: int) -> None:
+        """The first symbol joins, with what REST knew at ``asked_us``: before, nobody could miss anything, and
+        silence counts from there.
+        """
+        self._silent_since_us = asked_us
+        now_us = self._clock.now_us()
+        if self.connected and self._is_open(now_us) and now_us >= self._last_us() + self._settings.stall_us:
+            self._doubt(now_us)
 
     def set_behind(self, *, is_behind: bool, lag_us: int = 0) -> None:
         """The newest that the stream has is stale when it arrives, by ``lag_us``: it is slower than real time."""
@@ -144,16 +150,16 @@ class Flow:
         if self._session is None or not self.connected:
             return
         self._watch += 1
-        self._look_at(self._last_us() + self._settings.stall_us, is_sure=False)
+        self._look_at(self._timers.alarm_at, self._last_us() + self._settings.stall_us, is_sure=False)
 
-    def _look_at(self, due_us: int, *, is_sure: bool) -> None:
+    def _look_at(self, at: Callable[[int, Callable[[], None]], None], due_us: int, *, is_sure: bool) -> None:
         watch = self._watch
 
         def look() -> None:
             if watch == self._watch:
                 self._look(is_sure=is_sure)
 
-        self._timers.at(due_us, look)
+        at(due_us, look)
 
     def _look(self, *, is_sure: bool) -> None:
         now_us = self._clock.now_us()
@@ -163,20 +169,26 @@ class Flow:
             self.watch()
         elif (until_us := self._silent_until_us(self._last_us())) is not None:
             self._silent_since_us = max(self._last_us(), until_us)
-            self._look_at(
-                max(self._silent_since_us + self._settings.stall_us, now_us + _RECHECK_US), is_sure=False
-            )
+            due_us = max(self._silent_since_us + self._settings.stall_us, now_us + _RECHECK_US)
+            self._look_at(self._timers.alarm_at, due_us, is_sure=False)
         elif not is_sure:  # what waits to be read, after a laptop's sleep for example, is read first
-            self._look_at(now_us + _RECHECK_US, is_sure=True)
+            self._doubt(now_us)
         else:
             self._stalled()
 
-    def _stalled(self) -> None:
-        seconds = self._settings.stall_us / SECOND_US
+    def _doubt(self, now_us: int) -> None:
+        self._believe_nothing()
+        self._look_at(self._timers.at, now_us + _RECHECK_US, is_sure=True)
+
+    def _believe_nothing(self) -> None:
         self._has_data = self._has_nothing = False
         self._needs_data = True
-        self._silent_since_us = self._clock.now_us()
         self.reflect()
+
+    def _stalled(self) -> None:
+        seconds = self._settings.stall_us / SECOND_US
+        self._silent_since_us = self._clock.now_us()
+        self._believe_nothing()
         self._feed.reconnect(f"no data for {seconds:g} s")
         self.watch()
 

@@ -39,10 +39,8 @@ from mismartera.live.today import Today
 from mismartera.session.symbols import Member
 from mismartera.timing import TradingSession, WallClock
 
-_FLUSH_US = MINUTE_US
-_PRE_OPEN_US = 5 * MINUTE_US
+_FLUSH_US, _PRE_OPEN_US, _RECONCILE_MAX_US = MINUTE_US, 5 * MINUTE_US, 5 * MINUTE_US
 FAR_US = 2 * _PRE_OPEN_US  # the feed is left if the next open is further away
-_RECONCILE_MAX_US = 5 * MINUTE_US
 _LATER_MAX = 1000
 
 
@@ -96,16 +94,18 @@ class Intake:
         return self._door.has_few_bars
 
     def step(self, *, takes_orders: bool = True) -> None:
-        """Orders, what the feed sent, and what is due, in this order: data come before anybody misses them.
+        """Orders, the feed's messages, what is due, in this order: data come before they are missed. Alarms first.
 
         ``takes_orders``: not on the feed's thread, which an order may end.
         """
         self._door.begin()
+        now_us = self._clock.now_us()
+        self._timers.ring(now_us)
         while takes_orders and (order := self._door.next_order()) is not None:
             order()
         for message in self._door.messages():
             self._take(message)
-        self._timers.run_due(self._clock.now_us())
+        self._timers.run_due(now_us)
         if self._today is not None:
             self._today.end_windows()
 

@@ -32,10 +32,15 @@ _BATCHES_MAX = 24
 
 
 class DayLedger:
-    """The symbols of one session. ``ended``: nothing more is waited for of the base windows before this one."""
+    """The symbols of one session. ``ended``: nothing more is waited for of the base windows before this one.
 
-    def __init__(self, processing: Processing) -> None:
+    ``last_us``: what ends later is not of the run; ``until_us``, or the close.
+    """
+
+    def __init__(self, processing: Processing, until_us: int | None = None) -> None:
         self.processing = processing
+        close_us = processing.session.close_us
+        self.last_us = close_us if until_us is None else min(until_us, close_us)
         self.windows = session_windows(processing.session, processing.base)
         self.entries: dict[str, Entry] = {}
         self.ended = 0

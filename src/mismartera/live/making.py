@@ -23,13 +23,13 @@ def make_today(
     timers: Timers, clock: WallClock, engine: EngineEnd, flow: Flow,
 ) -> Today:  # fmt: skip
     """``session``, of which nothing is known yet."""
-    ledger = DayLedger(Processing(session, parse_interval("1m"), settings.specs, settings.complete_only))
+    processing = Processing(session, parse_interval("1m"), settings.specs, settings.complete_only)
+    ledger = DayLedger(processing, settings.until_us)
     checks = Checks(settings.checks, ledger, feed, requests, timers, clock, engine, lambda: flow.is_good)
     splices = Splices(
         ledger, feed, past, flow, checks, requests, timers, clock, engine,
         grace_us=settings.checks.grace_us, load_timeout_us=settings.load_timeout_us,
     )  # fmt: skip
     return Today(
-        ledger, splices, checks, flow, clock, timers, engine, settings.checks.grace_us, settings.flow.threshold_us,
-        settings.until_us,
-    )  # fmt: skip
+        ledger, splices, checks, flow, clock, timers, engine, settings.checks.grace_us, settings.flow.threshold_us
+    )

@@ -160,8 +160,8 @@ class Splices:
         epoch, session = self._flow.epoch, self._session
         symbols = [entry.symbol for entry in entries]
         first_us = min(map(self._ledger.unresolved_us, entries)) if is_back else session.open_us
-        asked_us = self._clock.now_us()
-        last_us = min(asked_us, session.close_us)
+        asked_us = min(self._clock.now_us(), self._ledger.last_us + self._grace_us)
+        last_us = min(asked_us, self._ledger.last_us)
 
         def call() -> Answer:
             past = None if is_back else self._past
@@ -227,7 +227,7 @@ class Splices:
             if len(rows) or not entry.has_joined:
                 changes[entry] = rows
         if not ledger.joined():
-            self._flow.began()
+            self._flow.began(answer.asked_us)
         update, data = ledger.put(changes, as_backlog=True)
         self._tell(merges, answer, first_us)
         self._hand_over(update, data, joining)

@@ -6,28 +6,47 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
+_Calls = list[tuple[int, int, Callable[[], None]]]
+
 
 class Timers:
-    """Calls by their time; those of one time in the order in which they were asked for."""
+    """Calls by their time; those of one time in the order in which they were asked for.
+
+    Alarms go before anything else that is to be done: see :meth:`ring`.
+    """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._heap: _Calls = []
+        self._alarms: _Calls = []
         self._number = count()
 
     @property
     def next_us(self) -> int | None:
-        """When the next one is due."""
-        return self._heap[0][0] if self._heap else None
+        """When the next one is due, alarm or not."""
+        return min([calls[0][0] for calls in (self._heap, self._alarms) if calls], default=None)
 
     def at(self, due_us: int, call: Callable[[], None]) -> None:
         """Let ``call`` be made once the clock reads ``due_us``."""
         heapq.heappush(self._heap, (due_us, next(self._number), call))
 
+    def alarm_at(self, due_us: int, call: Callable[[], None]) -> None:
+        """The same, before all others."""
+        heapq.heappush(self._alarms, (due_us, next(self._number), call))
+
+    def ring(self, now_us: int) -> None:
+        """Make the alarms that are due by ``now_us``, those that they ask for included."""
+        _make(self._alarms, now_us)
+
     def run_due(self, now_us: int) -> None:
-        """Make the calls that are due by ``now_us``, those that they ask for included."""
-        while self._heap and self._heap[0][0] <= now_us:
-            heapq.heappop(self._heap)[2]()
+        """The same of the other calls."""
+        _make(self._heap, now_us)
 
     def clear(self) -> None:
         """Forget all of them."""
-        self._heap = []
+        self._heap.clear()
+        self._alarms.clear()
+
+
+def _make(calls: _Calls, now_us: int) -> None:
+    while calls and calls[0][0] <= now_us:
+        heapq.heappop(calls)[2]()

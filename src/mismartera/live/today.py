@@ -31,7 +31,7 @@ class Today:
 
     def __init__(
         self, ledger: DayLedger, splices: Splices, checks: Checks, flow: Flow, clock: WallClock, timers: Timers,
-        engine: EngineEnd, grace_us: int, threshold_us: int, cut_us: int | None = None,
+        engine: EngineEnd, grace_us: int, threshold_us: int,
     ) -> None:  # fmt: skip
         self.ledger = ledger
         self.splices = splices
@@ -48,7 +48,6 @@ class Today:
         self._is_over = False
         self._next_end_us: int | None = None
         self._ends: list[int] = ledger.windows.end.tolist()
-        self._cut_us = self._ends[-1] if cut_us is None else cut_us
         self._at = {us: window for window, us in enumerate(ledger.windows.start.tolist())}
         self._newest = self._on_time = NOWHERE
         """The newest window that came of any symbol, and the newest that came by its end + grace."""
@@ -101,13 +100,13 @@ class Today:
         entries = self.ledger.entries
         found = [entries.get(symbol) for symbol in message.symbols]
         windows = windows_of(self._session, self.ledger.windows, message.start_us)
-        prices = message.prices
+        prices, last_us = message.prices, self.ledger.last_us
         now_us = self._clock.now_us()
         if self._is_over:
             return len(found)
-        if self._ends[int(windows.max(initial=NOWHERE))] > self._cut_us:  # what ends after the run is not of it
+        if self._ends[int(windows.max(initial=NOWHERE))] > last_us:  # what ends after the run is not of it
             found = [
-                entry if w == NOWHERE or self._ends[w] <= self._cut_us else None
+                entry if w == NOWHERE or self._ends[w] <= last_us else None
                 for entry, w in zip(found, windows.tolist(), strict=True)
             ]
         ours = np.array([entry is not None for entry in found], dtype=np.bool_)
@@ -144,7 +143,7 @@ class Today:
             return False
         end_us, newest = self._ends[window], self.ledger.newest
         is_in_time = end_us + self._grace_us >= self._clock.now_us()
-        if not is_in_time or not self._flow.is_good or end_us > self._cut_us:
+        if not is_in_time or not self._flow.is_good or end_us > self.ledger.last_us:
             return False
         entries: list[Entry] = []
         for symbol in message.symbols:
@@ -260,7 +259,7 @@ class Today:
             self._look_if_settled()
             return
         now_us = self._clock.now_us()
-        while ledger.ended < len(self._ends) and self._ends[ledger.ended] <= min(now_us, self._cut_us):
+        while ledger.ended < len(self._ends) and self._ends[ledger.ended] <= min(now_us, ledger.last_us):
             window = ledger.ended
             missing, start_us = list(ledger.missing(window)), int(ledger.windows.start[window])
             is_whole = ledger.joined() and all(entry.is_halted(start_us) for entry in missing)
@@ -274,7 +273,7 @@ class Today:
 
     def _ask_for_silence(self) -> None:
         """The stream is away: windows stay open, and what was missed comes in one piece. But were there trades?"""
-        last_us = min(self._clock.now_us() - self._grace_us, self._cut_us)
+        last_us = min(self._clock.now_us() - self._grace_us, self.ledger.last_us)
         last = int(self.ledger.windows.end.searchsorted(last_us, side="right"))
         if self.splices.is_open and self._flow.connected:
             self.checks.want(self.ledger.unknown(self.ledger.ended, last))
@@ -287,7 +286,7 @@ class Today:
 
     def finish(self, until_us: int) -> None:
         """The session ends then."""
-        self._until_us = self._cut_us = until_us
+        self._until_us = self.ledger.last_us = until_us
         self._timers.at(until_us + self._grace_us, self._look_if_settled)
         self._look_if_settled()
 

@@ -28,6 +28,8 @@ from mismartera.session.tape import Tape
 from mismartera.session.transitions import Transitions
 from mismartera.timing import SteppedClock, TimeManager
 
+_WAKING_SECONDS = 0.02  # for whoever takes the feed to be awake, too
+
 
 class Streamer:
     """Moves the clock along the tape of one session and notifies. Runs on the engine's thread only."""
@@ -101,14 +103,20 @@ class Streamer:
     def reach(self, at_us: int) -> bool:
         """Bring the clock to ``at_us``; False if something wants attention before it is there."""
         seconds = self._clock.wall_seconds_until(at_us)
+        has_waited = seconds > 0
         while seconds > 0:
-            with self._delivery.resting():
-                if self._inbox.wait(seconds):
-                    return False
+            if self._wait(seconds):
+                return False
             seconds = self._clock.wall_seconds_until(at_us)
-        if at_us > self._clock.now_us():
+        late_us = self._clock.now_us() - at_us
+        if late_us < 0:
             self._clock.advance_to(at_us)
-        return True
+        # The machine has slept: whether the data are stale is said before anything is done that was due meanwhile.
+        return not (has_waited and late_us > self._gate.threshold_us and self._wait(_WAKING_SECONDS))
+
+    def _wait(self, seconds: float | None) -> bool:
+        with self._delivery.resting():
+            return self._inbox.wait(seconds)
 
     def trim(self) -> None:
         """Forget what was shown of a tape that grows."""
@@ -119,8 +127,7 @@ class Streamer:
 
     def rest(self) -> None:
         """Nothing is left to do before something wants attention."""
-        with self._delivery.resting():
-            self._inbox.wait(None)
+        self._wait(None)
 
     def show_until(self, limit_us: int) -> None:
         """Show the instants that end by ``limit_us``, or until something wants attention.

@@ -130,7 +130,7 @@ def live_settings(
         flow=FlowSettings(threshold_us, round(feed.stall_timeout_seconds * SECOND_US)),
         checks=CheckSettings(
             gaps.max_retries, round(gaps.retry_interval_seconds * SECOND_US),
-            round(feed.reconcile_minutes * MINUTE_US), grace_us, until_us,
+            round(feed.reconcile_minutes * MINUTE_US), grace_us,
         ),
         streams=tuple(parse_interval(label) for label in data.streams), specs=specs,
         complete_only=data.derived_bars == "complete",

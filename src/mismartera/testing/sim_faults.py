@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from random import Random
 
-from mismartera.bars.instants import MINUTE_US, SECOND_US
+from mismartera.bars.instants import MINUTE_US, SECOND_US, to_iso
 from mismartera.feeds.port import Rejected, StatusChanged
 from mismartera.testing.sim_market import Minute, Row, SimFeed, SimMarket, other_values
 from mismartera.testing.sim_world import SimWorld
@@ -24,18 +24,38 @@ _EARLY_SHARE = 0.1
 Event = Callable[[], None]
 
 
+class Events:
+    """What happens in a session by itself, by its name: a fault, or an act of a user. ``only``: all others are
+    left out, and nothing else changes by that.
+    """
+
+    def __init__(self, only: Collection[str] | None = None) -> None:
+        self._only = only
+        self.names: list[str] = []
+
+    def happens(self, kind: str, at_us: int, symbol: str = "") -> bool:
+        """False if this one is left out; else it is noted."""
+        name = f"{kind}@{to_iso(at_us)[11:19]}{symbol and '/'}{symbol}"
+        if self._only is not None and name not in self._only:
+            return False
+        self.names.append(name)
+        return True
+
+
 class Faults:
     """``enabled`` is which kinds there are; all of them are over by ``heal_us``."""
 
     def __init__(
-        self, world: SimWorld, market: SimMarket, feed: SimFeed, rng: Random, enabled: frozenset[str], heal_us: int
-    ) -> None:
+        self, world: SimWorld, market: SimMarket, feed: SimFeed, rng: Random, enabled: frozenset[str],
+        heal_us: int, events: Events,
+    ) -> None:  # fmt: skip
         self._world = world
         self._market = market
         self._feed = feed
         self._rng = rng
         self._enabled = enabled
         self._heal_us = heal_us
+        self._happens = events.happens
         self._often = {kind: rng.choice((0.01, 0.03, 0.1, 0.3)) for kind in DRAWN_KINDS}
         self._early = Random(f"early {heal_us}")  # noqa: S311  # a script, no secret
 
@@ -55,7 +75,10 @@ class Faults:
         seconds = self._rng.choice((3.0, 20.0, 70.0, 200.0, 400.0)) * self._rng.uniform(0.5, 1.5)
         end_us = min(begin_us + round(seconds * SECOND_US), self._heal_us)
         state, symbol = self._feed.state, self._rng.choice(list(symbols))
-        begin, end = self._spell_of(kind, symbol, begin_us, end_us)
+        extra, lag = self._rng.uniform(5.0, 150.0), self._rng.uniform(1.0, 90.0)
+        if not self._happens(kind, begin_us, symbol):
+            return
+        begin, end = self._spell_of(kind, symbol, begin_us, end_us, extra, lag)
 
         def happen() -> None:
             state.note(kind)
@@ -64,10 +87,11 @@ class Faults:
         self._world.at(begin_us, happen)
         self._world.at(end_us, end)
 
-    def _spell_of(self, kind: str, symbol: str, begin_us: int, end_us: int) -> tuple[Event, Event]:
+    def _spell_of(
+        self, kind: str, symbol: str, begin_us: int, end_us: int, extra: float, lag: float
+    ) -> tuple[Event, Event]:
         """What begins a spell of trouble, and what ends it."""
         feed, state, seconds = self._feed, self._feed.state, (end_us - begin_us) / SECOND_US
-        extra, lag = self._rng.uniform(5.0, 150.0), self._rng.uniform(1.0, 90.0)
         if kind == "halt":
             for start_us in [s for s in self._market.minutes[symbol] if begin_us - MINUTE_US < s < end_us]:
                 del self._market.minutes[symbol][start_us]
@@ -110,39 +134,52 @@ class Faults:
                 end_us + round(self._rng.uniform(0.1, 4.0) * SECOND_US),
                 lambda f=frame: self._send(f, end_us),  # type: ignore[misc]
             )
-        if EARLY in self._enabled and end_us < self._heal_us and self._early.random() < _EARLY_SHARE:
+        is_early = EARLY in self._enabled and end_us < self._heal_us and self._early.random() < _EARLY_SHARE
+        if is_early and self._happens(EARLY, end_us):
             early = [forming(row) for row in rows]
             self._world.at(end_us - 5 * SECOND_US, lambda: self._feed.send_early(early))
-        if self._fires("stranger", end_us):
+        if self._fires("stranger", end_us) and self._happens("stranger", end_us):
             stranger = Rejected("not_subscribed", 1, "a bar that was not asked for", ("STRANGER",))
             self._world.at(end_us, lambda: self._feed.say(stranger))
-        if rows and self._fires("out_of_hours", end_us):
+        if rows and self._fires("out_of_hours", end_us) and self._happens("out_of_hours", end_us):
             symbol, _, values = rows[0]
             self._world.at(end_us, lambda: self._feed.send([(symbol, start_us - 86_400_000_000, values)]))
 
     def _send(self, rows: Sequence[Row], end_us: int) -> None:
         extra = self._feed.state.extra_seconds
         kept: list[Row] = []
+        sent: list[Row] = []
         for row in rows:
             if self._fires("lost", end_us):
-                self._feed.state.note("lost")
+                if not self._noted("lost", end_us, row):
+                    sent.append(row)
             elif self._fires("late", end_us):
-                self._feed.state.note("late")
-                self._feed.send_later(extra + self._rng.choice((8.0, 20.0, 70.0, 150.0)), [row])
+                seconds = extra + self._rng.choice((8.0, 20.0, 70.0, 150.0))
+                if self._noted("late", end_us, row):
+                    self._feed.send_later(seconds, [row])
+                else:
+                    sent.append(row)
             else:
                 kept.append(row)
-        self._feed.send_later(extra, kept)
+                sent.append(row)
+        self._feed.send_later(extra, sent)
         for row in kept:
-            if self._fires("duplicate", end_us):
-                self._feed.state.note("duplicate")
-                self._feed.send_later(extra + self._rng.uniform(0.0, 30.0), [row])
-            if self._fires("conflict", end_us):
-                self._feed.state.note("conflict")
-                self._feed.send_later(extra + self._rng.uniform(0.0, 30.0), [other(row)])
+            for kind, again in (("duplicate", row), ("conflict", other(row))):
+                if self._fires(kind, end_us):
+                    seconds = extra + self._rng.uniform(0.0, 30.0)
+                    if self._noted(kind, end_us, row):
+                        self._feed.send_later(seconds, [again])
+
+    def _noted(self, kind: str, end_us: int, row: Row) -> bool:
+        if not self._happens(kind, end_us, row[0]):
+            return False
+        self._feed.state.note(kind)
+        return True
 
     def _correct(self, symbol: str, minute: Minute, end_us: int) -> None:
-        self._feed.state.note("correction")
         seconds = self._rng.choice((1.0, 5.0, 25.0, 80.0))
+        if not self._noted("correction", end_us, (symbol, minute.start_us, minute.values)):
+            return
         minute.corrected_us = end_us + round(seconds * SECOND_US)
         minute.correction = other((symbol, minute.start_us, minute.values))[2]
         row = (symbol, minute.start_us, minute.correction)

@@ -117,6 +117,8 @@ class SimFeed:
     def __init__(self, world: SimWorld, market: SimMarket, rng: Random) -> None:
         self.last_data_us: int | None = None
         self.state = FeedState()
+        self.knew: dict[str, dict[int, bool]] = {}
+        """Per symbol the minutes with trades that were asked for last, and whether the store knew them then."""
         self._world = world
         self._market = market
         self._rng = rng
@@ -141,6 +143,7 @@ class SimFeed:
         for symbol in symbols:
             self._desired.pop(symbol, None)
             self._confirmed.discard(symbol)
+            self.knew.pop(symbol, None)
 
     def backfill(self, symbols: Sequence[str], interval: str, start_us: int, end_us: int) -> BackfillResult:
         """See the port."""
@@ -153,6 +156,9 @@ class SimFeed:
             raise FeedRefusedError("no such symbol")
         kept = [symbol for symbol in symbols if symbol not in refused]
         rows = [self._market.known(s, start_us, end_us, known_us) if interval == "1m" else [] for s in kept]
+        for symbol in kept if interval == "1m" else ():
+            asked = [us for us in self._market.minutes.get(symbol, ()) if start_us <= us < end_us]
+            self.knew.setdefault(symbol, {}).update({us: us + MINUTE_US <= known_us for us in asked})
         offsets = np.concatenate(([0], np.cumsum([len(found) for found in rows]))).astype(np.int64)
         starts = np.array([start for found in rows for start, _ in found], dtype=np.int64)
         values = np.array([v for found in rows for _, v in found], dtype=np.float64).reshape(-1, 5).T

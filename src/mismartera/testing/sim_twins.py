@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from random import Random
 from typing import Any
 
@@ -20,27 +20,27 @@ _COLUMNS = ("open", "high", "low", "close", "volume")
 Lines = list[dict[str, Any]]
 
 
-def run_checked(seed: int, allowed: Iterable[str] = KINDS) -> Outcome:
-    """The session of ``seed``, and of one seed in six a twin of it, too."""
+def run_checked(seed: int, allowed: Iterable[str] = KINDS, only: Collection[str] | None = None) -> Outcome:
+    """The session of ``seed``, and of one seed in six a twin of it, too. See :class:`Simulation`."""
     kinds = tuple(allowed)
-    outcome = Simulation(seed, kinds).run()
+    outcome = Simulation(seed, kinds, only=only).run()
     if outcome.violation is None and seed % _IN_TURN == _AGAIN:
-        outcome.violation = departs(outcome, kinds)
+        outcome.violation = departs(outcome, kinds, only)
     elif outcome.violation is None and seed % _IN_TURN == _CALM:
         outcome.violation = unlike_since_open(seed)
     return outcome
 
 
-def departs(outcome: Outcome, allowed: Iterable[str] = KINDS) -> str | None:
+def departs(outcome: Outcome, allowed: Iterable[str] = KINDS, only: Collection[str] | None = None) -> str | None:
     """I14, I11: the same seed gives the same events; and so it does where no strategy fails."""
     kinds = tuple(allowed)
-    twin = Simulation(outcome.seed, kinds)
+    twin = Simulation(outcome.seed, kinds, only=only)
     for strategy in twin.strategies:
         strategy.raise_share = 0.0
     found = _difference(_without_errors(outcome.lines), _without_errors(twin.run().lines))
     if found is None:
         return None
-    again = _difference(outcome.lines, Simulation(outcome.seed, kinds).run().lines)
+    again = _difference(outcome.lines, Simulation(outcome.seed, kinds, only=only).run().lines)
     if again is not None:
         return f"I14: the same seed gives other events: {again}"
     return f"I11: the session is another one without the strategy that failed: {found}"

@@ -6,7 +6,7 @@ the kinds of faults that are allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -24,7 +24,7 @@ from mismartera.system.live import LiveSource
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.testing.memory import EventLog, MemoryBars
 from mismartera.testing.sim_bounds import Bounds
-from mismartera.testing.sim_faults import DRAWN_KINDS, EARLY, KINDS, Faults
+from mismartera.testing.sim_faults import DRAWN_KINDS, EARLY, KINDS, Events, Faults
 from mismartera.testing.sim_journal import SimJournal
 from mismartera.testing.sim_laws import check_end, check_events
 from mismartera.testing.sim_log import LogWalk, must
@@ -41,7 +41,7 @@ DAYS = (
     ("24/7", "2024-03-10", ("01:30", "02:30")),
 )
 STREAMS = (["1m"], ["1m", "5m"], ["5m"], ["1m", "3m", "15m"], ["1m", "1d"], ["2m", "10m"])
-_REST_BEHIND_US = 600 * SECOND_US  # a symbol may wait for the stream after its backfill
+_UNDER_WAY_US = 180 * SECOND_US  # the stream may be late by so much, or an answer be on its way
 
 
 @dataclass
@@ -52,6 +52,7 @@ class Outcome:
     violation: str | None
     fired: dict[str, int] = field(default_factory=dict)
     lines: list[dict[str, Any]] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
 
 
 class Kept:
@@ -75,15 +76,17 @@ class Kept:
 
 
 class Simulation:
-    """A live session, ready to run. ``allowed``: the kinds of faults that may be enabled.
+    """A live session, ready to run. ``allowed``: the kinds of faults that may be enabled; ``only``: the names of
+    the events that happen, if not all that ``seed`` draws.
 
     ``journal``: the file, or the URL, in which a journal is kept of it.
     """
 
     def __init__(
         self, seed: int, allowed: Iterable[str] = KINDS, *, user_acts: bool = True,
-        journal: Path | str | None = None,
+        journal: Path | str | None = None, only: Collection[str] | None = None,
     ) -> None:  # fmt: skip
+        self.events = Events(only)
         rng = self._rng = Random(seed)  # noqa: S311  # a script, no secret
         self.seed = seed
         calendar, day, hours = rng.choice(DAYS)
@@ -106,7 +109,7 @@ class Simulation:
         enabled = frozenset(kind for kind in DRAWN_KINDS if rng.random() < 0.35 and kind in kinds)
         if EARLY in kinds and Random(f"early {seed}").random() < 0.35:  # noqa: S311
             enabled |= {EARLY}
-        faults = Faults(world, market, self.feed, Random(rng.random()), enabled, self.heal_us)  # noqa: S311
+        faults = Faults(world, market, self.feed, Random(rng.random()), enabled, self.heal_us, self.events)  # noqa: S311
         self.strategies = [
             SimStrategy(
                 world, Random(rng.random()), self.threshold_us,  # noqa: S311
@@ -178,7 +181,8 @@ class Simulation:
             at_us = first_us + round(rng.random() * (self.until_us - 120 * SECOND_US - first_us))
             symbol = rng.choice([*self.symbols, "ADD0", "ADD1", "BAD2"])
             act = rng.choice(("add", "add", "remove", "again", "pause"))
-            self.world.at(at_us, lambda a=act, s=symbol: self.act(a, s))  # type: ignore[misc]
+            if self.events.happens(act, at_us, symbol):
+                self.world.at(at_us, lambda a=act, s=symbol: self.act(a, s))  # type: ignore[misc]
 
     def act(self, act: str, symbol: str) -> None:
         """Add, remove, remove and add ``symbol``, or pause: what a user does now."""
@@ -218,12 +222,15 @@ class Simulation:
                 raise SimulationError(f"I5: a bar of {symbol} that has not ended is read")
 
     def _missing_of(self, symbol: str) -> Sequence[str]:
-        """The minutes of a symbol that is loaded of which it has no bar, but for what REST cannot know yet."""
+        """The minutes of a symbol that is loaded of which it has no bar, but for those that REST did not know when
+        it was asked for them last.
+        """
         bars = self.coordinator.session_data.get_bars(symbol, "1m", internal=True)
-        known_us = self.world.now_us() - _REST_BEHIND_US
-        truth = self.market.minutes[symbol]
+        until_us = self.world.now_us() - _UNDER_WAY_US
+        truth, knew = self.market.minutes[symbol], self.feed.knew.get(symbol, {})
         ours = frozenset[int]() if bars is None else frozenset(bars.start_us.tolist())
-        return [to_iso(us) for us in sorted(truth) if us + MINUTE_US <= known_us and us not in ours]
+        ended = [us for us in sorted(truth) if us + MINUTE_US <= until_us]
+        return [to_iso(us) for us in ended if us not in ours and knew.get(us, True)]
 
     def record(self, day: date, symbols: Sequence[str], intervals: Any, data: Any) -> None:  # noqa: ARG002
         """A recorder: what the session holds at its end."""
@@ -268,4 +275,4 @@ class Simulation:
     def _outcome(self, violation: str | None, error: Exception | None = None) -> Outcome:
         if error is not None:
             violation = f"{violation} at {to_iso(self.world.now_us())}"
-        return Outcome(self.seed, violation, self.feed.state.told, self.log.lines)
+        return Outcome(self.seed, violation, self.feed.state.told, self.log.lines, self.events.names)
