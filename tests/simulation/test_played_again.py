@@ -13,7 +13,7 @@ from mismartera.journal import open_database, tables
 from mismartera.testing.sim_journal import as_text, play_again
 from mismartera.testing.simulation import Simulation
 
-CHUNKS = [range(first, first + 5) for first in range(0, 20, 5)]
+CHUNKS = [range(first, first + 4) for first in range(0, 12, 4)]
 
 
 def run(seed: int, where: Path | str) -> tuple[list[str], Simulation]:

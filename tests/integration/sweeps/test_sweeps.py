@@ -97,7 +97,7 @@ def test_a_sweep_on_an_object_store_gives_the_same_table(
     stage: Path, table: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serve(stage, monkeypatch):
-        remote = sweep(stage / "c.json", GRID, data=f"s3://{BUCKET}/data", workers=2)
+        remote = sweep(stage / "c.json", GRID, data=f"s3://{BUCKET}/data", workers=1)
     assert steady(remote).equals(steady(table))
 
 
@@ -198,7 +198,7 @@ def test_a_signal_ends_a_sweep_and_says_what_was_done(
 
 def test_two_sweeps_cannot_have_one_folder(own_stage: Path) -> None:
     grid = write_json(own_stage / "g.json", LONG)
-    with started(own_stage, "c.json", "--grid", grid, "--out", "out") as process:
+    with started(own_stage, "c.json", "--grid", grid, "--out", "out", "--workers", 1) as process:
         assert process.stderr is not None
         assert any(line.startswith("task") for line in process.stderr)
         with pytest.raises(UsageError, match=f"process {process.pid} runs a sweep into"):
@@ -207,7 +207,7 @@ def test_two_sweeps_cannot_have_one_folder(own_stage: Path) -> None:
 
 def test_a_script_without_a_guard_is_told_what_to_do(own_stage: Path) -> None:
     script = own_stage / "script.py"
-    call = "sweep('c.json', {'split': 'day'}, data='data')"
+    call = "sweep('c.json', {'split': 'day'}, data='data', workers=1)"
     script.write_text(f"from mismartera import sweep\nprint({call}.height)\n")
     done = subprocess.run(
         [sys.executable, script], cwd=own_stage, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
