@@ -196,7 +196,7 @@ def _stay(run: Run) -> None:
 def _report_keeper(options: OutputOptions, zone: tzinfo, config: SessionConfig) -> ReportKeeper | None:
     if options.report is None:
         return None
-    from mismartera.report.document.keeping import ReportKeeper  # the report's code: only a run with one waits for it
+    from mismartera.report.document.keeping import ReportKeeper  # only what writes a report pays for its code
 
     return ReportKeeper(options.report, zone, config, options.command)
 
