@@ -43,7 +43,6 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     gc.freeze()
-    gc.set_threshold(20_000)  # as the command line does, which some tests call
     gc.enable()
 
 

@@ -6,6 +6,7 @@ process (signals, kills, pipes, what it imports) needs one.
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -51,7 +52,9 @@ def call(
         chdir(folder), patch.dict(os.environ, environ or {}, clear=environ is not None),
         redirect_stdout(out), redirect_stderr(err),
     ):  # fmt: skip
+        thresholds = gc.get_threshold()
         found = main([str(argument) for argument in arguments])
+        gc.set_threshold(*thresholds)  # the command line sets its own
     inside = f"{folder.resolve()}{os.sep}"
     for name, module in list(sys.modules.items()):
         if isinstance(module, ModuleType) and str(vars(module).get("__file__")).startswith(inside):
