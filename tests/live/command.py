@@ -34,7 +34,7 @@ class Command:
         symbols: Sequence[str] = SYMBOLS, start: str = "10:00", until: str = "10:10", speed: float = 300.0,
         day: str = DAY, streams: Sequence[str] = ("1m", "5m"), keys: Mapping[str, str] = KEYS,
         feed: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None,
-        command: Sequence[str] = ("live",), **config: Any,
+        command: Sequence[str] = ("live",), scope: str = "session", **config: Any,
     ) -> None:  # fmt: skip
         folder.mkdir(exist_ok=True)
         self.folder, self.day, self.until = folder, day, until
@@ -47,7 +47,9 @@ class Command:
         urls = {"type": "alpaca", "stream_url": self.server.stream_url, "data_url": self.server.data_url}
         self.config = {
             "mode": "live", "feed": {**urls, **(feed or {})},
-            "session_data_config": {"symbols": list(symbols), "streams": list(streams)}, **config,
+            "session_data_config": {
+                "symbols": list(symbols), "streams": list(streams), "streaming": {"catchup_scope": scope},
+            }, **config,
         }  # fmt: skip
         (folder / "c.json").write_text(json.dumps(self.config))
         free = {name: value for name, value in os.environ.items() if name not in KEYS}

@@ -39,14 +39,17 @@ _PLAN: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """A run that has ended, with a strategy that tells all that it sees, through a dropped connection.
+@pytest.fixture(scope="module", params=["session", "strategy"])
+def command(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Command]:
+    """A run that has ended, with a strategy that tells all that it sees, through a dropped connection; on the
+    engine's thread, and on one of its own.
 
     Who plays it again writes elsewhere.
     """
     folder = tmp_path_factory.mktemp("session") / "run"
-    with Command(folder, draw(), symbols=["AAA", "CCC"], until="10:12", **_PLAN) as made:
+    with Command(
+        folder, draw(), symbols=["AAA", "CCC"], until="10:12", scope=request.param, **_PLAN
+    ) as made:  # fmt: skip
         (made.folder / "teller.py").write_text(_STRATEGY)
         made.start()
         made.wait_until("10:05:30")

@@ -38,6 +38,24 @@ def test_t01_strategies_that_raise_are_called_no_more_and_the_others_are(make_st
     assert len(stage.summary["strategy_errors"]) == len(stage.log.of("strategy_error")) == 5
 
 
+@pytest.mark.parametrize("scope", ["session", "strategy"])
+def test_t01_a_run_that_is_to_end_with_an_error_does_so_when_played_again_too(
+    make_stage: MakeStage, scope: str
+) -> None:
+    class Raising(Watcher):
+        def on_bar(self, bar: Bar) -> None:
+            super().on_bar(bar)
+            if clock_time(bar.end_us) >= "10:03":
+                raise ValueError("no")
+
+    strategies, streaming = [Raising(), Watcher()], {"catchup_scope": scope}
+    stage = make_stage(draw(), until="10:06", strategies=strategies, on_error="stop", streaming=streaming)
+    stage.is_whole, stage.can_be_played_again, stage.again = False, True, [Raising(), Watcher()]
+    stage.play(fails=True)
+    assert stage.log.of("session_deactivated", reason="stopped")
+    assert stage.again[1].told[-2:] == ["inactive stopped", "stop"]
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
 def test_t01_what_is_to_end_the_run_ends_it_cleanly(make_stage: MakeStage, error: BaseException) -> None:
     watcher = Watcher({"BBB 10:03": raising(error)})
@@ -201,6 +219,7 @@ def test_a_slow_strategy_of_its_own_thread_does_not_hold_the_others(make_stage: 
     slow.on["AAA 10:03"] = lambda: go_on.wait(5)
     stage = make_stage(draw(), until="10:12", strategies=[slow, quick], streaming={"catchup_scope": "strategy"})
     stage.at("10:07:30", go_on.set)
+    stage.can_be_played_again = True
     stage.play()
     assert len({"10:05", "10:06", "10:07"} & set(quick.ends("AAA"))) >= 2
     assert slow.ends("AAA") == sorted(slow.ends("AAA"))

@@ -57,9 +57,10 @@ class SymbolCommands(ABC):
                 return False
             parts.state.drop(symbol)
             parts.commands.accept("remove", symbol, None, lambda: self._leaving(member))
+            fence = parts.delivery.fence(symbol, member.generation)
         timeout = self._base_config.session_data_config.streaming.command_timeout_seconds
         try:
-            parts.delivery.fence(symbol, member.generation, timeout)
+            parts.delivery.await_fence(symbol, fence, timeout)
             if parts.desks is not None and not parts.desks.fence(timeout):
                 raise TimeoutError(
                     f"{symbol} is removed, but a callback has been running for more than {timeout} s"

@@ -95,10 +95,7 @@ class StrategyContext:
 
         TypeError for a value that is no text, number, truth value or None (NumPy's scalars are numbers).
         """
-        plain = _plain(value)
-        self._coordinator.tell(
-            lambda: self._coordinator.publisher.publish("signal", strategy=self._run.name, name=name, value=plain)
-        )
+        self._coordinator.tell(self._signal(name, value))
 
     def at(self, time: str | dt.datetime, fn: Callable[[], object]) -> None:
         """Call ``fn`` when the clock stands at ``time``, isolated like a callback."""
@@ -106,6 +103,12 @@ class StrategyContext:
             moment_us(time, self._coordinator.time, self._coordinator.dates), lambda: self._call(fn)
         )
         self._coordinator.inbox.look_again()  # it may stream towards a later moment already
+
+    def _signal(self, name: str, value: Field) -> Callable[[], None]:
+        plain = _plain(value)
+        return lambda: self._coordinator.publisher.publish(
+            "signal", strategy=self._run.name, name=name, value=plain
+        )
 
     def _call(self, fn: Callable[[], object]) -> None:
         if self._run.error is None:

@@ -93,18 +93,18 @@ class SessionCoordinator(SymbolLifecycle):
                 if self._is_started:
                     self._notify("on_stop")
             finally:
-                parts.supply.end()
-                self._end_desks()
-                parts.registry.end()
-                parts.inbox.end()
-                parts.delivery.unbind_thread()
+                try:
+                    parts.supply.end()
+                    self._end_desks()
+                finally:
+                    parts.registry.end()
+                    parts.inbox.end()
+                    parts.delivery.unbind_thread()
 
     def _end_desks(self) -> None:
         if self._parts.desks is not None:
             seconds = self._base_config.session_data_config.streaming.command_timeout_seconds
-            for name in self._parts.desks.stop(seconds):
-                self._parts.warn(f"strategy {name} is left alone: its callback still runs after {seconds:g} s")
-            self._take_commands()
+            self._parts.desks.end(seconds, self._parts.warn, self._take_commands)
 
     def _sessions(self) -> Iterator[TradingSession]:
         for session in map(self.time.get_trading_session, self.dates):

@@ -158,21 +158,25 @@ class Delivery:
         symbols = frozenset(s for s, info in strip.infos() if not self.is_fenced(s, info.generation))
         return Part(strip, part.first, part.last, strip.wanted(symbols, part.first, part.last))
 
-    def fence(self, symbol: str, generation: int, timeout: float) -> None:
-        """No notification of this generation starts any more. Waits for a callback that is running elsewhere.
-
-        Raises TimeoutError if it still runs after ``timeout`` seconds; the fence stands all the same.
-        """
+    def fence(self, symbol: str, generation: int) -> int:
+        """No notification of this generation starts any more; the number of the fence."""
         with self._changed:
             self._fenced[symbol] = max(generation, self._fenced.get(symbol, 0))
             self.fences += 1
-            mine = self.fences
             self._published.clear()
-            if self.on_engine_thread():
-                return
+            return self.fences
+
+    def await_fence(self, symbol: str, fence: int, timeout: float) -> None:
+        """Wait for a callback that is running elsewhere, and had begun before the ``fence`` of this number.
+
+        Raises TimeoutError if it still runs after ``timeout`` seconds; the fence stands all the same.
+        """
+        if self.on_engine_thread():
+            return
+        with self._changed:
             self._waiting += 1
             try:
-                has_ended = self._changed.wait_for(lambda: not self._depth or self._acknowledged >= mine, timeout)
+                has_ended = self._changed.wait_for(lambda: not self._depth or self._acknowledged >= fence, timeout)
             finally:
                 self._waiting -= 1
         if not has_ended:

@@ -10,8 +10,10 @@ from mismartera.errors import UsageError
 
 Command = Callable[[], None]
 COMMANDS_MAX = 100_000
-FOREIGN, INTAKE, LOGGED = 0, 1, 2
-"""Who gave a command: anybody, or the side that takes what arrives; LOGGED + k: it is the k-th on record."""
+DESK, FOREIGN, INTAKE, LOGGED = -1, 0, 1, 2
+"""Who gave a command: a strategy in its turn, anybody, or the side that takes what arrives; LOGGED + k: it is the
+k-th on record.
+"""
 
 
 class Inbox:

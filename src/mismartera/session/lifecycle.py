@@ -67,7 +67,7 @@ class SymbolLifecycle(SymbolCommands):
         """A symbol that was loaded has failed: nothing of it is read or delivered any more."""
         if member.state is SymbolState.LOADED and self._parts.registry.is_current(member):
             self._parts.state.drop(member.symbol)
-            self._parts.delivery.fence(member.symbol, member.generation, 0.0)
+            self._parts.delivery.fence(member.symbol, member.generation)
             self._book_out(member)
 
     def _book_out(self, member: Member) -> None:

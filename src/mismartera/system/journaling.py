@@ -104,7 +104,7 @@ class SessionJournal:
         began_with = {
             "streams": {symbol: list(labels) for symbol, labels in self.beginning.streams.items()},
             "generations": dict(self.beginning.generations), "acted": sorted(self.beginning.acted),
-            "configured": list(configured),
+            "configured": list(configured), "has_turns": True,
         }  # fmt: skip
         self.session_id = begin_session(
             self._database,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -32,6 +33,7 @@ from mismartera.session.inbox import Inbox
 from mismartera.session.parts import SessionParts
 from mismartera.session.sights import Sights
 from mismartera.session.slice_desk import SliceDesk
+from mismartera.session.turns import Turns
 from mismartera.timing import TimeManager, WallClock
 
 _DAYS_AHEAD = 370
@@ -54,6 +56,10 @@ class LiveEnds(Protocol):
 
     def bind(self, is_engine: Callable[[], bool]) -> None:
         """Know the engine's thread."""
+        ...
+
+    def make_turns(self, is_engine: Callable[[], bool], changed: threading.Condition) -> Turns:
+        """When strategies on threads of their own act; ``changed`` is the registry's lock. Before :meth:`bind`."""
         ...
 
     def order(self, order: Order) -> Order:

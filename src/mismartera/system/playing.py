@@ -25,14 +25,15 @@ class PlayedSession:
 
     def __init__(self, reader: JournalReader, session: PastSession, until_us: int | None = None) -> None:
         self.config = SessionConfig.from_dict(dict(session.config))
-        if self.config.session_data_config.streaming.catchup_scope == "strategy":
+        began = session.began_with
+        if self.config.session_data_config.streaming.catchup_scope == "strategy" and not began.get("has_turns"):
             raise JournalError(
-                f'session {session.id} has catchup_scope "strategy": each strategy has a thread of its own, '
-                "whose looks the journal does not put in order; allowed: sessions of the scopes session and symbol"
+                f'session {session.id} has catchup_scope "strategy", and the version that recorded it did not '
+                "note when strategies looked at their session: it cannot be played again; allowed: sessions of "
+                "the scopes session and symbol, and those that this version has recorded"
             )
         self.session = session
         self.player = Player(reader, session, until_us)
-        began = session.began_with
         self.beginning = Beginning(
             {symbol: tuple(labels) for symbol, labels in began["streams"].items()}, began["generations"],
             tuple(began["acted"]),

@@ -23,6 +23,7 @@ from mismartera.session.command_log import NoLog
 from mismartera.session.context import StrategyContext
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.delivery import Delivery
+from mismartera.session.desk_context import DeskContext
 from mismartera.session.desks import Desks
 from mismartera.session.gate import Gate
 from mismartera.session.history import HistoryLoader
@@ -43,6 +44,7 @@ from mismartera.session.streamer import Streamer
 from mismartera.session.supply import StoredSupply, Supply
 from mismartera.session.symbols import SymbolRegistry
 from mismartera.session.tally import Tally
+from mismartera.session.turns import PlainTurns
 from mismartera.system.live import LiveSource, bind_live, check_live, live_dates, opens_in_time
 from mismartera.timing import Clock, TimeManager, make_clock, user_cache_dir
 
@@ -86,18 +88,19 @@ def make_coordinator(
         bind_live(config, parts, coordinator, live, specs, history, parts.supply)
     _fill_agenda(config, coordinator, beginning)
     for run in parts.analysis.runs:
-        data = _data_of(run, parts)
-        run.strategy.session = StrategyContext(coordinator, run, parts.analysis, data, parts.sights)
+        run.strategy.session = _context_of(run, coordinator, parts)
     return coordinator
 
 
-def _data_of(run: StrategyRun, parts: SessionParts) -> SessionData:
-    """What a strategy reads."""
+def _context_of(run: StrategyRun, coordinator: SessionCoordinator, parts: SessionParts) -> StrategyContext:
+    """What a strategy reads and asks."""
+    data, sights = parts.session_data, parts.sights
     if run.desk is not None:
-        return PinnedData(parts.state, run.desk)
-    if isinstance(parts.sights, PlainSights):  # a look costs nothing then
-        return parts.session_data
-    return SightedData(parts.state, parts.sights, parts.registry.changed)
+        data = PinnedData(parts.state, run.desk, sights)
+        return DeskContext(coordinator, run, run.desk, parts.analysis, data, sights)
+    if not isinstance(sights, PlainSights):  # otherwise a look costs nothing
+        data = SightedData(parts.state, sights, parts.registry.changed)
+    return StrategyContext(coordinator, run, parts.analysis, data, sights)
 
 
 def _dates(config: SessionConfig, time: TimeManager, live: LiveSource | None) -> tuple[date, ...]:
@@ -147,7 +150,8 @@ def _make_parts(
     gate = Gate(round(streaming.catchup_threshold_seconds * SECOND_US), streaming.catchup_check_interval)
     desks = None
     if streaming.catchup_scope == "strategy":
-        desks = Desks(analysis, delivery, inbox, publisher, time, gate.threshold_us)
+        turns = PlainTurns() if ends is None else ends.make_turns(delivery.on_engine_thread, registry.changed)
+        desks = Desks(analysis, delivery, inbox, publisher, time, gate.threshold_us, turns)
     return SessionParts(
         time=time, registry=registry, state=state, session_data=SessionData(state),
         supply=supply,

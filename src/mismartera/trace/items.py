@@ -43,6 +43,8 @@ class Kind(IntEnum):
     far, and if it is odd that reads were shut."""
     QUALITY = 11
     """A callback was told of so many bars, those that are expected and those that are there; or -1."""
+    TURN = 12
+    """A strategy with a thread of its own had a turn: see :mod:`mismartera.trace.turns`."""
 
 
 class TraceLog:
@@ -60,6 +62,12 @@ class TraceLog:
     def clock(self, us: int) -> None:
         """The clock was read."""
         self._append(us << _KIND_BITS)  # CLOCK is 0
+
+    def note_taken(self, origins: Iterable[int]) -> None:
+        """Commands of these origins were taken, all at once: nothing else stands between them."""
+        values = list(origins)
+        items = [len(values) << _KIND_BITS | Kind.TAKEN, *(v << _KIND_BITS | Kind.ORIGIN for v in values)]
+        self._items.extend(items)
 
     def pull(self) -> list[Trace]:
         """All items so far, as an entry of the journal; empty if there are none."""

@@ -12,7 +12,7 @@ from mismartera.feeds.port import BackfillResult, FeedMessage, FeedSink
 from mismartera.journal import JournalReader, PastSession, tables
 from mismartera.live.door import IntakeDoor, Order
 from mismartera.live.intake import Intake
-from mismartera.session.inbox import FOREIGN, INTAKE, LOGGED, Inbox
+from mismartera.session.inbox import DESK, FOREIGN, INTAKE, LOGGED, Inbox
 from mismartera.session.inbox import Command as Act
 from mismartera.session.ports import Field
 from mismartera.trace.items import Kind
@@ -46,6 +46,7 @@ class PlayedInbox(Inbox):
     def __init__(self, script: Script, commands: PlayedCommands) -> None:
         self._script = script
         self._logged = commands
+        self._of_desks: deque[Act] = deque()
         self.lost = 0
         super().__init__()
 
@@ -68,7 +69,7 @@ class PlayedInbox(Inbox):
 
     @stopping.setter
     def stopping(self, up: bool) -> None:
-        if up:
+        if up and not self._script.is_asking():  # somebody ends the replay; the session's own end is on record
             self._script.stop()
 
     @property
@@ -88,6 +89,8 @@ class PlayedInbox(Inbox):
         """See the port."""
         if origin == INTAKE:
             self._script.told(command)
+        elif origin == DESK:
+            self._of_desks.append(command)
 
     def look_again(self) -> None:
         """Nothing."""
@@ -99,6 +102,8 @@ class PlayedInbox(Inbox):
             origin = script.engine_item(Kind.ORIGIN)
             if origin == INTAKE:
                 taken.append(script.next_told())
+            elif origin == DESK and self._of_desks:
+                taken.append(self._of_desks.popleft())
             elif origin >= LOGGED:
                 taken.append(self._logged.act_of(origin - LOGGED))
             else:

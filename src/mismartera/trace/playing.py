@@ -6,12 +6,14 @@ they do follows from what they see, so they do it again: the same deliveries, tr
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from mismartera.journal import JournalReader, PastSession
 from mismartera.live.door import IntakeDoor, Order
 from mismartera.live.requests import Requests
+from mismartera.session.turns import Turns
 from mismartera.trace.items import Kind
 from mismartera.trace.played import (
     PlayedCommands,
@@ -25,6 +27,7 @@ from mismartera.trace.played import (
 )
 from mismartera.trace.script import Script
 from mismartera.trace.sights import PlayedSights
+from mismartera.trace.turns import PlayedTurns
 
 
 class Player:
@@ -54,6 +57,10 @@ class Player:
     def bind(self, is_engine: Callable[[], bool]) -> None:
         """Know the engine's thread."""
         self._script.is_engine = is_engine
+
+    def make_turns(self, is_engine: Callable[[], bool], changed: threading.Condition) -> Turns:  # noqa: ARG002
+        """The turns of strategies on threads of their own."""
+        return PlayedTurns(self._script)
 
     def order(self, order: Order) -> Order:
         """An order of the engine for its intake."""

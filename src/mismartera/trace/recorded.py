@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from typing import TypeVar
 
@@ -35,17 +36,21 @@ class RecordedWall:
 
     def now_us(self) -> int:
         """See the port."""
+        is_noted = self._is_noted()
         us = self._wall.now_us()
-        if self._is_noted():
+        if is_noted:
             self._note(us)
         return us
 
 
 class RecordedInbox(Inbox):
-    """Notes what the engine's thread sees of its flags, and whose commands it takes."""
+    """Notes what the engine's thread sees of its flags, and whose commands it takes. ``standing`` is entered while
+    it waits.
+    """
 
-    def __init__(self, log: TraceLog, is_engine: Callable[[], bool], nudge: Callable[[], None]) -> None:
-        self._is_engine = is_engine
+    def __init__(self, log: TraceLog, is_noted: Callable[[], bool], nudge: Callable[[], None]) -> None:
+        self._is_noted = is_noted
+        self.standing: AbstractContextManager[None] = nullcontext()
         self._log = log
         self._nudge = nudge
         self._attention = self._stopping = self._pausing = False
@@ -53,7 +58,7 @@ class RecordedInbox(Inbox):
         self._origins: list[int] = []
 
     def _seen(self, flag: bool) -> bool:  # what was seen
-        if self._is_engine():
+        if self._is_noted():
             self._log.note(Kind.FLAG, int(flag))
         return flag
 
@@ -104,22 +109,21 @@ class RecordedInbox(Inbox):
             self._commands.clear()
             self._origins = []
             self._attention = self._stopping or self._pausing
-        self._log.note(Kind.TAKEN, len(commands))
-        for origin in origins:
-            self._log.note(Kind.ORIGIN, origin)
+        self._log.note_taken(origins)
         if commands:
             self._nudge()
         return commands
 
     def wait(self, seconds: float | None) -> bool:
         """See the port."""
-        with self._changed:
-            bounded = None if seconds is None else min(seconds, threading.TIMEOUT_MAX)
-            return self._seen(self._changed.wait_for(lambda: self._attention, bounded))
+        bounded = None if seconds is None else min(seconds, threading.TIMEOUT_MAX)
+        with self.standing, self._changed:
+            is_up = self._changed.wait_for(lambda: self._attention, bounded)
+        return self._seen(is_up)
 
     def hold(self) -> None:
         """See the port."""
-        with self._changed:
+        with self.standing, self._changed:
             self._holding = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._stopping or not self._pausing or bool(self._commands))

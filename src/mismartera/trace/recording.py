@@ -13,6 +13,7 @@ from mismartera.feeds.port import Feed
 from mismartera.journal import JournalWriter
 from mismartera.live.door import IntakeDoor, Order
 from mismartera.live.requests import Requests
+from mismartera.session.turns import Turns
 from mismartera.timing import WallClock
 from mismartera.trace import items
 from mismartera.trace.items import Kind, TraceLog
@@ -26,6 +27,7 @@ from mismartera.trace.recorded import (
     RecordedWall,
 )
 from mismartera.trace.sights import RecordedSights
+from mismartera.trace.turns import RecordedTurns
 
 
 class Recorder:
@@ -41,6 +43,9 @@ class Recorder:
         self._asking = threading.local()
         """Which request the calling thread works on."""
         self.is_engine: Callable[[], bool] = lambda: False
+        self.is_seeing: Callable[[], bool] = lambda: False
+        """The same where the engine sees the world."""
+        self._turns: RecordedTurns | None = None
         self.engine = TraceLog(items.ENGINE)
         self.intake = TraceLog(items.INTAKE)
         # What the engine has seen of the intake's doings must not be there without what the intake had seen.
@@ -50,9 +55,12 @@ class Recorder:
         def is_engine() -> bool:  # what is set later
             return self.is_engine()
 
-        self.engine_wall = RecordedWall(wall, self.engine, is_engine)
+        def is_seeing() -> bool:  # and so is this
+            return self.is_seeing()
+
+        self.engine_wall = RecordedWall(wall, self.engine, is_seeing)
         self.intake_wall = RecordedWall(wall, self.intake, lambda: True)
-        self.inbox = make_inbox(self.engine, is_engine, writer.nudge)
+        self.inbox = make_inbox(self.engine, is_seeing, writer.nudge)
         self.commands = LoggedCommands(self.engine, is_engine, self.inbox, writer, wall)
         self.sights = RecordedSights(self.engine, is_engine, self.commands)
         self.sink = JournalSink(writer)
@@ -80,4 +88,13 @@ class Recorder:
 
     def bind(self, is_engine: Callable[[], bool]) -> None:
         """Know the engine's thread."""
-        self.is_engine = is_engine
+        turns = self._turns
+        self.is_engine = is_engine if turns is None else turns.is_acting
+        self.is_seeing = is_engine if turns is None else turns.is_seeing
+
+    def make_turns(self, is_engine: Callable[[], bool], changed: threading.Condition) -> Turns:
+        """The turns of strategies on threads of their own. ``changed``: the registry's lock."""
+        turns = self._turns = self.inbox.standing = RecordedTurns(
+            self.engine, is_engine, changed, self._writer.nudge
+        )
+        return turns

@@ -19,7 +19,8 @@ from mismartera.trace.messages import ANSWER, decode_message
 
 class Script:
     """One past session's. ``is_engine`` tells whether the calling thread is the engine's, ``give`` gives a command
-    once more; both are set by whoever knows. ``intake`` is let go on when the engine takes something of it.
+    once more, ``let_have`` lets a strategy have its turn; they are set by whoever knows. ``intake`` is let go on
+    when the engine takes something of it.
 
     It ends before the engine's clock passes ``until_us``.
     """
@@ -33,11 +34,13 @@ class Script:
         }
         self._messages = (r for r in reader.rows(tables.arrivals, session.id) if r["kind"] != ANSWER)
         self._is_in_intake = self._is_stopped = False
+        self._departure: DepartedError | None = None
         self._engine_us = session.began_us
         self._outputs: deque[Act] = deque()
         self.intake: Intake | None = None
         self.is_engine: Callable[[], bool] = lambda: False
         self.give: Callable[[Mapping[str, Any]], object] = lambda row: None  # noqa: ARG005
+        self.let_have: Callable[[int], object] = lambda turn: None  # noqa: ARG005
 
     # The engine
 
@@ -53,6 +56,9 @@ class Script:
             found = None if self._is_stopped else self._engine.peek()
             if found is None:
                 raise self.ended()
+            if found[0] == Kind.TURN:
+                self.let_all_have()
+                continue
             if found[0] == Kind.CLOCK and self._until_us is not None and found[1] > self._until_us:
                 raise self.ended()
             if found[0] != Kind.COMMAND or kind is Kind.ORIGIN:
@@ -62,9 +68,15 @@ class Script:
                 raise self.ended()  # it was cut off before the command was durable
             self.give(self._given[found[1]])
         if found[0] != kind:
-            raise self._departed(self._engine, kind, found)
+            raise self._other_item(self._engine, kind, found)
         self._engine.skip()
         return found[1]
+
+    def let_all_have(self) -> None:
+        """Let strategies have the turns that come before anything else of the engine."""
+        while not self._is_stopped and (found := self._engine.peek()) is not None and found[0] == Kind.TURN:
+            self._engine.skip()
+            self.let_have(found[1])
 
     def looked(self, number: int) -> bool:
         """The engine's look of this ``number``: commands that it saw are given; were reads shut by then?"""
@@ -82,17 +94,23 @@ class Script:
         """End where it is. From any thread."""
         self._is_stopped = True
 
-    def ended(self) -> TraceEndedError:
+    def ended(self) -> TraceEndedError | DepartedError:
         """What to raise where nothing follows: whoever asks after that, to tidy up, is told the same."""
         self._is_stopped = True
-        return TraceEndedError()
+        return self._departure or TraceEndedError()
 
-    def _departed(self, trace: TraceReader, kind: Kind, found: tuple[int, int]) -> DepartedError:
-        return DepartedError(
-            f"the replay has departed from the session at {to_iso(self._engine_us)} (item {trace.number}: "
-            f"{Kind(found[0]).name} was recorded, {kind.name} is asked for): is the code, or a strategy, another "
-            "one, or does a strategy look at something besides its session?"
+    def departed(self, what: str, trace: TraceReader | None = None) -> DepartedError:
+        """What to raise where something else is done, at the present item of ``trace`` (the engine's)."""
+        number = (trace or self._engine).number
+        self._is_stopped = True
+        self._departure = DepartedError(
+            f"the replay has departed from the session at {to_iso(self._engine_us)} (item {number}: {what}): is "
+            "the code, or a strategy, another one, or does a strategy look at something besides its session?"
         )
+        return self._departure
+
+    def _other_item(self, trace: TraceReader, kind: Kind, found: tuple[int, int]) -> DepartedError:
+        return self.departed(f"{Kind(found[0]).name} was recorded, {kind.name} is asked for", trace)
 
     # The intake
 
@@ -118,7 +136,7 @@ class Script:
         if found is None:
             raise self.ended()
         if found[0] != kind:
-            raise self._departed(self._intake, kind, found)
+            raise self._other_item(self._intake, kind, found)
         self._intake.skip()
         return found[1]
 

@@ -52,7 +52,7 @@ def test_a_fence_from_the_callback_drops_the_rest_of_the_symbol_at_once(
     def callback(bar: Bar) -> None:
         told.append(bar.symbol)
         if bar.symbol == when and not delivery.is_fenced(whom, 1):
-            delivery.fence(whom, 1, timeout=0.0)
+            delivery.fence(whom, 1)
 
     assert on_engine(delivery, callback, instant("AAA", "BBB", "AAA", "CCC")) == dropped
     assert told == seen
@@ -64,7 +64,7 @@ def test_two_fences_in_one_callback_and_one_in_the_next_all_count() -> None:
     def callback(bar: Bar) -> None:
         told.append(bar.symbol)
         for symbol in {"AAA": ("BBB", "DDD"), "CCC": ("EEE",)}.get(bar.symbol, ()):
-            delivery.fence(symbol, 1, timeout=0.0)
+            delivery.fence(symbol, 1)
 
     assert on_engine(delivery, callback, instant("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")) == 3
     assert told == ["AAA", "CCC", "FFF"]
@@ -72,14 +72,14 @@ def test_two_fences_in_one_callback_and_one_in_the_next_all_count() -> None:
 
 def test_a_fence_stands_until_the_tape_is_purged_and_binds_one_generation() -> None:
     delivery, told = bound(), list[str]()
-    delivery.fence("AAA", 1, timeout=0.0)
+    delivery.fence("AAA", 1)
     assert on_engine(delivery, lambda bar: told.append(bar.symbol), instant("AAA", "BBB")) == 1
     fenced = [delivery.has_fences]
     delivery.purged(delivery.fences)
     assert [*fenced, delivery.has_fences] == [True, False]
     assert delivery.is_fenced("AAA", 1) and not delivery.is_fenced("AAA", 2)
     again = Bar("AAA", "1m", instant("AAA")[0].timestamp, open=1, high=1, low=1, close=1, generation=2)
-    delivery.fence("BBB", 1, timeout=0.0)
+    delivery.fence("BBB", 1)
     assert on_engine(delivery, lambda bar: told.append(f"{bar.symbol}{bar.generation}"), [again]) == 0
     assert told == ["BBB", "AAA2"]
 
@@ -110,7 +110,7 @@ def test_a_fence_from_another_thread_waits_for_the_callback_that_runs() -> None:
     engine, done = Engine(), list[list[str]]()
 
     def remove() -> None:
-        engine.delivery.fence("BBB", 1, timeout=10.0)
+        engine.delivery.await_fence("BBB", engine.delivery.fence("BBB", 1), timeout=10.0)
         done.append(list(engine.seen))
 
     removing = threading.Thread(target=remove)
@@ -127,7 +127,7 @@ def test_a_fence_from_another_thread_waits_for_the_callback_that_runs() -> None:
 def test_a_callback_that_outlasts_the_time_out_leaves_the_fence_standing() -> None:
     engine = Engine()
     with pytest.raises(TimeoutError, match="BBB is removed, but a strategy's callback has been running"):
-        engine.delivery.fence("BBB", 1, timeout=0.01)
+        engine.delivery.await_fence("BBB", engine.delivery.fence("BBB", 1), timeout=0.01)
     engine.release.set()
     engine.thread.join(10)
     assert engine.seen == ["AAA"]
@@ -135,11 +135,11 @@ def test_a_callback_that_outlasts_the_time_out_leaves_the_fence_standing() -> No
 
 def test_nobody_waits_while_the_engine_rests_or_is_away() -> None:
     delivery = Delivery()
-    delivery.fence("AAA", 1, timeout=0.0)
+    delivery.fence("AAA", 1)
     told = list[str]()
 
     def remove() -> None:
-        delivery.fence("BBB", 1, timeout=0.0)
+        delivery.await_fence("BBB", delivery.fence("BBB", 1), timeout=0.0)
         told.append("returned")
 
     def engine() -> None:
@@ -180,7 +180,7 @@ def test_of_several_listeners_those_after_the_one_that_fenced_are_not_called() -
     def first(bar: Bar) -> None:
         told.append(f"1{bar.symbol}")
         if bar.symbol == "AAA":
-            delivery.fence("AAA", 1, timeout=0.0)
+            delivery.fence("AAA", 1)
 
     def second(bar: Bar) -> None:
         told.append(f"2{bar.symbol}")

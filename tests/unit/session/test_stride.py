@@ -173,10 +173,10 @@ def test_a_removal_from_another_thread_cuts_one_symbol_and_no_other(
     delivery = system.coordinator._parts.delivery
     fence = delivery.fence
 
-    def held(symbol: str, generation: int, timeout: float) -> None:
+    def held(symbol: str, generation: int) -> int:
         asked.set()  # the command is posted, the fence does not stand yet
         assert raised.wait(10)
-        fence(symbol, generation, timeout)
+        return fence(symbol, generation)
 
     delivery.fence = held  # type: ignore[method-assign]
 
