@@ -7,6 +7,7 @@ code that a backtest uses, and goes on from there. The intake's thread only; oth
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -53,6 +54,7 @@ class DayLedger:
         self.marks = np.zeros((room, len(self.windows)), dtype=np.uint8)
         self.newest = np.full(room, -1, dtype=np.int64)
         self.counts = np.zeros((room, len(COUNTS)), dtype=np.int64)
+        self._counting = threading.Lock()  # the engine books a symbol that is removed while bars come
 
     def enter(self, member: Member, make: Entry) -> Entry:
         """A symbol of the session, whose bars are held until it joins."""
@@ -104,8 +106,14 @@ class DayLedger:
 
     def count(self, entry: Entry, fate: str, number: int = 1) -> None:
         """``number`` bars were received and met this fate."""
-        self.counts[entry.index, _RECEIVED] += number
-        self.counts[entry.index, COUNTS.index(fate)] += number
+        with self._counting:
+            self.counts[entry.index, _RECEIVED] += number
+            self.counts[entry.index, COUNTS.index(fate)] += number
+
+    def counts_of(self, entry: Entry) -> dict[str, int]:
+        """R1's counts, which balance. From any thread."""
+        with self._counting:
+            return dict(zip(COUNTS, self.counts[entry.index].tolist(), strict=True))
 
     def count_rejected(self, symbols: Iterable[str]) -> int:
         """Bars of these were rejected; how many are of the session's."""
@@ -120,8 +128,9 @@ class DayLedger:
             self.count(entries[0], fate)
             return
         indices = np.array([entry.index for entry in entries])
-        self.counts[indices, _RECEIVED] += 1
-        self.counts[indices, COUNTS.index(fate)] += 1
+        with self._counting:
+            self.counts[indices, _RECEIVED] += 1
+            self.counts[indices, COUNTS.index(fate)] += 1
 
     def unresolved_us(self, entry: Entry) -> int:
         """The start of the first minute of which nothing is known; the close if there is none."""

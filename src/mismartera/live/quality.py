@@ -9,7 +9,6 @@ import numpy as np
 
 from mismartera.live.entry import Entry, Mark
 from mismartera.live.ledger import DayLedger
-from mismartera.session.door import COUNTS
 from mismartera.session.quality import Gap, Quality, part_cuts
 
 
@@ -81,7 +80,7 @@ class LiveQuality:
 
     def _counts(self, entry: Entry) -> dict[str, int]:
         assert self.ledger is not None, "the entry is of the ledger"
-        return dict(zip(COUNTS, self.ledger.counts[entry.index].tolist(), strict=True))
+        return self.ledger.counts_of(entry)
 
     @staticmethod
     def _quality(ledger: DayLedger, entry: Entry, until_us: int) -> Quality:

@@ -33,7 +33,7 @@ class Script:
             row["number"]: row for row in reader.rows(tables.commands, session.id) if row["number"] >= 0
         }
         self._messages = (r for r in reader.rows(tables.arrivals, session.id) if r["kind"] != ANSWER)
-        self._is_in_intake = self._is_stopped = False
+        self._is_in_intake = self.is_stopped = False
         self._departure: DepartedError | None = None
         self._engine_us = session.began_us
         self._outputs: deque[Act] = deque()
@@ -53,7 +53,7 @@ class Script:
     def engine_item(self, kind: Kind) -> int:
         """What the engine sees next, which must be of ``kind``."""
         while True:
-            found = None if self._is_stopped else self._engine.peek()
+            found = None if self.is_stopped else self._engine.peek()
             if found is None:
                 raise self.ended()
             if found[0] == Kind.TURN:
@@ -74,13 +74,13 @@ class Script:
 
     def let_all_have(self) -> None:
         """Let strategies have the turns that come before anything else of the engine."""
-        while not self._is_stopped and (found := self._engine.peek()) is not None and found[0] == Kind.TURN:
+        while not self.is_stopped and (found := self._engine.peek()) is not None and found[0] == Kind.TURN:
             self._engine.skip()
             self.let_have(found[1])
 
     def looked(self, number: int) -> bool:
         """The engine's look of this ``number``: commands that it saw are given; were reads shut by then?"""
-        if self._is_stopped or (found := self._engine.peek_after(Kind.COMMAND)) is None:
+        if self.is_stopped or (found := self._engine.peek_after(Kind.COMMAND)) is None:
             return False  # what it saw is not on record, nor anything that it did
         if found[0] != Kind.LOOK or found[1] >> 1 != number:
             return False
@@ -92,17 +92,17 @@ class Script:
 
     def stop(self) -> None:
         """End where it is. From any thread."""
-        self._is_stopped = True
+        self.is_stopped = True
 
     def ended(self) -> TraceEndedError | DepartedError:
         """What to raise where nothing follows: whoever asks after that, to tidy up, is told the same."""
-        self._is_stopped = True
+        self.is_stopped = True
         return self._departure or TraceEndedError()
 
     def departed(self, what: str, trace: TraceReader | None = None) -> DepartedError:
         """What to raise where something else is done, at the present item of ``trace`` (the engine's)."""
         number = (trace or self._engine).number
-        self._is_stopped = True
+        self.is_stopped = True
         self._departure = DepartedError(
             f"the replay has departed from the session at {to_iso(self._engine_us)} (item {number}: {what}): is "
             "the code, or a strategy, another one, or does a strategy look at something besides its session?"

@@ -19,7 +19,7 @@ from mismartera.trace.script import Script
 
 _WHAT_BITS = 4
 _NUDGE_EACH = 4096
-_LINGER_SECONDS = 5.0
+_LINGER_SECONDS, _LOOK_SECONDS = 5.0, 0.5
 
 
 def turn_item(seat: Seat, what: Turn) -> int:
@@ -207,7 +207,9 @@ class PlayedTurns:
         number, what, is_active = item >> 1 + _WHAT_BITS, Turn(item >> 1 & (1 << _WHAT_BITS) - 1), item & 1
         seat = self._seats[number]
         with self._changed:
-            self._changed.wait_for(lambda: number in self._asked or number in self._gone)
+            while not self._changed.wait_for(lambda: number in self._asked or number in self._gone, _LOOK_SECONDS):
+                if self._script.is_stopped:  # by a user, whom a strategy that comes to nothing keeps waiting
+                    raise self._script.ended()
             asked = self._asked.get(number)
         if asked is None or asked.what is not what:
             wanted = "it has ended" if asked is None else f"{asked.what.name} is asked for"

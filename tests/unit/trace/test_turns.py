@@ -146,6 +146,10 @@ class Script:
     """As much of the script as turns need."""
 
     let_have: Callable[[int], None]
+    is_stopped = False
+
+    def ended(self) -> TraceEndedError:
+        return TraceEndedError()
 
     def let_all_have(self) -> None:
         """None is left."""
@@ -213,6 +217,12 @@ def test_so_has_one_that_has_ended(playing: Playing) -> None:
     playing.script.let_have(turn_item(desk, Turn.TAKE))
     with pytest.raises(DepartedError, match="a turn of S0 to READ was recorded, it has ended"):
         playing.script.let_have(turn_item(desk, Turn.READ))
+
+
+def test_who_stops_the_replay_does_not_wait_for_a_strategy_that_comes_to_nothing(playing: Playing) -> None:
+    playing.script.is_stopped = True
+    with pytest.raises(TraceEndedError):
+        playing.script.let_have(turn_item(playing.desks[0], Turn.READ))
 
 
 def test_where_the_journal_ends_the_engine_does_and_so_do_they(playing: Playing) -> None:
