@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,19 @@ def test_a_time_that_is_none_and_a_session_that_is_not_there_are_refused(command
     assert "has no session '7'; allowed: last, or one of 1" in command.call(
         "replay", "7", "--data", "store", status=2
     )
+
+
+def test_a_session_that_was_cut_off_at_its_very_beginning_is_named_as_such(
+    command: Command, tmp_path: Path
+) -> None:
+    copy = tmp_path / "cut.db"
+    with closing(sqlite3.connect(command.folder / "store" / "_journal" / "journal.db")) as journal:
+        journal.execute("VACUUM INTO ?", [str(copy)])
+    with closing(sqlite3.connect(copy)) as cut:
+        cut.execute("DELETE FROM traces")
+        cut.commit()
+    said = command.call("replay", "last", "--data", "store", "--journal", str(copy), status=2)
+    assert "session 1 was cut off before anything was on record" in said
 
 
 def test_d07_the_metrics_of_a_live_session_tell_how_far_its_journal_is_behind(make_stage: MakeStage) -> None:

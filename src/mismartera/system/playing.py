@@ -34,6 +34,11 @@ class PlayedSession:
             )
         self.session = session
         self.player = Player(reader, session, until_us)
+        if not self.player.has_begun:
+            raise JournalError(
+                f"session {session.id} was cut off before anything was on record of what it saw: there is nothing "
+                "to play; allowed: a later one"
+            )
         self.beginning = Beginning(
             {symbol: tuple(labels) for symbol, labels in began["streams"].items()}, began["generations"],
             tuple(began["acted"]),

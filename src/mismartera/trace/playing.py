@@ -46,6 +46,11 @@ class Player:
         self.sink = SilentSink()
 
     @property
+    def has_begun(self) -> bool:
+        """See :attr:`Script.has_begun`."""
+        return self._script.has_begun
+
+    @property
     def lost(self) -> int:
         """How many commands are missing: those of threads that nobody follows, like a signal of a user's."""
         return self.inbox.lost

@@ -42,6 +42,11 @@ class Script:
         self.give: Callable[[Mapping[str, Any]], object] = lambda row: None  # noqa: ARG005
         self.let_have: Callable[[int], object] = lambda turn: None  # noqa: ARG005
 
+    @property
+    def has_begun(self) -> bool:
+        """False if the session was cut off before anything that was seen in it was on record."""
+        return self._intake.peek() is not None
+
     # The engine
 
     def engine_now_us(self) -> int:
