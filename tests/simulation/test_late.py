@@ -104,8 +104,21 @@ def test_data_that_come_right_after_a_sleep_keep_the_connection_and_what_was_mis
 def test_what_was_due_in_a_sleep_is_done_after_the_data_are_known_to_be_stale() -> None:
     timed = Timed()
     day = Day(config("A"), "2024-07-03T09:29:00-04:00", "2024-07-03T10:20:00-04:00", TRADED, [timed], AwakeFirst)
+    for at, is_mute in (("10:00:20", True), ("10:04:41", False)):
+        day.at(f"2024-07-03T{at}-04:00", lambda is_mute=is_mute: setattr(day.feed.state, "mute", is_mute))  # type: ignore[misc]
     day.coordinator.run()
     assert timed.seen == [("10:04:40", False)]
+
+
+def test_who_resumes_a_session_right_after_a_sleep_does_not_activate_it_with_what_is_stale() -> None:
+    day = Day(config("A"), "2024-07-03T09:29:00-04:00", "2024-07-03T10:20:00-04:00", TRADED)
+    day.at("2024-07-03T09:59:30-04:00", day.coordinator.inbox.pause)
+    sleep(day, "2024-07-03T10:00:30-04:00")
+    day.at("2024-07-03T10:00:40-04:00", day.coordinator.inbox.resume)
+    day.coordinator.run()
+    activated = [time for time, name, _ in day.events("session_activated") if time > "14:00"]
+    assert activated[0] >= "14:05:00", "data flow again"
+    assert len(day.dumps.tables["2024-07-03", "A", "1m"]) == 50
 
 
 def test_an_answer_that_waited_through_a_sleep_activates_nothing_before_the_stream_has_spoken() -> None:

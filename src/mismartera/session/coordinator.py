@@ -244,21 +244,19 @@ class SessionCoordinator(SymbolLifecycle):
         if not parts.inbox.must_hold():
             return
         parts.time.clock.pause()
-        self._pause()
+        if parts.time.clock.is_live:  # it cannot stand still: what is read is gated, too
+            parts.streamer.hold(GateState.PAUSED, "paused")
         while parts.inbox.must_hold():
             parts.state.paused_us = self.time.now_us()
             parts.inbox.hold()
             self._settle_commands()
         parts.state.paused_us = None
         parts.time.clock.resume()
+        if parts.streamer.hear():
+            self._settle_commands()
         parts.streamer.lift(GateState.PAUSED)
         if self._is_open:
             parts.streamer.look()
-
-    def _pause(self) -> None:
-        """A clock that cannot stand still leaves a paused run behind: its reads are gated, too."""
-        if self._parts.time.clock.is_live:
-            self._parts.streamer.hold(GateState.PAUSED, "paused")
 
     def _settle_commands(self) -> None:
         """Commands in their order, then the symbols that they brought, as one batch; and so on until none is left.

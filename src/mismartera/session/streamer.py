@@ -102,17 +102,17 @@ class Streamer:
 
     def reach(self, at_us: int) -> bool:
         """Bring the clock to ``at_us``; False if something wants attention before it is there."""
-        seconds = self._clock.wall_seconds_until(at_us)
-        has_waited = seconds > 0
-        while seconds > 0:
+        while (seconds := self._clock.wall_seconds_until(at_us)) > 0:
             if self._wait(seconds):
                 return False
-            seconds = self._clock.wall_seconds_until(at_us)
         late_us = self._clock.now_us() - at_us
         if late_us < 0:
             self._clock.advance_to(at_us)
-        # The machine has slept: whether the data are stale is said before anything is done that was due meanwhile.
-        return not (has_waited and late_us > self._gate.threshold_us and self._wait(_WAKING_SECONDS))
+        return late_us <= self._gate.threshold_us or not self.hear()
+
+    def hear(self) -> bool:
+        """True if something wants attention: live, after a sleep of the machine, that the data are stale."""
+        return self._clock.is_live and self._wait(_WAKING_SECONDS)
 
     def _wait(self, seconds: float | None) -> bool:
         with self._delivery.resting():

@@ -36,6 +36,7 @@ class SimWorld:
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._number = count()
         self._intake: Intake | None = None
+        self._sleeps: list[tuple[int, int]] = []
         self._steps = 0
         self.is_at_work = False
         """Something happens that is not the engine's doing."""
@@ -90,7 +91,14 @@ class SimWorld:
 
     def jump(self, seconds: float) -> None:
         """The machine sleeps: time passes, and nothing happens in it."""
+        first_us = self._now_us
         self._now_us += round(seconds * SECOND_US)
+        self._sleeps.append((first_us, self._now_us))
+
+    def awake_us(self, since_us: int) -> int:
+        """How long the machine was awake since then."""
+        slept_us = sum(max(last - max(first, since_us), 0) for first, last in self._sleeps)
+        return self._now_us - since_us - slept_us
 
     def advance(self, until_us: int | None, is_enough: Callable[[], bool]) -> bool:
         """Let things happen until ``is_enough`` (True) or ``until_us`` (False)."""

@@ -41,7 +41,7 @@ DAYS = (
     ("24/7", "2024-03-10", ("01:30", "02:30")),
 )
 STREAMS = (["1m"], ["1m", "5m"], ["5m"], ["1m", "3m", "15m"], ["1m", "1d"], ["2m", "10m"])
-_UNDER_WAY_US = 180 * SECOND_US  # the stream may be late by so much, or an answer be on its way
+_UNDER_WAY_US = 180 * SECOND_US  # the stream may be late by so much, or an answer be on its way, sleeps apart
 
 
 @dataclass
@@ -226,10 +226,10 @@ class Simulation:
         it was asked for them last.
         """
         bars = self.coordinator.session_data.get_bars(symbol, "1m", internal=True)
-        until_us = self.world.now_us() - _UNDER_WAY_US
+        awake_us = self.world.awake_us
         truth, knew = self.market.minutes[symbol], self.feed.knew.get(symbol, {})
         ours = frozenset[int]() if bars is None else frozenset(bars.start_us.tolist())
-        ended = [us for us in sorted(truth) if us + MINUTE_US <= until_us]
+        ended = [us for us in sorted(truth) if awake_us(us + MINUTE_US) >= _UNDER_WAY_US]
         return [to_iso(us) for us in ended if us not in ours and knew.get(us, True)]
 
     def record(self, day: date, symbols: Sequence[str], intervals: Any, data: Any) -> None:  # noqa: ARG002
