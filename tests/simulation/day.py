@@ -64,9 +64,13 @@ class Day:
         found = self.market.minutes
         self.feed.send([(s, start_us, mine[start_us].values) for s, mine in found.items() if start_us in mine])
 
-    def at(self, moment: str, event: Callable[[], None]) -> None:
+    def at(self, moment: str, event: Callable[[], object]) -> None:
         """Let it happen then."""
-        self.world.at(us(moment), event)
+
+        def happen() -> None:
+            event()
+
+        self.world.at(us(moment), happen)
 
     def events(self, *names: str) -> list[tuple[str, str, str]]:
         """Time of day, name, and reason or symbol of each event of these names."""

@@ -122,14 +122,29 @@ def test_who_resumes_a_session_right_after_a_sleep_does_not_activate_it_with_wha
 
 
 def test_an_answer_that_waited_through_a_sleep_activates_nothing_before_the_stream_has_spoken() -> None:
-    day = Day(config("A"), "2024-07-03T10:00:20-04:00", "2024-07-03T10:20:00-04:00", TRADED)
+    """The first symbol joins with what REST knew before the sleep: it is asked for at its first bar."""
+    day = Day(config("A"), "2024-07-03T09:29:00-04:00", "2024-07-03T10:20:00-04:00", TRADED)
     day.requests.seconds = (5.0, 5.0)
-    sleep(day, "2024-07-03T10:00:23-04:00")
+    sleep(day, "2024-07-03T09:31:03-04:00")
     day.coordinator.run()
-    first = day.events("session_activated", "symbol_loaded")[0]
-    assert first[1] == "session_activated"
-    assert first[0] >= "14:05:00", "what was backfilled ended at 14:00"
+    moves = [found for found in day.events("session_deactivated", "session_activated") if found[0] > "13:31"]
+    assert moves[0] == ("13:35:03", "session_deactivated", "stale")
+    assert moves[1][1] == "session_activated"
+    assert moves[1][0] >= "13:36:00", "the first data after it"
     assert len(day.dumps.tables["2024-07-03", "A", "1m"]) == 50
+
+
+def test_a_symbol_whose_backfill_waited_through_a_sleep_is_loaded_when_the_stream_is_there_again() -> None:
+    traded = dict.fromkeys(("A", "B"), TRADED["A"])
+    day = Day(config("A"), "2024-07-03T09:29:00-04:00", "2024-07-03T10:20:00-04:00", traded)
+    day.at("2024-07-03T10:00:20-04:00", lambda: setattr(day.requests, "seconds", (5.0, 5.0)))
+    day.at("2024-07-03T10:00:21-04:00", lambda: day.coordinator.add_symbol("B"))
+    sleep(day, "2024-07-03T10:00:25-04:00")
+    day.coordinator.run()
+    loaded = [time for time, _, symbol in day.events("symbol_loaded") if time > "14:00"]
+    assert len(loaded) == 1
+    assert loaded[0] >= "14:05:00"
+    assert len(day.dumps.tables["2024-07-03", "B", "1m"]) == 50
 
 
 def test_what_ends_after_the_run_is_neither_taken_nor_asked_for_though_the_engine_reaches_its_end_late() -> None:
@@ -144,12 +159,15 @@ def test_what_ends_after_the_run_is_neither_taken_nor_asked_for_though_the_engin
 
 
 def test_what_ends_after_the_run_is_not_fetched_by_a_backfill_either() -> None:
-    slow = Slow("2024-07-03T10:10:00-04:00")
-    day = Day(config("A"), "2024-07-03T09:29:00-04:00", "2024-07-03T10:10:30-04:00", TRADED, [slow])
+    """REST is down while a symbol joins, and comes back after the run's end, while a strategy is slow."""
+    slow, names = Slow("2024-07-03T10:10:00-04:00"), config("A")
+    names["session_data_config"]["streaming"] = {"load_timeout_seconds": 600}
+    traded = dict.fromkeys(("A", "B"), TRADED["A"])
+    day = Day(names, "2024-07-03T09:29:00-04:00", "2024-07-03T10:10:30-04:00", traded, [slow])
     slow.day = day
-    day.at("2024-07-03T10:11:10-04:00", lambda: day.feed.drop(5.0))
+    day.at("2024-07-03T10:09:40-04:00", lambda: setattr(day.feed.state, "rest_down", True))
+    day.at("2024-07-03T10:09:50-04:00", lambda: day.coordinator.add_symbol("B"))
+    day.at("2024-07-03T10:11:30-04:00", lambda: setattr(day.feed.state, "rest_down", False))
     day.coordinator.run()
-    starts = [row["timestamp"] for row in day.dumps.tables["2024-07-03", "A", "1m"]]
-    assert max(starts) == us("2024-07-03T10:09:00-04:00")
-    ends = [line["to"] for line in day.log.lines if line["event"] == "backfilled"]
-    assert all(us(end) <= slow.at_us for end in ends)
+    filled = [line["to"] for line in day.log.lines if line["event"] == "backfilled" and line["symbol"] == "B"]
+    assert [us(end) for end in filled] == [us("2024-07-03T10:10:00-04:00")]

@@ -35,14 +35,15 @@ _BATCHES_MAX = 24
 class DayLedger:
     """The symbols of one session. ``ended``: nothing more is waited for of the base windows before this one.
 
-    ``last_us``: what ends later is not of the run; ``until_us``, or the close.
+    ``last_us``: what ends later is not of the run; the end of its last whole window, by ``until_us`` or the close.
     """
 
     def __init__(self, processing: Processing, until_us: int | None = None) -> None:
         self.processing = processing
-        close_us = processing.session.close_us
-        self.last_us = close_us if until_us is None else min(until_us, close_us)
         self.windows = session_windows(processing.session, processing.base)
+        self.last_us = processing.session.close_us
+        if until_us is not None:
+            self.end_by(until_us)
         self.entries: dict[str, Entry] = {}
         self.ended = 0
         self.unflushed: list[Accepted] = []
@@ -55,6 +56,11 @@ class DayLedger:
         self.newest = np.full(room, -1, dtype=np.int64)
         self.counts = np.zeros((room, len(COUNTS)), dtype=np.int64)
         self._counting = threading.Lock()  # the engine books a symbol that is removed while bars come
+
+    def end_by(self, until_us: int) -> None:
+        """The run, or the session, ends then."""
+        whole = int(self.windows.end.searchsorted(until_us, side="right"))
+        self.last_us = int(self.windows.end[whole - 1]) if whole else self.processing.session.open_us
 
     def enter(self, member: Member, make: Entry) -> Entry:
         """A symbol of the session, whose bars are held until it joins."""

@@ -286,7 +286,8 @@ class Today:
 
     def finish(self, until_us: int) -> None:
         """The session ends then."""
-        self._until_us = self.ledger.last_us = until_us
+        self._until_us = until_us
+        self.ledger.end_by(until_us)
         self._timers.at(until_us + self._grace_us, self._look_if_settled)
         self._look_if_settled()
 
