@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import gcd
 
 import numpy as np
@@ -18,6 +19,7 @@ RULES = ("not_finite", "price_not_positive", "high_low_order", "negative_volume"
 """Names of the rules, in the order in which a broken bar is charged: one bar counts under one rule."""
 
 
+@cache
 def grid_us(interval: Interval) -> int:
     """The grid on which a stored bar of ``interval`` must start, in microseconds of UTC.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock
@@ -22,8 +23,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BarsArrived:
+class BarsArrived(Struct, frozen=True, eq=False):
     """Valid, finished bars of one interval, in the order in which they came.
 
     Bar ``k`` is one of ``symbols[k]``; ``prices`` has a row for open, high, low, close and volume each, and a
@@ -40,10 +40,10 @@ class BarsArrived:
     arrived_us: int
 
     def __post_init__(self) -> None:
-        size = len(self.symbols)
-        assert len(self.start_us) == size, "a start for each bar"
-        assert self.prices.shape == (5, size), "and five prices"
-        self.start_us.flags.writeable = self.prices.flags.writeable = False
+        assert self.prices.shape == (5, len(self.start_us)), "five prices for each bar"
+        assert len(self.symbols) == len(self.start_us), "and a symbol"
+        self.start_us.setflags(write=False)
+        self.prices.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.symbols)

@@ -23,7 +23,7 @@ class FeedQueue:
         self._lock = threading.Lock()
         self._has_message = threading.Condition(self._lock)
         self._messages: deque[FeedMessage] = deque()
-        self._bars = 0
+        self._bars = self._readers = 0
         self._waiting: list[Callable[[], None]] = []
         self._is_plain = True
         """All that waits are bars of the stream, and no corrections."""
@@ -40,14 +40,15 @@ class FeedQueue:
 
     def put(self, message: FeedMessage) -> bool:
         """Take ``message`` and wake the reader; False if there is no room."""
-        size = _size(message)
+        size = max(len(message.symbols), 1) if isinstance(message, BarsArrived) else 1
         with self._lock:
             if self._messages and self._bars + size > self._bars_max:
                 return False
             self._messages.append(message)
             self._bars += size
             self._is_plain = self._is_plain and isinstance(message, BarsArrived) and not message.corrections
-            self._has_message.notify()
+            if self._readers:
+                self._has_message.notify_all()
         if self._on_message:
             self._on_message()
         return True
@@ -74,8 +75,8 @@ class FeedQueue:
     def wait(self, timeout_wall_seconds: float) -> bool:
         """Until a message waits; False if none came in time."""
         with self._lock:
-            return self._has_message.wait_for(lambda: bool(self._messages), timeout_wall_seconds)
-
-
-def _size(message: FeedMessage) -> int:
-    return max(len(message), 1) if isinstance(message, BarsArrived) else 1
+            self._readers += 1
+            try:
+                return self._has_message.wait_for(lambda: bool(self._messages), timeout_wall_seconds)
+            finally:
+                self._readers -= 1

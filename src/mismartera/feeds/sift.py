@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars.instants import SECOND_US, to_datetime
@@ -17,8 +17,10 @@ PRICE_MAX, VOLUME_MAX = 1e12, 1e18
 """More is no market's: a price of 1e308 is finite, and still breaks every sum that it enters."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RawBars:
+_FEW_ROWS = [np.arange(size) for size in range(FEW_BARS + 1)]
+
+
+class RawBars(Struct, frozen=True, eq=False):
     """Bars as they were decoded. ``values`` has a row for open, high, low, close, volume and the number of trades
     (negative where the vendor gives none) each, and a column per bar.
 
@@ -28,7 +30,7 @@ class RawBars:
     symbols: Sequence[str]
     start_us: Ints
     values: Floats
-    bad_rows: dict[int, tuple[str, str]] = field(default_factory=dict)
+    bad_rows: dict[int, tuple[str, str]] = {}
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -46,8 +48,9 @@ class RawBars:
 
     def arrived(self, rows: NDArray[np.intp], interval: str, arrived_us: int, *, corrections: bool) -> BarsArrived:
         """The message of those at ``rows``, in order."""
-        if len(rows) == len(self):
-            return BarsArrived(interval, tuple(self.symbols), self.start_us, self.prices, corrections, arrived_us)
+        if len(rows) == len(self.symbols):
+            prices = self.values[:5]
+            return BarsArrived(interval, tuple(self.symbols), self.start_us, prices, corrections, arrived_us)
         symbols = tuple(self.symbols[row] for row in rows.tolist())
         return BarsArrived(interval, symbols, self.start_us[rows], self.prices[:, rows], corrections, arrived_us)
 
@@ -60,10 +63,9 @@ def sift(
     A bar that ends after ``latest_end_us`` is ``from_the_future``. ``wanted``: the symbols that were asked for
     (None: all).
     """
-    if not len(bars):
-        return np.empty(0, np.intp), []
-    if len(bars) <= FEW_BARS and _all_pass(bars, interval, latest_end_us, wanted):
-        return np.arange(len(bars)), []
+    size = len(bars.symbols)
+    if size <= FEW_BARS and (not size or _all_pass(bars, interval, latest_end_us, wanted)):
+        return _FEW_ROWS[size], []
     reasons: dict[int, tuple[str, str]] = {}
     if wanted is not None:
         strangers = [row for row, symbol in enumerate(bars.symbols) if symbol not in wanted]

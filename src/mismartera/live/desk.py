@@ -54,6 +54,8 @@ class EngineDesk:
         """The newest version of each symbol's data, which the engine installs when its turn comes."""
         self._refused: list[tuple[Member, str, int | None]] = []
         self._gone: dict[str, int] = {}
+        self._told: list[Callable[[], None]] = []
+        """What the intake has told, and not sent."""
         self._is_open = False
         self._session: TradingSession | None = None
         self.tape = ArrivingTape()
@@ -198,6 +200,13 @@ class EngineDesk:
             raise error
 
         self._do(end)
+        self.send()
+
+    def send(self) -> None:
+        """See :meth:`EngineEnd.send`."""
+        if self._told:
+            told, self._told = self._told, []
+            self._parts.inbox.urge_all(told, INTAKE)
 
     def warn(self, text: str) -> None:
         """Something that a person should know."""
@@ -288,4 +297,4 @@ class EngineDesk:
         self._do(take)
 
     def _do(self, command: Callable[[], None]) -> None:
-        self._parts.inbox.urge(command, INTAKE)
+        self._told.append(command)

@@ -1,4 +1,8 @@
-"""EngineEnd: what the intake tells the engine, which carries it out in order. No call waits."""
+"""EngineEnd: what the intake tells the engine, which carries it out in order. No call waits.
+
+What is told goes out by :meth:`EngineEnd.send`, together: a thread that is woken while its waker goes on would
+only wait again, for the interpreter.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +77,10 @@ class EngineEnd(Protocol):
 
     def look_after(self) -> None:
         """Is a callback keeping the engine from what is stale by now?"""
+        ...
+
+    def send(self) -> None:
+        """Let the engine have what was told since the last time."""
         ...
 
     def warn(self, text: str) -> None:

@@ -62,11 +62,6 @@ class Flow:
         """True if the stream can be relied on."""
         return self.connected and (self._has_data or self._has_nothing or not self._needs_data)
 
-    @property
-    def waits_for_data(self) -> bool:
-        """True if the stream is there, and not believed."""
-        return self.connected and not self.is_good
-
     def begin(self, session: TradingSession) -> None:
         """The next session: what is not connected by its open is stale."""
         self._session = session

@@ -45,9 +45,8 @@ _LATER_MAX = 1000
 
 
 class Intake:
-    """One feed, one session at a time. Only :meth:`do` may be called from other threads.
-
-    ``keeper`` takes the bars of the minute, which are to be stored.
+    """One feed, one session at a time. Only :meth:`do` may be called from other threads. ``keeper`` takes the bars
+    of the minute, which are to be stored.
     """
 
     def __init__(
@@ -104,10 +103,12 @@ class Intake:
         while takes_orders and (order := self._door.next_order()) is not None:
             order()
         for message in self._door.messages():
+            self._engine.send()
             self._take(message)
         self._timers.run_due(now_us)
         if self._today is not None:
             self._today.end_windows()
+        self._engine.send()
 
     # What the engine asks
 
@@ -230,7 +231,6 @@ class Intake:
 
     def stop(self) -> None:
         """The run is over. The feed's thread and those of the requests end; what is accepted is kept."""
-        self._flush()
         self._leave_day()
         if self._has_started:
             self._feed.stop()

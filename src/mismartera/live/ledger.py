@@ -8,7 +8,7 @@ code that a backtest uses, and goes on from there. The intake's thread only; oth
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ from mismartera.session.windows import session_windows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-_RECEIVED = COUNTS.index("received")
+_AT = {name: place for place, name in enumerate(COUNTS)}
+_RECEIVED = _AT["received"]
 _BATCHES_MAX = 24
 """More batches of the same streams than this are put together but for the largest: each costs time per frame."""
 
@@ -88,14 +89,12 @@ class DayLedger:
         """The entries whose bars are the session's, in rank order."""
         return self._of_session()[0]
 
-    def missing(self, window: int) -> Iterator[Entry]:
+    def missing(self, window: int) -> list[Entry]:
         """The joined entries of which nothing is known of ``window``."""
         entries, indices = self._of_session()
         if len(entries) <= FEW_BARS:
-            yield from (entry for entry in entries if self.marks.item(entry.index, window) == Mark.UNKNOWN)
-            return
-        for row in np.flatnonzero(self.marks[indices, window] == Mark.UNKNOWN):
-            yield entries[row]
+            return [entry for entry in entries if self.marks.item(entry.index, window) == Mark.UNKNOWN]
+        return [entries[row] for row in np.flatnonzero(self.marks[indices, window] == Mark.UNKNOWN).tolist()]
 
     def unknown(self, first: int, last: int) -> list[tuple[Entry, list[int]]]:
         """The windows among ``first:last`` of which nothing is known, of each joined entry that has any."""
@@ -113,8 +112,9 @@ class DayLedger:
     def count(self, entry: Entry, fate: str, number: int = 1) -> None:
         """``number`` bars were received and met this fate."""
         with self._counting:
-            self.counts[entry.index, _RECEIVED] += number
-            self.counts[entry.index, COUNTS.index(fate)] += number
+            counts = self.counts[entry.index]
+            counts[_RECEIVED] += number
+            counts[_AT[fate]] += number
 
     def counts_of(self, entry: Entry) -> dict[str, int]:
         """R1's counts, which balance. From any thread."""
@@ -136,7 +136,7 @@ class DayLedger:
         indices = np.array([entry.index for entry in entries])
         with self._counting:
             self.counts[indices, _RECEIVED] += 1
-            self.counts[indices, COUNTS.index(fate)] += 1
+            self.counts[indices, _AT[fate]] += 1
 
     def unresolved_us(self, entry: Entry) -> int:
         """The start of the first minute of which nothing is known; the close if there is none."""
@@ -188,7 +188,8 @@ class DayLedger:
         """Nothing more is waited for of ``window``, nor of those before it."""
         update = Update()
         for batch in self.batches:
-            update.add(batch.processor.end(window), batch)
+            if grown := batch.processor.end(window):
+                update.add(grown, batch)
         self.ended = window + 1
         return update
 

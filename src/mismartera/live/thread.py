@@ -33,7 +33,7 @@ class IntakeThread:
     def wake(self) -> None:
         """There is something to do. From any thread."""
         intake = self._intake
-        if intake is None or not intake.has_few_bars or not self._driving.acquire(blocking=False):
+        if intake is None or not self._driving.acquire(blocking=False):
             self._work.set()
             return
         try:
@@ -47,12 +47,14 @@ class IntakeThread:
 
     def _take_few(self, intake: Intake) -> bool:
         """True if nothing is left for the intake's thread that it does not know of."""
+        if not intake.has_few_bars or self._is_stopping or self._error is not None:
+            return False
         due_us = intake.next_us
-        is_due = due_us is not None and due_us <= self._clock.now_us()
-        if is_due or self._is_stopping or self._error is not None or not intake.has_few_bars:
+        if due_us is not None and due_us <= self._clock.now_us():
             return False
         intake.step(takes_orders=False)
-        return (_NEVER_US if intake.next_us is None else intake.next_us) >= self._wakes_us
+        due_us = intake.next_us
+        return due_us is None or due_us >= self._wakes_us
 
     def start(self, intake: Intake, on_error: Callable[[BaseException], None]) -> None:
         """Begin, unless it has begun. ``on_error`` is told of a fault of ours, which ends the thread."""

@@ -23,7 +23,10 @@ class Timers:
     @property
     def next_us(self) -> int | None:
         """When the next one is due, alarm or not."""
-        return min([calls[0][0] for calls in (self._heap, self._alarms) if calls], default=None)
+        heap, alarms = self._heap, self._alarms
+        if heap and alarms:
+            return min(heap[0][0], alarms[0][0])
+        return (heap or alarms)[0][0] if heap or alarms else None
 
     def at(self, due_us: int, call: Callable[[], None]) -> None:
         """Let ``call`` be made once the clock reads ``due_us``."""

@@ -133,20 +133,20 @@ class Today:
         """The ordinary case in plain Python: a few bars of one minute, each its symbol's next, in time, while all
         is well. False, and nothing is done, if it is not as simple as that.
         """
-        if not 0 < len(message) <= FEW_BARS:
+        if not 0 < len(symbols := message.symbols) <= FEW_BARS:
             return False
         first_us, *others_us = message.start_us.tolist()
         window = self._at.get(first_us, NOWHERE)
         if message.corrections or window < max(self._newest, self.ledger.ended) or self._is_over:
             return False
-        if any(us != first_us for us in others_us) or len(set(message.symbols)) < len(message):
+        if others_us and (any(us != first_us for us in others_us) or len(set(symbols)) < len(symbols)):
             return False
         end_us, newest = self._ends[window], self.ledger.newest
         is_in_time = end_us + self._grace_us >= self._clock.now_us()
         if not is_in_time or not self._flow.is_good or end_us > self.ledger.last_us:
             return False
         entries: list[Entry] = []
-        for symbol in message.symbols:
+        for symbol in symbols:
             entry = self.ledger.entries.get(symbol)
             if entry is None or not entry.is_plain or newest[entry.index] >= window:
                 return False
@@ -252,21 +252,22 @@ class Today:
         """End the windows that nothing more is waited for; ask for the bars that are missing in them."""
         ledger, flow = self.ledger, self._flow
         can_end = self.splices.is_open and not self.splices.is_fetching
-        if can_end and flow.waits_for_data and self.silence.is_whole():
+        is_good = flow.is_good
+        if can_end and not is_good and flow.connected and self.silence.is_whole():
             flow.on_nothing()
-        if not (can_end and flow.is_good):
+            is_good = True
+        if not (can_end and is_good):
             self._ask_for_silence()
             self._look_if_settled()
             return
         now_us = self._clock.now_us()
-        while ledger.ended < len(self._ends) and self._ends[ledger.ended] <= min(now_us, ledger.last_us):
-            window = ledger.ended
-            missing, start_us = list(ledger.missing(window)), int(ledger.windows.start[window])
-            is_whole = ledger.joined() and all(entry.is_halted(start_us) for entry in missing)
-            if now_us < self._ends[window] + self._grace_us and not is_whole:
+        while (window := ledger.ended) < len(self._ends) and self._ends[window] <= min(now_us, ledger.last_us):
+            missing, end_us = ledger.missing(window), self._ends[window]
+            is_whole = ledger.joined() and all(entry.is_halted(ledger.windows.start[window]) for entry in missing)
+            if now_us < end_us + self._grace_us and not is_whole:
                 break
             self._engine.grew(ledger.end_window(window))
-            self._engine.is_whole(self._ends[window])
+            self._engine.is_whole(end_us)
             self.checks.want([(entry, [window]) for entry in missing])
         self._wait_for_next(self._ends[ledger.ended] + self._grace_us if ledger.ended < len(self._ends) else None)
         self._look_if_settled()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from mismartera.live.batch import LiveBatch
 from mismartera.live.entry import Entry
 from mismartera.session.increment import Grown
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Change:
+class Change(Struct, frozen=True, eq=False):
     """One bar that was there before, or is filled in late: ``grown`` holds it alone."""
 
     entry: Entry
@@ -18,12 +17,11 @@ class Change:
     batch: LiveBatch
 
 
-@dataclass(slots=True, eq=False)
-class Update:
+class Update(Struct, eq=False):
     """New bars by the instant of their ends, and bars that changed."""
 
-    added: list[tuple[int, list[Grown], LiveBatch]] = field(default_factory=list)
-    changed: list[Change] = field(default_factory=list)
+    added: list[tuple[int, list[Grown], LiveBatch]] = []
+    changed: list[Change] = []
 
     def add(self, grown: list[Grown], batch: LiveBatch) -> None:
         """New bars of a batch."""

@@ -41,18 +41,19 @@ class Batch:
 class ArrivedStrip:
     """The bars of one interval that came together; the reads of a :class:`Strip`."""
 
-    __slots__ = ("_batch", "_grown", "_owners", "block", "interval", "is_base", "public")
+    __slots__ = ("_batch", "_grown", "_owners", "_size", "block", "interval", "is_base", "public")
 
     def __init__(self, grown: Grown, batch: Batch) -> None:
         self.block: GrowingBlock = grown.block
         self._grown = grown
         self._owners = grown.owners
+        self._size = len(grown.owners)
         self._batch = batch
         self.interval: Interval = self.block.interval
         self.is_base, self.public = self.block.is_base, self.block.public
 
     def __len__(self) -> int:
-        return len(self._owners)
+        return self._size
 
     def column(self, name: str, rows: Rows) -> NDArray[Any]:
         """See :meth:`Strip.column`."""
@@ -233,10 +234,9 @@ class ArrivingTape(Tape):
                 public += size
         sizes = (base, derived, public)
         if sign > 0 and at + 1 == len(self.base_before):
-            for counts, more in zip(
-                (self.base_before, self.derived_before, self.public_before), sizes, strict=True
-            ):
-                counts.append(counts[at] + more)
+            self.base_before.append(self.base_before[at] + base)
+            self.derived_before.append(self.derived_before[at] + derived)
+            self.public_before.append(self.public_before[at] + public)
             return
         for counts, more in zip((self.base_before, self.derived_before, self.public_before), sizes, strict=True):
             if sign > 0:
@@ -266,9 +266,9 @@ class ArrivingTape(Tape):
         return [Part(strip, 0, len(strip)) for strip in self._instants[k] if strip.public and len(strip)]
 
     def _forget_before(self, k: int) -> None:
-        for shown in range(self._kept_from, k):
-            self._instants[shown] = ()
-        self._kept_from = max(self._kept_from, k)
+        if self._kept_from < k:
+            self._instants[self._kept_from : k] = repeat((), k - self._kept_from)
+            self._kept_from = k
 
     def head(self, k: int) -> Head:
         """The first bar of instant ``k``, hidden base bars included."""

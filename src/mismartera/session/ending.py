@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.session.derive import complete, expected_bars
@@ -17,8 +17,7 @@ Ints = NDArray[np.int64]
 Codes = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ended:
+class Ended(Struct, frozen=True, eq=False):
     """A window of the derived interval ``row`` has ended for ``owners``; the columns as in ``Grown``."""
 
     row: int
@@ -29,8 +28,7 @@ class Ended:
     sources: Codes | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Closed:
+class Closed(Struct, frozen=True, eq=False):
     """The bars of ``block`` have ended; where each comes from."""
 
     block: SeriesBlock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mismartera.errors import UsageError
 
@@ -53,6 +53,12 @@ class Inbox:
         """:meth:`post` for the engine's own parts, which are never refused: the data bound their number."""
         with self._changed:
             self._commands.append(command)
+            self._wake()
+
+    def urge_all(self, commands: Sequence[Command], origin: int) -> None:  # noqa: ARG002  # as above
+        """:meth:`urge` for each of them, in order: the engine sees all or none, and is woken once."""
+        with self._changed:
+            self._commands.extend(commands)
             self._wake()
 
     def take_all(self) -> list[Command]:

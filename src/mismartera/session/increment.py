@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars import Interval
@@ -27,8 +27,7 @@ Codes = NDArray[np.uint8]
 HistoryOf = Callable[[str, Interval], SeriesColumns | None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grown:
+class Grown(Struct, frozen=True, eq=False):
     """New bars of ``block``: those of its window ``window`` for ``owners``, places among its symbols, sorted.
 
     ``prices`` has a row for open, high, low, close and volume each; ``counts`` None: one base bar each;

@@ -53,6 +53,8 @@ class FewOpenWindows:
         for row, mine in enumerate(self._map.windows_of[window]):
             stand = self._open[row]
             passed = [k for k in places if (its := stand[k]) is not None and its.window != mine]
+            if not passed:
+                continue
             for earlier in sorted({its.window for k in passed if (its := stand[k]) is not None}):
                 yield from self._close(
                     row, [k for k in passed if (its := stand[k]) is not None and its.window == earlier]
@@ -74,7 +76,7 @@ class FewOpenWindows:
                     its.low = min(low, its.low)
                     its.volume += volume
                     its.count += 1
-                its.source = max(code, its.source)
+                its.source = max(its.source, code)
 
     def ended_with(self, window: int, owners: Ints) -> Iterator[Ended]:
         """See :meth:`OpenWindows.ended_with`."""

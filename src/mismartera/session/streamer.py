@@ -154,10 +154,10 @@ class Streamer:
                             continue
                         clock.advance_to(end_us)
                         now_us = end_us
-                elif self.reach(end_us):
+                elif not 0 <= (now_us := clock.now_us()) - end_us <= threshold_us:
+                    if not self.reach(end_us):
+                        return
                     now_us = clock.now_us()
-                else:
-                    return
                 if now_us - end_us > threshold_us:
                     self.look()
                 else:

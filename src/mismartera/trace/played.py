@@ -92,6 +92,11 @@ class PlayedInbox(Inbox):
         elif origin == DESK:
             self._of_desks.append(command)
 
+    def urge_all(self, commands: Sequence[Act], origin: int) -> None:
+        """See the port."""
+        for command in commands:
+            self.urge(command, origin)
+
     def look_again(self) -> None:
         """Nothing."""
 

@@ -102,6 +102,13 @@ class RecordedInbox(Inbox):
             self._origins.append(origin)
             self._wake()
 
+    def urge_all(self, commands: Sequence[Act], origin: int) -> None:
+        """See the port."""
+        with self._changed:
+            self._commands.extend(commands)
+            self._origins.extend([origin] * len(commands))
+            self._wake()
+
     def take_all(self) -> list[Act]:
         """See the port."""
         with self._changed:

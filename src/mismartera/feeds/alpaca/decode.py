@@ -7,7 +7,6 @@ message of two hundred costs itself alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
@@ -32,18 +31,19 @@ _T = TypeVar("_T")
 _UNDECODABLE = (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError)
 
 
-@dataclass(slots=True)
-class Frame:
-    """What a frame holds, in order within each kind. ``has_data``: some message was about the market."""
+class Frame(msgspec.Struct, eq=False):
+    """What a frame holds, in order within each kind. ``has_data``: some message was about the market.
 
-    controls: list[Control] = field(default_factory=list)
-    statuses: list[StatusMessage] = field(default_factory=list)
-    bars: list[BarMessage] = field(default_factory=list)
-    updates: list[UpdatedBarMessage] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
+    ``columns`` gives the columns of bars of this frame, whose timestamps are in its encoding.
+    """
+
+    columns: Callable[[Sequence[BarMessage]], RawBars]
+    controls: list[Control] = []
+    statuses: list[StatusMessage] = []
+    bars: list[BarMessage] = []
+    updates: list[UpdatedBarMessage] = []
+    rejected: list[Rejected] = []
     has_data: bool = False
-    columns: Callable[[Sequence[BarMessage]], RawBars] = field(init=False, repr=False)
-    """The columns of bars of this frame, whose timestamps are in its encoding."""
 
 
 class Codec:
@@ -66,8 +66,7 @@ class Codec:
 
     def decode(self, data: bytes) -> Frame:
         """The messages of a frame; what cannot be decoded is in ``rejected``."""
-        frame = Frame()
-        frame.columns = self.columns
+        frame = Frame(self.columns)
         try:
             messages = self._messages(data)
         except _UNDECODABLE:
@@ -78,10 +77,12 @@ class Codec:
     def columns(self, bars: Sequence[BarMessage]) -> RawBars:
         """The columns of ``bars``."""
         starts, bad_rows = self._starts(bars)
+        if len(bars) == 1:
+            (b,) = bars
+            values = ((b.o,), (b.h,), (b.l,), (b.c,), (b.v,), (-1.0 if b.n is None else b.n,))
+            return RawBars([b.S], starts, np.array(values, np.float64), bad_rows)
         rows = [(b.o, b.h, b.l, b.c, b.v, -1.0 if b.n is None else b.n) for b in bars]
         symbols = [bar.S for bar in bars]
-        if len(rows) == 1:
-            return RawBars(symbols, starts, np.array(rows[0], np.float64).reshape(6, 1), bad_rows)
         if 0 < len(rows) <= FEW_BARS:
             return RawBars(symbols, starts, np.array(tuple(zip(*rows, strict=True)), np.float64), bad_rows)
         return RawBars(symbols, starts, np.array(rows, np.float64).reshape(-1, 6).T.copy(), bad_rows)
