@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BarBlock:
+class BarBlock(Struct, frozen=True, eq=False):
     """Columns of one length; symbol ``symbols[k]`` owns rows ``offsets[k]:offsets[k + 1]``, sorted by ``start``.
 
     ``start`` is in microseconds since the epoch, UTC. Prices and volume are doubles. The arrays are read-only.

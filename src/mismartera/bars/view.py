@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars.bar import SOURCES, Bar, SeriesInfo, Span, make_bar, make_bars
@@ -23,8 +23,7 @@ Ints = NDArray[np.int64]
 _T = TypeVar("_T", bound=np.generic)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SeriesColumns:
+class SeriesColumns(Struct, frozen=True, eq=False):
     """One symbol's bars of one interval in one session: columns of one length, sorted by ``start``.
 
     Append-only by contract: a change of a value makes a new SeriesColumns. ``start`` and ``end`` in microseconds
@@ -43,7 +42,7 @@ class SeriesColumns:
     close: Floats
     volume: Floats
     bar_count: Ints
-    indicators: Mapping[str, Floats] = field(default_factory=dict)
+    indicators: Mapping[str, Floats] = {}
     source: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock, Interval, parse_interval
@@ -21,8 +21,7 @@ _CHUNK_SESSIONS = 5
 """So many sessions are read at once: bounds the memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckRow:
+class CheckRow(Struct, frozen=True):
     """One symbol, interval and date. ``percent`` is ``present / expected``, 0 to 100; None where none is expected.
 
     ``gaps`` are ranges of missing bars, ``(from, to, missing)``, half-open, microseconds since the epoch, UTC.
@@ -44,8 +43,7 @@ class CheckRow:
         return 100.0 * self.present / self.expected if self.expected else None
 
 
-@dataclass(frozen=True, slots=True)
-class StoreCheck:
+class StoreCheck(Struct, frozen=True):
     """``rows``: a symbol's dates with bars, by symbol, interval and date. ``missing_days``: the sessions between a
     symbol's first and last bar on which it has none at all.
     """

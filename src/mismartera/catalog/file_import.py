@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import polars as pl
+from msgspec import Struct, field
 
 from mismartera.bars import check_symbol, parse_interval
 from mismartera.bars.instants import DAY_US, to_datetime
@@ -30,25 +30,23 @@ _HINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
+class ImportOptions(Struct, frozen=True):
     """What the user says of all files of an import. ``zone`` is that of naive timestamps."""
 
     symbol: str | None = None
     interval: str | None = None
     timestamps: Literal["start", "end"] = "start"
     zone: str = "UTC"
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = {}
 
 
-@dataclass
-class FileRows:
+class FileRows(Struct):
     """The valid rows of one file, per interval, with what was refused and what is worth telling."""
 
     rows: int = 0
-    frames: list[tuple[str, pl.DataFrame]] = field(default_factory=list)
+    frames: list[tuple[str, pl.DataFrame]] = []
     rejections: Rejections = field(default_factory=Rejections)
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = []
 
     @property
     def kept(self) -> int:

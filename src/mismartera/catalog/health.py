@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from msgspec import Struct
 
 from mismartera.catalog.delta import DeltaStore
 from mismartera.catalog.files import read_files
@@ -24,8 +24,7 @@ from mismartera.errors import StoreError
 _WORKERS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class StoreHealth:
+class StoreHealth(Struct, frozen=True):
     """What a full look at the newest version found. ``files`` were verified; of them ``unsealed`` have no digest:
     another tool, or an early version of this one, wrote them, and a flipped bit may go unnoticed there.
     """

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
+from msgspec import Struct, field
 
 from mismartera.bars import check_symbol, parse_interval
 from mismartera.catalog.file_import import FileRows, ImportOptions, read_bars
@@ -30,8 +30,7 @@ BATCH_ROWS = 5_000_000
 _READERS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ImportReport:
+class ImportReport(Struct, frozen=True):
     """What an import did: ``rows == accepted + duplicate + revised + rejected`` (see WriteReport), always.
 
     ``files`` counts the files whose rows were used; ``failed_files`` lists those that could not be, with the
@@ -45,7 +44,7 @@ class ImportReport:
     duplicate: int = 0
     revised: int = 0
     rejected: int = 0
-    reasons: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, int] = {}
     examples: tuple[str, ...] = ()
     failed_files: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
@@ -175,16 +174,15 @@ class _Batch:
         self._frames, self.rows = [], 0
 
 
-@dataclass
-class _Tally:
+class _Tally(Struct):
     """The report in the making."""
 
     failed: list[tuple[str, str]]
     files: int = 0
     rows: int = 0
-    written: list[WriteReport] = field(default_factory=list)
+    written: list[WriteReport] = []
     rejections: Rejections = field(default_factory=Rejections)
-    notes: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = {}
 
     def take(self, path: Path, rows: FileRows) -> None:
         self.files += 1

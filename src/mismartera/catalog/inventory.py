@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from mismartera.bars.instants import DAY_US
 from mismartera.bars.interval import parse_interval
@@ -14,8 +14,7 @@ from mismartera.catalog.layout import DataFile, day_label
 from mismartera.catalog.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Bars of one symbol in one place: start of the first and of the last (microseconds, UTC), and how many."""
 
     first_us: int

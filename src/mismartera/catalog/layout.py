@@ -10,11 +10,11 @@ the day).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import polars as pl
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars.instants import DAY_US
@@ -36,8 +36,7 @@ LATEST_US = 47_482 * DAY_US
 """No bar starts at or after this instant (2100-01-01); what does has its unit confused."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataFile:
+class DataFile(Struct, frozen=True):
     """One Parquet file of the table, as the log describes it. None where the log has no statistics."""
 
     path: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mismartera.catalog.inventory import Inventory
 from mismartera.catalog.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class ListingRow:
+class ListingRow(Struct, frozen=True):
     """One symbol in one interval. Instants are starts of bars, in microseconds since the epoch, UTC.
 
     ``days`` are the UTC dates with bars. ``generated`` marks bars that were made up.

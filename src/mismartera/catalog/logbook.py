@@ -9,11 +9,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 import polars as pl
+from msgspec import Struct
 from polars.exceptions import PanicException, PolarsError
 
 from mismartera.catalog.actions import DIGEST_KEY, read_entry
@@ -30,8 +30,7 @@ _ENTRY = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..*parquet")
 
 
-@dataclass(frozen=True, slots=True)
-class LogFault:
+class LogFault(Struct, frozen=True):
     """A file of the log that cannot be used: an entry, or a checkpoint."""
 
     path: Path
@@ -43,8 +42,7 @@ class LogFault:
         return f"the store's log file {self.path} is damaged: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """How far the log can be read: from a checkpoint (None: from its beginning) to ``last``; -1: not at all."""
 
     checkpoint: int | None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars.block import BarBlock
@@ -52,8 +51,7 @@ def _days(snapshot: Snapshot, interval: str, first: int, last: int) -> list[int]
     return [day for label, day in snapshot.partitions if label == interval and first <= day <= last]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FileRows:
+class FileRows(Struct, frozen=True, eq=False):
     """The rows of some files as they stand there: runs of equal ``symbols``, their ``lengths``, and columns."""
 
     paths: tuple[str, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 EXAMPLES_PER_RULE = 3
 
@@ -46,8 +47,7 @@ class Rejections:
         return tuple(text for kept in self._examples.values() for text in kept)
 
 
-@dataclass(frozen=True, slots=True)
-class WriteReport:
+class WriteReport(Struct, frozen=True):
     """What a write did: ``rows == accepted + duplicate + revised + rejected``, always.
 
     Rows are judged one after the other: ``accepted`` is a new key (symbol, interval, timestamp), ``duplicate`` is
@@ -62,7 +62,7 @@ class WriteReport:
     duplicate: int = 0
     revised: int = 0
     rejected: int = 0
-    reasons: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, int] = {}
     examples: tuple[str, ...] = ()
     version: int | None = None
 

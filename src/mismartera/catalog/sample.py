@@ -8,10 +8,10 @@ the regular hours. The trading hours, holidays and half days are those of the se
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars import Bars, SeriesInfo
@@ -36,8 +36,7 @@ _EXTENDED = (time(4), time(20))
 _GAP_SESSION, _GAP_AT_MINUTE, _GAP_MINUTES, _GAP_SYMBOL = 1, 97, 12, 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Profile:
+class _Profile(Struct, frozen=True):
     """How a symbol trades: first price, volatility and mean volume of a minute, and how often there is a bar."""
 
     price: float

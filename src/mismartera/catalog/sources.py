@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+from msgspec import Struct
 
 from mismartera.bars import decode_symbol, parse_interval
 from mismartera.errors import DataError
@@ -17,8 +18,7 @@ _FIELDS = ("symbol", "interval", "date")
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
 
 
-@dataclass(frozen=True, slots=True)
-class PathFacts:
+class PathFacts(Struct, frozen=True):
     """What a path says of the bars in its file; None where it says nothing."""
 
     symbol: str | None = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from msgspec import Struct
 
 from mismartera.catalog.files import read_verified, write_file
 from mismartera.catalog.layout import DataFile
@@ -14,8 +14,7 @@ from mismartera.catalog.snapshot import Snapshot
 from mismartera.catalog.upsert import Merged, merge
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(Struct, frozen=True):
     """A partition that is ready to be committed; nothing is added or removed if it stays as it is."""
 
     merged: Merged

@@ -7,10 +7,10 @@ meant cannot be known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import polars as pl
+from msgspec import Struct
 
 from mismartera.errors import DataError
 
@@ -27,14 +27,13 @@ _SECONDS_MIN = 365 * 86_400
 """Less than a year since 1970: a smaller unit than seconds was meant, or days."""
 
 
-@dataclass
-class Stamps:
+class Stamps(Struct):
     """Instants (``us``: Int64 series, null where refused) with the refused rows per rule, and remarks."""
 
     us: pl.Series
-    refused: dict[str, pl.Series] = field(default_factory=dict)
+    refused: dict[str, pl.Series] = {}
     """Rule to a mask of rows; a row is in one mask at most."""
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = []
 
 
 def check_zone(name: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars.instants import to_iso
@@ -42,8 +42,7 @@ def _in_words(interval: str, rule: str, rows: pl.DataFrame, row: int) -> str:
     return f"{rows['symbol'][row]} {interval} {when}: {rule} ({values})"
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """A partition after an upsert, and what became of the rows that were offered."""
 
     rows: pl.DataFrame

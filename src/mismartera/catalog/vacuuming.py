@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 from deltalake import DeltaTable
+from msgspec import Struct
 
 from mismartera.catalog.actions import read_entry
 from mismartera.catalog.delta import DeltaStore
@@ -35,8 +35,7 @@ SESSION_SECONDS = 3_600.0
 _DRAFTS = ("interval=*/date=*/.*", "_delta_log/.*", "_quarantine/.*", ".*")
 
 
-@dataclass(frozen=True, slots=True)
-class VacuumReport:
+class VacuumReport(Struct, frozen=True):
     """What was removed, or would be: data files with their bytes, files of the log, drafts of writers that died.
 
     ``oldest``: from this version on the store is readable; ``kept``: older versions that are, too.

@@ -13,7 +13,6 @@ import io
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import blake2b
 from itertools import groupby, pairwise
@@ -21,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from polars.exceptions import PanicException, PolarsError
 
@@ -42,8 +43,7 @@ class FaultError(Exception):
     """Something is wrong with one of the files that are being read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Struct, frozen=True):
     """A data file that is not what was written, and why."""
 
     file: DataFile

@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from mismartera.bars.instants import MINUTE_US, to_datetime, to_us
 from mismartera.cli.live_running import LiveOptions, LivePlan, plan_live
@@ -31,8 +32,7 @@ _AFTER_REPLAY_US: Final = 10 * MINUTE_US
 """Sessions compare their bars with the vendor's after the close."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeOptions:
+class BridgeOptions(Struct, frozen=True, kw_only=True):
     """The options of ``mismartera bridge``, times as they were written."""
 
     store: str

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_stdout
-from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loguru import logger
+from msgspec import Struct, field
 
 from mismartera.cli.signals import StopSignals
 from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, say
@@ -34,10 +35,11 @@ if TYPE_CHECKING:  # a server needs packages that not every installation has, an
     from mismartera.report.document.keeping import ReportKeeper
 
 _POLL_SECONDS = 0.1
+_GC_THRESHOLD = 20_000
+"""A strategy may leave some garbage; looking for it at the usual 700 costs more than it frees."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputOptions:
+class OutputOptions(Struct, frozen=True, kw_only=True):
     """What ``run`` and ``live`` may be told of their output."""
 
     events: Path | None
@@ -116,8 +118,7 @@ class Listeners:
             self.events.open()
 
 
-@dataclass
-class Run:
+class Run(Struct):
     """A run and what listens to it; ``progress`` is entered while it runs, and ``show`` called meanwhile."""
 
     system: SystemManager
@@ -142,6 +143,8 @@ def carry_out(path: str, options: OutputOptions, build: Callable[[], Run]) -> in
                 run = build()
             except ConfigError as error:  # found while building: still the file's fault
                 raise ConfigError(error.problems, source=path) from error
+            gc.freeze()  # all that is there stays: whoever looks for garbage need not look through it
+            gc.set_threshold(_GC_THRESHOLD)
             _drive(run)
             _keep_report(run, options)
         return _report(run, options)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from mismartera.bars import parse_interval
 from mismartera.catalog import DataManager, ImportReport, import_files
@@ -17,8 +18,7 @@ from mismartera.report.import_table import import_figures, print_import
 from mismartera.report.progress import ProgressLine, is_terminal
 
 
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
+class ImportOptions(Struct, frozen=True):
     """The options of ``mismartera data import``."""
 
     symbol: str | None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
 from datetime import date
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from mismartera.catalog import DataManager, check_store, examine, repair, vacuum
 from mismartera.cli.opening import open_store
@@ -23,8 +25,7 @@ from mismartera.report.store_tables import (
 from mismartera.timing import TimeManager, user_cache_dir
 
 
-@dataclass(frozen=True, slots=True)
-class CheckOptions:
+class CheckOptions(Struct, frozen=True):
     """The options of ``mismartera data check``."""
 
     symbols: tuple[str, ...] | None
@@ -36,8 +37,7 @@ class CheckOptions:
     as_json: bool
 
 
-@dataclass(frozen=True, slots=True)
-class VacuumOptions:
+class VacuumOptions(Struct, frozen=True):
     """The options of ``mismartera data vacuum``."""
 
     older_than_seconds: float

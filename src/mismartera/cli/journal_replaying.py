@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -25,8 +24,7 @@ from mismartera.system.rehearsal import make_session_time, read_until
 from mismartera.timing import TimeManager
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayOptions(OutputOptions):
+class ReplayOptions(OutputOptions, frozen=True, kw_only=True):
     """The options of ``mismartera replay``, times as they were written."""
 
     store: str

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from loguru import logger
+from msgspec import Struct
 
 from mismartera.bars.instants import to_datetime
 from mismartera.catalog import DataManager
@@ -40,8 +40,7 @@ _TRIAL_SPEED = 60.0
 """Of ``--feed replay`` without ``--clock``: a session in some minutes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveOptions(OutputOptions):
+class LiveOptions(OutputOptions, frozen=True, kw_only=True):
     """The options of ``mismartera live``, times as they were written."""
 
     store: str
@@ -53,8 +52,7 @@ class LiveOptions(OutputOptions):
     is_resumed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LivePlan:
+class LivePlan(Struct, frozen=True):
     """All that a live system is made of. ``feed`` and the engine share ``wall``; nothing is started."""
 
     config: SessionConfig

@@ -40,7 +40,7 @@ from mismartera.cli.status import (
 from mismartera.cli.sweep_command import sweep
 from mismartera.errors import ConfigError, MismarteraError, RunFailedError
 
-_GC_THRESHOLD = 20_000
+_GC_THRESHOLD = 200_000
 """What is imported is no garbage: looking for some at the usual 700 takes a tenth of a start."""
 
 

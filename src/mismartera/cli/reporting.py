@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+from msgspec import Struct
 
 from mismartera.config import SessionConfig
 from mismartera.errors import DataError, UsageError
@@ -23,8 +23,7 @@ from mismartera.system.summary import Summary
 from mismartera.timing import ExchangeCalendar, user_cache_dir
 
 
-@dataclass(frozen=True, slots=True)
-class ReportOptions:
+class ReportOptions(Struct, frozen=True):
     """The options of ``mismartera report``."""
 
     out: Path

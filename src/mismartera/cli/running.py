@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +18,7 @@ from mismartera.system import SystemManager
 from mismartera.timing import ExchangeCalendar, user_cache_dir
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions(OutputOptions):
+class RunOptions(OutputOptions, frozen=True, kw_only=True):
     """The options of ``mismartera run``."""
 
     store: str

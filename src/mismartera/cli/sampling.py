@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
 from datetime import date
+
+from msgspec import Struct
 
 from mismartera.catalog import DataManager, sample_symbols, write_sample
 from mismartera.errors import UsageError
 from mismartera.timing import TimeManager, user_cache_dir
 
 
-@dataclass(frozen=True, slots=True)
-class SampleOptions:
+class SampleOptions(Struct, frozen=True):
     """The options of ``mismartera data sample``."""
 
     seed: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mismartera.cli.status import say
 from mismartera.errors import UsageError
@@ -28,8 +29,7 @@ from mismartera.system import SystemManager
 _VENDOR_SECRETS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServeOptions:
+class ServeOptions(Struct, frozen=True, kw_only=True):
     """Where to serve. ``stays``: after the run's end, too, until it is stopped. ``is_paused``: begin paused."""
 
     port: int

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
+from msgspec import Struct
 
 FAILED = 1
 BAD_INPUT = 2
@@ -26,8 +26,7 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: handled like Ctrl-C."""
 
 
-@dataclass
-class Settings:
+class Settings(Struct):
     """What a command line says of all commands."""
 
     log_level: str = "WARNING"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from mismartera.cli.opening import open_store
 from mismartera.cli.signals import StopSignals
@@ -19,8 +20,7 @@ from mismartera.sweeps.running import RESULTS_NAME, Progress, SweepRun, make_pla
 from mismartera.sweeps.tasks import describe
 
 
-@dataclass(frozen=True, slots=True)
-class SweepOptions:
+class SweepOptions(Struct, frozen=True):
     """The options of ``mismartera sweep``."""
 
     store: str

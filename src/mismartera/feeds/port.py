@@ -8,7 +8,6 @@ the pressure reaches the vendor; no message is ever dropped in silence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -61,8 +60,7 @@ class BarsArrived(Struct, frozen=True, eq=False):
         return row
 
 
-@dataclass(frozen=True, slots=True)
-class StatusChanged:
+class StatusChanged(Struct, frozen=True):
     """Trading of ``symbol`` was halted, or resumed, for a reason in the vendor's words."""
 
     symbol: str
@@ -70,13 +68,11 @@ class StatusChanged:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(Struct, frozen=True):
     """The vendor took our keys. Nothing is subscribed yet, and nothing proves that data flow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnected:
+class Disconnected(Struct, frozen=True):
     """A connection, or an attempt at one, ended; the next attempt starts in ``retry_in_seconds`` of the clock.
 
     ``was_connected``: this connection had been announced by :class:`Connected`.
@@ -87,37 +83,32 @@ class Disconnected:
     retry_in_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribed:
+class Subscribed(Struct, frozen=True):
     """The vendor confirmed these symbols, on the present connection."""
 
     symbols: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolRefused:
+class SymbolRefused(Struct, frozen=True):
     """The vendor will not send ``symbol``. The feed asks for it no more until it is subscribed again."""
 
     symbol: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class FeedFailed:
+class FeedFailed(Struct, frozen=True):
     """The last message of a feed that has given up for good."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class FeedWarning:
+class FeedWarning(Struct, frozen=True):
     """Something that a person should know; the feed goes on."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """``count`` messages that broke one rule, and are gone.
 
     ``reason`` is the rule's name: one of :data:`mismartera.bars.validation.RULES`, or what a feed adds to them.
@@ -155,8 +146,7 @@ class FeedSink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class BackfillResult:
+class BackfillResult(Struct, frozen=True):
     """The finished bars of a time range, from the vendor's store.
 
     ``block`` has a series for every symbol that was asked for and not refused (in the order of the request, empty
@@ -166,7 +156,7 @@ class BackfillResult:
 
     interval: str
     block: BarBlock
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = {}
     rejected: tuple[Rejected, ...] = ()
     duplicates: int = 0
     conflicts: int = 0

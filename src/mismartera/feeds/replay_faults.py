@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock, Interval
@@ -19,8 +20,7 @@ _KEYS: Final = frozenset({"kind", "at", "until", "seconds", "symbols"})
 _DELAY_SECONDS: Final = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayFault:
+class ReplayFault(Struct, frozen=True):
     """What goes wrong with the bars that are due in ``[start_us, end_us)``.
 
     ``mute``: they are not sent. ``drop``: the connection is away, and they are not sent. ``delay``: they come
@@ -81,8 +81,7 @@ def _problems(fault: Mapping[str, Any], instant_of: Callable[[str], int]) -> Ite
         yield "until: not after 'at'"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ReplayTable:
+class ReplayTable(Struct, frozen=True, eq=False):
     """Rows in the order in which they are sent, at ``release_us``; ``prices`` has a row of five per bar."""
 
     release_us: Ints
@@ -117,8 +116,7 @@ class ReplayTable:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sent:
+class _Sent(Struct, frozen=True, eq=False):
     """What is sent: ``rows`` of the block, some of them with wrong values, or as corrections of such."""
 
     rows: NDArray[np.intp]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 MASK: Final = "***"
 
@@ -40,8 +41,7 @@ class Secret:
         raise TypeError("a Secret stays in its process")
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(Struct, frozen=True):
     """What a vendor knows us by."""
 
     key_id: Secret

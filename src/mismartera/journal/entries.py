@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec import Struct
 from sqlalchemy import Table
 
 from mismartera.journal import tables
@@ -29,8 +29,7 @@ class Entry(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """An event of the session; see docs/EVENTS.md for its fields."""
 
     time_us: int
@@ -52,8 +51,7 @@ class Event:
         }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """An addition or removal of a symbol, or an entry of the schedule that has acted (``what`` "acted").
 
     ``number``: the how many-th command of the session; ``who`` gave it: "user", "engine" (a strategy, or the
@@ -82,8 +80,7 @@ class Command:
         }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """R1's counts of a symbol over one session day."""
 
     date: str
@@ -100,8 +97,7 @@ class Counts:
         return {"date": self.date, "symbol": self.symbol, "counts": json.dumps(self.counts, sort_keys=True)}
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """Something that came from the feed, or an answer of the vendor. ``encode`` makes the payload, later."""
 
     kind: str
@@ -119,8 +115,7 @@ class Arrival:
         return {"kind": self.kind, "arrived_us": self.arrived_us, "bars": self.bars, "payload": self.encode()}
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """A piece of what a thread has seen, in order: ``stream`` names the thread."""
 
     stream: str

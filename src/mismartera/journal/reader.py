@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Table, func, select
 
 from mismartera.errors import JournalError
@@ -17,8 +17,7 @@ from mismartera.journal.state import JournalState
 _CHUNK = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class PastSession:
+class PastSession(Struct, frozen=True):
     """A row of ``sessions``. ``config`` as it was run (``symbols`` those it began with); ``outcome`` None: it did
     not end by itself.
     """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import insert, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,8 +15,7 @@ from mismartera.journal import tables
 from mismartera.journal.database import Database, reason_of
 
 
-@dataclass(frozen=True, slots=True)
-class NewSession:
+class NewSession(Struct, frozen=True):
     """What is known when a session begins. ``versions``: of whatever decides on its results; ``began_with``: the
     symbols' own streams and generations, and the schedule's entries that have acted before.
     """
@@ -37,7 +36,7 @@ class NewSession:
 
 def begin_session(database: Database, session: NewSession) -> int:
     """Make its row; the number of the session. JournalError if that is not possible."""
-    values = {name: getattr(session, name) for name in NewSession.__slots__}
+    values = {name: getattr(session, name) for name in NewSession.__struct_fields__}
     values |= {name: json.dumps(values[name], sort_keys=True) for name in ("config", "versions", "began_with")}
     try:
         with database.writing() as connection:

@@ -6,16 +6,16 @@ Any prefix of them gives the state at that point, and an entry that comes again 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 _OF_SYMBOLS = {
     "symbol_pending": "pending", "symbol_loaded": "loaded", "symbol_failed": "failed",
 }  # fmt: skip
 
 
-@dataclass
-class Stay:
+class Stay(Struct):
     """A symbol of the session, since it was added last. ``generation`` counts its stays."""
 
     symbol: str
@@ -25,8 +25,7 @@ class Stay:
     reason: str = ""
 
 
-@dataclass
-class JournalState:
+class JournalState(Struct):
     """The symbols in rank order, the session's own state, and the schedule's entries that have acted.
 
     ``seq`` is that of the last entry that was taken; earlier ones are passed over.
@@ -37,11 +36,11 @@ class JournalState:
     state: str = "closed"
     reason: str = ""
     time_us: int = 0
-    acted: set[str] = field(default_factory=set)
+    acted: set[str] = set()
     signals: int = 0
-    strategy_errors: list[str] = field(default_factory=list)
-    generations: dict[str, int] = field(default_factory=dict)
-    _stays: dict[str, Stay] = field(default_factory=dict)
+    strategy_errors: list[str] = []
+    generations: dict[str, int] = {}
+    _stays: dict[str, Stay] = {}
 
     @property
     def symbols(self) -> tuple[Stay, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from mismartera.errors import FeedRefusedError, KeysRefusedError
 from mismartera.feeds.port import BackfillResult, Feed
@@ -12,8 +13,7 @@ from mismartera.session.history import SymbolHistory
 from mismartera.timing import TradingSession
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Past:
+class Past(Struct, frozen=True, eq=False):
     """What is known of symbols before a session; ``unknown`` have no bar in its last sessions."""
 
     histories: Mapping[str, SymbolHistory]
@@ -28,8 +28,7 @@ class PastSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class Answer(Struct, frozen=True, eq=False):
     """The bars of a splice, up to the moment of asking; of symbols that join the past, too."""
 
     asked_us: int

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars import Interval, SeriesInfo
@@ -24,8 +24,7 @@ Ints = NDArray[np.int64]
 Codes = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Processing:
+class Processing(Struct, frozen=True, eq=False):
     """What is made of the bars of a session: ``base`` arrives, ``specs`` are computed."""
 
     session: TradingSession

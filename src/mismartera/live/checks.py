@@ -8,9 +8,9 @@ only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars.instants import SECOND_US, to_iso
@@ -30,8 +30,7 @@ _WHOLE_DAY_BARS = 1_000_000
 """Up to so many bars the last comparison is about the whole session; beyond, about what no earlier one covered."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckSettings:
+class CheckSettings(Struct, frozen=True):
     """``gap_filler``'s and ``feed.reconcile_minutes`` (microseconds)."""
 
     max_retries: int
@@ -40,8 +39,7 @@ class CheckSettings:
     grace_us: int
 
 
-@dataclass(slots=True, eq=False)
-class _Question:
+class _Question(Struct, eq=False):
     """A minute of which nothing is known: how often that was asked, and when it is next (None: often enough)."""
 
     attempts: int = 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from mismartera.bars import SOURCES, Interval, SeriesInfo
@@ -32,8 +32,7 @@ class Mark:
     HAS_BAR: Final = 2
 
 
-@dataclass(slots=True, eq=False)
-class Rows:
+class Rows(Struct, eq=False):
     """Base bars of one symbol: their windows, sorted, each once; a row of prices each for open ... volume."""
 
     window: Ints
@@ -44,8 +43,7 @@ class Rows:
         return len(self.window)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Held:
+class Held(Struct, frozen=True, eq=False):
     """A bar that arrived while its symbol's earlier ones were still being fetched."""
 
     window: int
@@ -53,8 +51,7 @@ class Held:
     is_correction: bool
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class Entry(Struct, eq=False):
     """``index``: its row in the ledger's tables. ``held`` is None unless bars are kept back for a splice.
 
     ``batch`` is None until it has joined; ``row`` is its place there. ``halted_us``: since when trading is halted.
@@ -67,7 +64,7 @@ class Entry:
     history: SymbolHistory = field(default_factory=SymbolHistory)
     batch: LiveBatch | None = None
     row: int = -1
-    held: list[Held] | None = field(default_factory=list)
+    held: list[Held] | None = []
     halted_us: int | None = None
     is_told_halted: bool = False
     attempts: int = 0

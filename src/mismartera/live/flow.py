@@ -7,7 +7,8 @@ proves one thing only: that there was nothing to flow. The intake's thread only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mismartera.bars.instants import SECOND_US
 from mismartera.feeds.port import Feed
@@ -20,8 +21,7 @@ _RECHECK_US = SECOND_US
 _ATTEMPTS_MAX = 8
 
 
-@dataclass(frozen=True, slots=True)
-class FlowSettings:
+class FlowSettings(Struct, frozen=True):
     """How late a feed may be, and how long it may be silent in hours (microseconds)."""
 
     threshold_us: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mismartera.bars import Interval
 from mismartera.indicators import IndicatorSpec
@@ -11,8 +12,7 @@ from mismartera.live.checks import CheckSettings
 from mismartera.live.flow import FlowSettings
 
 
-@dataclass(frozen=True, slots=True)
-class IntakeSettings:
+class IntakeSettings(Struct, frozen=True):
     """What the configuration says of a live session. ``until_us``: the run's end, if it is known."""
 
     flow: FlowSettings

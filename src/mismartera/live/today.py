@@ -252,11 +252,9 @@ class Today:
         """End the windows that nothing more is waited for; ask for the bars that are missing in them."""
         ledger, flow = self.ledger, self._flow
         can_end = self.splices.is_open and not self.splices.is_fetching
-        is_good = flow.is_good
-        if can_end and not is_good and flow.connected and self.silence.is_whole():
+        if can_end and flow.connected and not flow.is_good and self.silence.is_whole():
             flow.on_nothing()
-            is_good = True
-        if not (can_end and is_good):
+        if not (can_end and flow.is_good):
             self._ask_for_silence()
             self._look_if_settled()
             return

@@ -11,7 +11,8 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mismartera.feeds.secret import MASK, Secret
 from mismartera.server.limits import Limits
@@ -19,8 +20,7 @@ from mismartera.server.limits import Limits
 _CODES_MAX = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(Struct, frozen=True):
     """Whoever was let in. ``csrf``: what a page has to send with its writes; "" for the token's holder."""
 
     name: str
@@ -32,8 +32,7 @@ class Who:
         return bool(self.csrf)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A browser that is signed in."""
 
     who: Who

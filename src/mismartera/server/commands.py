@@ -6,8 +6,9 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from mismartera.bars import check_symbol
 from mismartera.errors import UsageError
@@ -22,8 +23,7 @@ KEY_LENGTH_MAX = 200
 PENDING, LOADED, FAILED, REMOVED, DONE = "pending", "loaded", "failed", "removed", "done"
 
 
-@dataclass(slots=True)
-class Item:
+class Item(Struct):
     """What a command does to one symbol: settled with ``outcome``, or to be seen from its ``stay``."""
 
     outcome: str = PENDING
@@ -45,14 +45,13 @@ class Item:
             self.outcome, self.reason = FAILED, "the run has ended before it was loaded"
 
 
-@dataclass(slots=True, eq=False)
-class Command:
+class Command(Struct, eq=False):
     """One command. ``fingerprint`` is what was asked for: the same key with another one is refused."""
 
     number: str
     action: str
     fingerprint: str
-    items: dict[str, Item] = field(default_factory=dict)
+    items: dict[str, Item] = {}
     outcome: str = PENDING
     reason: str | None = None
     refusal: Refusal | None = None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 SYMBOLS_MAX: Final = 100
 BARS_MAX: Final = 10_000
 """In one request, and in one answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What is beyond a limit is refused, and the answer says so; nothing grows without bound."""
 
     body_bytes_max: int = 65_536

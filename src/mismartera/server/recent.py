@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct
 
 from mismartera.bars import Bar
 from mismartera.bars.instants import SECOND_US, to_iso
@@ -30,8 +31,7 @@ _FOLLOWED = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class RecentEvent:
+class RecentEvent(Struct, frozen=True):
     """An event with its number; ``fields`` as in the event log."""
 
     seq: int
@@ -44,8 +44,7 @@ class RecentEvent:
         return {**self.fields, "seq": self.seq, "time": to_iso(self.time_us), "event": self.name}
 
 
-@dataclass(frozen=True, slots=True)
-class StateSpan:
+class StateSpan(Struct, frozen=True):
     """From ``from_us`` on, in the engine's time, the session is in ``state``, because of ``reason``."""
 
     from_us: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TypeVar
+
+from msgspec import Struct
 
 from mismartera.bars import Bar, Interval, check_symbol, parse_interval
 from mismartera.errors import UsageError
@@ -18,8 +19,7 @@ from mismartera.session.strategy_desk import StrategyDesk
 _T = TypeVar("_T")
 
 
-@dataclass(slots=True, eq=False)
-class StrategyRun:
+class StrategyRun(Struct, eq=False):
     """One strategy of the run. ``error`` names the exception that ended it."""
 
     strategy: Strategy

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(Struct, frozen=True):
     """``streams``: those of symbols that have their own. ``generations``: how many stays each symbol has had.
     ``acted``: the labels of the schedule's entries that have acted.
     """
 
-    streams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    generations: Mapping[str, int] = field(default_factory=dict)
+    streams: Mapping[str, tuple[str, ...]] = {}
+    generations: Mapping[str, int] = {}
     acted: Collection[str] = ()
 
 

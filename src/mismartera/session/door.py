@@ -7,10 +7,10 @@ therefore balance by construction.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock, Interval
@@ -31,8 +31,7 @@ FATES = ("accepted", "duplicate", "out_of_hours", "rejected")
 COUNTS = ("received", *FATES, "revised", "late")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Territory:
+class Territory(Struct, frozen=True, eq=False):
     """The stretch of time whose stored bars belong to one session: its hours, and else its local date.
 
     ``first_us`` and ``last_us`` bound the local date and the hours; the stretches in ``foreign`` belong to the
@@ -85,8 +84,7 @@ def _neighbour(time: TimeManager, session: TradingSession, step: int) -> Trading
         return None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Admitted:
+class Admitted(Struct, frozen=True, eq=False):
     """What came through the door: the accepted bars, and the start and fate of every received row."""
 
     block: SeriesBlock

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from mismartera.bars import Interval, SeriesInfo, parse_interval
 from mismartera.bars.instants import to_datetime
@@ -27,18 +27,17 @@ MinuteValues = Mapping[int, float]
 """Minute of the exchange's day (0 to 1439) to value."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SymbolHistory:
+class SymbolHistory(Struct, frozen=True, eq=False):
     """What is known of one symbol before the session opens.
 
     ``series`` (readable), ``for_indicators`` (their warm-up) and ``quality`` by an interval's length,
     ``values`` by the name of a historical indicator.
     """
 
-    series: Mapping[int, SeriesColumns] = field(default_factory=dict)
-    for_indicators: Mapping[int, SeriesColumns] = field(default_factory=dict)
-    values: Mapping[str, float | MinuteValues | None] = field(default_factory=dict)
-    quality: Mapping[int, Quality] = field(default_factory=dict)
+    series: Mapping[int, SeriesColumns] = {}
+    for_indicators: Mapping[int, SeriesColumns] = {}
+    values: Mapping[str, float | MinuteValues | None] = {}
+    quality: Mapping[int, Quality] = {}
 
 
 class HistoryLoader:
@@ -165,8 +164,7 @@ class HistoryLoader:
         self._days = {key: day for key, day in self._days.items() if key[0] >= oldest}
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryPlan:
+class HistoryPlan(Struct, frozen=True):
     """One thing to load: ``interval`` over ``days`` sessions.
 
     ``purpose``: ``series``, ``for_indicators``, or ``value`` of the historical indicator ``name``.

@@ -49,13 +49,11 @@ class Inbox:
             self._commands.append(command)
             self._wake()
 
-    def urge(self, command: Command, origin: int = FOREIGN) -> None:  # noqa: ARG002  # for those that record it
+    def urge(self, command: Command, origin: int = FOREIGN) -> None:
         """:meth:`post` for the engine's own parts, which are never refused: the data bound their number."""
-        with self._changed:
-            self._commands.append(command)
-            self._wake()
+        self.urge_all((command,), origin)
 
-    def urge_all(self, commands: Sequence[Command], origin: int) -> None:  # noqa: ARG002  # as above
+    def urge_all(self, commands: Sequence[Command], origin: int) -> None:  # noqa: ARG002  # for those that record it
         """:meth:`urge` for each of them, in order: the engine sees all or none, and is woken once."""
         with self._changed:
             self._commands.extend(commands)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mismartera.bars import Interval, SeriesInfo
 from mismartera.bars.view import SeriesColumns
@@ -37,8 +38,7 @@ def _standing(clock: Clock) -> Iterator[None]:
             clock.resume()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Loading:
+class Loading(Struct, frozen=True, eq=False):
     """What came of it: a lane with the bars of ``members``, and the reasons of those that failed."""
 
     lane: Lane | None

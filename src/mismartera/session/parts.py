@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from mismartera.session.agenda import Agenda
 from mismartera.session.analysis import AnalysisEngine
@@ -25,8 +26,7 @@ from mismartera.session.tally import Tally
 from mismartera.timing import TimeManager
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SessionParts:
+class SessionParts(Struct, frozen=True, eq=False):
     """One of each; see their modules."""
 
     time: TimeManager

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from mismartera.bars import Interval, parse_interval
@@ -21,8 +22,7 @@ HistoryOf = Callable[[str, Interval], SeriesColumns | None]
 """The history of a symbol's interval before the session; None if there is none."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Processed:
+class Processed(Struct, frozen=True, eq=False):
     """A group whose bars are complete: ``blocks`` has the base interval first, then the derived ones by length."""
 
     group: BaseGroup

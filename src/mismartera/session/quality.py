@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.session.reader import BaseGroup
@@ -18,8 +18,7 @@ from mismartera.timing import TradingSession
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """Consecutive expected base bars that are missing: ``[from_us, to_us)``, inside one part of the session."""
 
     symbol: str
@@ -29,8 +28,7 @@ class Gap:
     missing: int
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
+class Quality(Struct, frozen=True):
     """Base bars of a symbol in a session: expected by the calendar so far, and present."""
 
     interval: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mismartera.bars import BASE_INTERVALS, BarBlock, Interval, parse_interval
 from mismartera.session.door import Admitted, Territory, admit, territory
@@ -23,8 +24,7 @@ def parse_streams(labels: Collection[str]) -> Streams:
     return streams
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BaseGroup:
+class BaseGroup(Struct, frozen=True, eq=False):
     """Symbols that share their streams and their base interval in one session."""
 
     session: TradingSession
@@ -38,8 +38,7 @@ class BaseGroup:
         return self.admitted.block.symbols
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DayRead:
+class DayRead(Struct, frozen=True, eq=False):
     """What the store has for a session: groups of symbols, and the reasons of those that cannot be built."""
 
     groups: tuple[BaseGroup, ...]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from mismartera.bars import Interval, SeriesInfo
@@ -21,8 +22,7 @@ PRICE_COLUMNS = ("open", "high", "low", "close", "volume")
 _ROW_COLUMNS = (*PRICE_COLUMNS, "bar_count", "window")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SeriesBlock:
+class SeriesBlock(Struct, frozen=True, eq=False):
     """Rows ``offsets[k]:offsets[k + 1]`` (those whose ``owner`` is ``k``) belong to ``symbols[k]``, sorted by
     ``window``; all columns of one length.
 
@@ -44,7 +44,7 @@ class SeriesBlock:
     owner: Ints
     is_base: bool
     public: bool
-    indicators: Mapping[str, Floats] = field(default_factory=dict)
+    indicators: Mapping[str, Floats] = {}
 
     def __post_init__(self) -> None:
         for name in (*_ROW_COLUMNS, "owner", "offsets"):

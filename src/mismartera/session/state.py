@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from mismartera.bars import Bar, Interval, SeriesInfo, parse_interval
 from mismartera.bars.view import NewestValue, SeriesColumns

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from mismartera.errors import UsageError
 from mismartera.session.reader import Streams
@@ -20,8 +21,7 @@ class SymbolState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(slots=True)
-class Member:
+class Member(Struct):
     """A symbol's stay in the run. A removed and added symbol is a new member of the next generation, ranking
     last. ``announced``: it was published as pending; of one that was not, no removal is told either. ``is_told``:
     it was published as loaded. ``retry_us``: it has failed for a while, and is tried again then: it stays desired.
@@ -38,8 +38,7 @@ class Member:
     retry_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """How a symbol stands, at the moment of asking. ``intervals``: what was requested for it."""
 
     symbol: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
+
+from msgspec import Struct
 
 from mismartera.session.quality import Measures, Quality
 from mismartera.session.symbols import Member
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a run is: sessions begun, of how many, where the clock stands, and bars so far."""
 
     sessions_begun: int

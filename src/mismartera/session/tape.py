@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars import Bar
@@ -25,8 +25,7 @@ LANES_MAX = 12
 """More lanes than this are put together but for the first: each costs a microsecond per instant (measured)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The first bar of an instant in the order of showing."""
 
     symbol: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars import Interval, Span
@@ -25,8 +25,7 @@ def small(keys: Ints, largest: int | None = None) -> Index:
     return keys.astype(np.uint16) if most < _RADIX_MAX else keys
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Windows:
+class Windows(Struct, frozen=True, eq=False):
     """The windows of an interval in a session, in time order: ``start`` and ``end`` (read-only), and the first
     one of each part.
     """

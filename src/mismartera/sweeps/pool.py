@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
+
+from msgspec import Struct
 
 from mismartera.errors import RunFailedError
 from mismartera.sweeps.flight import POLL_SECONDS, Desk, fly
@@ -56,8 +57,7 @@ class PoolRunner:
             desk.take([(job, failed(f"its worker process died twice while it ran: {pool.cause()}"))])
 
 
-@dataclass(frozen=True, slots=True)
-class _Pool:
+class _Pool(Struct, frozen=True):
     executor: ProcessPoolExecutor
     processes: list[BaseProcess]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from msgspec import Struct
 
 from mismartera import __version__
 from mismartera.catalog import DataManager
@@ -28,8 +28,7 @@ from mismartera.timing import SystemClock
 RESULTS_NAME = "results.parquet"
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How a sweep goes: tasks in all, finished (failed ones too), failed, and those that were not run again."""
 
     tasks: int
@@ -73,8 +72,7 @@ def sweep(
     return run.table()
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What is to be run, and on what."""
 
     tasks: list[Task]
@@ -114,8 +112,7 @@ def runner_of(workers: int | None, dask: str | None, *, is_quiet: bool = False) 
     return nullcontext(PoolRunner(workers or processors()))
 
 
-@dataclass
-class SweepRun:
+class SweepRun(Struct):
     """A sweep under way: takes the results, keeps them, and makes the table of those that are there.
 
     ``is_stopped`` is asked ten times a second; once it is true the sweep ends, and ``was_stopped``.
@@ -129,10 +126,10 @@ class SweepRun:
     was_stopped: bool = False
     reused: int = 0
     wall_seconds: float = 0.0
-    results: dict[int, TaskResult] = field(default_factory=dict)
+    results: dict[int, TaskResult] = {}
     _failed: int = 0
     _kept: KeptResults | None = None
-    _keys: dict[int, str] = field(default_factory=dict)
+    _keys: dict[int, str] = {}
 
     def run(self, runner: Runner, on_reused: Callable[[int], None] = lambda _: None) -> None:
         """Run the tasks that are not finished; ``on_reused`` is told how many are, before the others begin."""

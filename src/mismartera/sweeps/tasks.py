@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from datetime import date
 from itertools import groupby, product
 from math import prod
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from mismartera.config import SessionConfig
 from mismartera.config.json_file import read_json
@@ -30,8 +31,7 @@ Parameters = tuple[tuple[str, Any], ...]
 """Key paths with the values that they have in a task, as JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """The configuration that is swept: the JSON as it was given, what it means, and where it is from."""
 
     given: dict[str, Any]
@@ -41,8 +41,7 @@ class Base:
     """Where strategies are looked up first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """One run: ``config`` with the dates from ``start`` to ``end``. ``index`` is its place among all tasks."""
 
     index: int

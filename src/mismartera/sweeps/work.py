@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TypedDict
+
+from msgspec import Struct
 
 from mismartera import __version__
 from mismartera.bars import Bar
@@ -27,8 +28,7 @@ _BUILDING = Lock()
 """Importing a strategy's module changes the process; a cluster's worker may have a task in each of its threads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A task, and all that a process anywhere needs to run it."""
 
     index: int

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from mismartera.catalog import DataManager
 from mismartera.config import FeedConfig, SessionConfig
@@ -26,8 +27,7 @@ KEY_ID: Final = "APCA_API_KEY_ID"
 SECRET_KEY: Final = "APCA_API_SECRET_KEY"  # noqa: S105  # the variable's name
 
 
-@dataclass(frozen=True, slots=True)
-class FeedParts:
+class FeedParts(Struct, frozen=True):
     """What feeds are made of: the run's clock, store, exchange time and environment; ``rng`` jitters back-off."""
 
     clock: WallClock

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Protocol
+
+from msgspec import Struct
 
 from mismartera.bars import Bar, parse_interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
@@ -75,8 +76,7 @@ class LiveEnds(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LiveSource:
+class LiveSource(Struct, frozen=True, eq=False):
     """A feed, its clock, and where its bars are kept. ``until_us``: when the run ends.
 
     ``driver``, ``requests`` and ``inbox`` take the place of threads where a run is simulated. ``ends``: the run is

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
@@ -16,8 +17,7 @@ from mismartera.system.live import LiveSource
 from mismartera.timing import WallClock
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
+class Backlog(Struct, frozen=True):
     """``entries`` wait to be durable. ``wal_bytes``: the size of SQLite's write-ahead log, which grows while a
     reader stays; None of another database.
     """

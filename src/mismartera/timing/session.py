@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from mismartera.bars.instants import to_datetime
 
 
-@dataclass(frozen=True, slots=True)
-class TradingSession:
+class TradingSession(Struct, frozen=True):
     """One session: ``[open_us, close_us)`` in microseconds since the epoch (UTC), less its breaks.
 
     ``parts`` are the continuous parts between the breaks, in order, each ``[start, end)``; without a break there

@@ -12,13 +12,14 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from mismartera.errors import CalendarError
 
@@ -29,8 +30,7 @@ _FORMAT = 1
 _COLUMNS = ("ordinal", "open_us", "close_us", "break_start_us", "break_end_us", "half_day")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Timetable:
+class Timetable(Struct, frozen=True, eq=False):
     """Columns of one length, in the order of time; instants in microseconds since the epoch, UTC.
 
     ``ordinal`` is the session's ``date.toordinal()``. Sessions are known from ``first`` to ``last``, inclusive.

@@ -61,7 +61,7 @@ def encode_message(message: FeedMessage) -> bytes:
         return _packed(
             (message.interval, message.symbols, columns.tobytes(), message.corrections, message.arrived_us)
         )
-    return _packed({name: getattr(message, name) for name in type(message).__slots__})
+    return _packed({name: getattr(message, name) for name in type(message).__struct_fields__})
 
 
 def decode_message(kind: str, payload: bytes) -> FeedMessage:

@@ -12,7 +12,7 @@ from mismartera.feeds.port import BackfillResult, FeedMessage, FeedSink
 from mismartera.journal import JournalReader, PastSession, tables
 from mismartera.live.door import IntakeDoor, Order
 from mismartera.live.intake import Intake
-from mismartera.session.inbox import DESK, FOREIGN, INTAKE, LOGGED, Inbox
+from mismartera.session.inbox import DESK, INTAKE, LOGGED, Inbox
 from mismartera.session.inbox import Command as Act
 from mismartera.session.ports import Field
 from mismartera.trace.items import Kind
@@ -85,17 +85,12 @@ class PlayedInbox(Inbox):
         """See the port."""
         self.urge(command)
 
-    def urge(self, command: Act, origin: int = FOREIGN) -> None:
-        """See the port."""
-        if origin == INTAKE:
-            self._script.told(command)
-        elif origin == DESK:
-            self._of_desks.append(command)
-
     def urge_all(self, commands: Sequence[Act], origin: int) -> None:
         """See the port."""
-        for command in commands:
-            self.urge(command, origin)
+        if origin == INTAKE:
+            self._script.told(commands)
+        elif origin == DESK:
+            self._of_desks.extend(commands)
 
     def look_again(self) -> None:
         """Nothing."""

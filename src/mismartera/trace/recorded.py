@@ -13,7 +13,7 @@ from mismartera.feeds.port import BackfillResult, BarsArrived, Feed, FeedMessage
 from mismartera.journal import Arrival, Command, Event, JournalWriter
 from mismartera.live.door import IntakeDoor
 from mismartera.live.requests import Requests
-from mismartera.session.inbox import FOREIGN, LOGGED, Inbox
+from mismartera.session.inbox import LOGGED, Inbox
 from mismartera.session.inbox import Command as Act
 from mismartera.session.ports import Field
 from mismartera.timing import WallClock
@@ -94,13 +94,6 @@ class RecordedInbox(Inbox):
         with self._changed:
             self.check_room()
             self.urge(command)
-
-    def urge(self, command: Act, origin: int = FOREIGN) -> None:
-        """See the port."""
-        with self._changed:
-            self._commands.append(command)
-            self._origins.append(origin)
-            self._wake()
 
     def urge_all(self, commands: Sequence[Act], origin: int) -> None:
         """See the port."""

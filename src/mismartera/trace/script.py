@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mismartera.bars.instants import to_iso
@@ -119,9 +119,9 @@ class Script:
 
     # The intake
 
-    def told(self, command: Act) -> None:
+    def told(self, commands: Sequence[Act]) -> None:
         """The intake tells the engine."""
-        self._outputs.append(command)
+        self._outputs.extend(commands)
 
     def next_told(self) -> Act:
         """What the intake tells the engine next."""

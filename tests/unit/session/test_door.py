@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from tests.unit.session.blocks import HALF, HONG_KONG, NEW_YORK, SUMMER, let_in, minutes, raw, session_of
 
 from mismartera.bars import BarBlock

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import fields
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def fresh(code: str, cache_dir: Path | None) -> Timetable:
 
 
 def contents(table: Timetable) -> list[object]:
-    return [getattr(table, field.name) for field in fields(table) if field.name != "is_stored"]
+    return [getattr(table, name) for name in table.__struct_fields__ if name != "is_stored"]
 
 
 def only_file(folder: Path) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from mismartera.bars import parse_interval
 from mismartera.bars.instants import DAY_US, HOUR_US, MINUTE_US
@@ -22,8 +23,7 @@ _STORES = {
 """What the REST service calls the source of a stream of stocks; a stream of another name has its default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """The stream's complete URL, the REST service's without a path, and what the stream's path tells.
 
     ``source``: the last part of the path: "iex", "sip" for stocks, a place such as "us" for crypto.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import Struct, field
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
 
@@ -46,8 +46,7 @@ def error_of(message: ErrorMessage, keys: Keys) -> ConnectionEndedError:
     return ConnectionEndedError(text, verdict_of(message.code))
 
 
-@dataclass(slots=True)
-class Connection:
+class Connection(Struct):
     """An open socket. We ask for msgpack; a server that greets us in JSON is spoken to in JSON.
 
     ``codec`` is what the first frame was written in; each frame is read as what it is.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from mismartera.bars import BarBlock, Interval
 from mismartera.feeds.alpaca.decode import Codec
@@ -41,8 +41,7 @@ class PageError(ValueError):
     """A body that is no page of bars."""
 
 
-@dataclass(slots=True)
-class PageMerger:
+class PageMerger(Struct):
     """Gathers pages: in any order, with repeated bars, with bars outside the range.
 
     ``end_us`` is exclusive. Of several bars of one start the one that came last stands.
@@ -54,8 +53,8 @@ class PageMerger:
     end_us: int
     duplicates: int = 0
     conflicts: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
-    _rows: dict[str, dict[int, tuple[float, ...]]] = field(default_factory=dict)
+    rejected: list[Rejected] = []
+    _rows: dict[str, dict[int, tuple[float, ...]]] = {}
 
     def add(self, body: bytes, finished_by_us: int) -> str | None:
         """Take a page, and say its token. A bar that ends after ``finished_by_us`` was forming, and is left out.

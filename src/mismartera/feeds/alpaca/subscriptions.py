@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mismartera.feeds.desired import Desired
 
@@ -13,8 +14,7 @@ _PARTIAL_LISTS_MAX = 2
 """One such list may come from a server that forgot the other symbols."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A change that the server is to confirm: ``action`` is "subscribe" or "unsubscribe"."""
 
     action: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from mismartera.bars import Interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
@@ -25,13 +25,12 @@ _UNITS: Final = (("seconds", 1_000.0), ("microseconds", 1e-3), ("nanoseconds", 1
 Values = tuple[float, float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Candles:
+class Candles(Struct, frozen=True):
     """An answer of an exchange, sorted by start; the last of several candles of one start stands."""
 
     symbol: str
     rows: dict[int, Values]
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: list[Rejected] = []
     repeated: int = 0
     """Candles that came twice in the answer."""
 

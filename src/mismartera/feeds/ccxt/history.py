@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import Final, TypeVar
 
 import numpy as np
+from msgspec import Struct
 
 from mismartera.bars import BarBlock, Interval, parse_interval
 from mismartera.errors import FeedRefusedError, FeedUnavailableError
@@ -107,15 +107,14 @@ class History:
         raise AssertionError("the last attempt returns or raises")
 
 
-@dataclass(slots=True)
-class _Pulled:
+class _Pulled(Struct):
     """What was found of one symbol in ``[start_us, end_us)``."""
 
     interval: Interval
     start_us: int
     end_us: int
-    rows: dict[int, Values] = field(default_factory=dict)
-    rejected: list[Rejected] = field(default_factory=list)
+    rows: dict[int, Values] = {}
+    rejected: list[Rejected] = []
     duplicates: int = 0
     conflicts: int = 0
     refused: str | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from mismartera.bars import parse_interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
@@ -22,13 +23,12 @@ _LOOK_BACK_MAX_US: Final = 60 * MINUTE_US
 """So long after a break we fetch what we missed; more is a matter for the backfill."""
 
 
-@dataclass(slots=True)
-class News:
+class News(Struct):
     """What an answer brought: finished candles that were not there before, and those with other values."""
 
-    new: dict[int, Values] = field(default_factory=dict)
-    changed: dict[int, Values] = field(default_factory=dict)
-    rejected: list[Rejected] = field(default_factory=list)
+    new: dict[int, Values] = {}
+    changed: dict[int, Values] = {}
+    rejected: list[Rejected] = []
     is_alive: bool = False
     """Something of the answer was not known: trading goes on, and the exchange shows it."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 from nats.aio.msg import Msg
 
 from mismartera.bars import BarBlock, parse_interval
@@ -28,11 +28,10 @@ _WALL_SECONDS_MIN: Final = 3.0
 """Longer than two signs of life of the bridge."""
 
 
-@dataclass(slots=True)
-class _Answer:
+class _Answer(Struct):
     """What has come of one request."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Part] = []
     done: Done | None = None
     sorry: Sorry | None = None
 

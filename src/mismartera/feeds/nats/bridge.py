@@ -6,11 +6,12 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Final
 from uuid import uuid4
+
+from msgspec import Struct
 
 from mismartera.errors import MismarteraError, RunFailedError
 from mismartera.feeds.backoff import Backoff
@@ -43,8 +44,7 @@ _FAREWELL_WALL_SECONDS: Final = 2.0
 _JOIN_WALL_SECONDS: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeFigures:
+class BridgeFigures(Struct, frozen=True):
     """What a bridge has done so far."""
 
     sequence: int

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mismartera.feeds.desired import Desired
 from mismartera.feeds.nats.sieve import Sieve
@@ -30,8 +31,7 @@ from mismartera.feeds.port import Connected, Disconnected, FeedMessage, Rejected
 from mismartera.timing import WallClock
 
 
-@dataclass(frozen=True, slots=True)
-class FollowFigures:
+class FollowFigures(Struct, frozen=True):
     """What was read, and what of it was passed over."""
 
     frames: int = 0

@@ -7,10 +7,10 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import nats.errors
+from msgspec import Struct, field
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -50,8 +50,7 @@ class NobodyAnswersError(Exception):
         super().__init__("nobody is there" if is_absent else "no answer in time")
 
 
-@dataclass(frozen=True, slots=True)
-class BusAddress:
+class BusAddress(Struct, frozen=True):
     """A server, and a stream on it with the subjects that belong to it."""
 
     url: str
@@ -94,8 +93,7 @@ class _Client(Client):
         await super()._process_info(info, initial_connection=initial_connection)
 
 
-@dataclass(slots=True, eq=False)
-class Link:
+class Link(Struct, eq=False):
     """An open connection. Its methods raise LinkEndedError once it has ended."""
 
     client: Client

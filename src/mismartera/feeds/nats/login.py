@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from mismartera.errors import ConfigError
 from mismartera.feeds.secret import Secret, one_line
@@ -16,8 +17,7 @@ PASSWORD: Final = "MISMARTERA_NATS_PASSWORD"  # noqa: S105  # the variable's nam
 CREDS: Final = "MISMARTERA_NATS_CREDS"
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """A token, a user with a password, or a file of credentials; nothing for a server that asks for nothing."""
 
     token: Secret = field(default_factory=lambda: Secret(""))

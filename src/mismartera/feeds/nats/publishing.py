@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
 import nats.errors
 import nats.js.errors
 import numpy as np
+from msgspec import Struct
 from nats.js.api import PubAck
 
 from mismartera.bars import parse_interval
@@ -39,8 +39,7 @@ _TRIES_MAX: Final = 5
 _FOREVER_US: Final = 2**62
 
 
-@dataclass(slots=True)
-class BridgeState:
+class BridgeState(Struct):
     """What the stream says by message ``seq``. ``data_seq``: its last message with bars."""
 
     seq: int = 0
@@ -49,7 +48,7 @@ class BridgeState:
     frames: int = 0
     bars: int = 0
     republished: int = 0
-    confirmed: set[str] = field(default_factory=set)
+    confirmed: set[str] = set()
 
     def apply(self, messages: Iterable[BusMessage], seq: int) -> None:
         """``messages`` are in the stream, as message ``seq``."""

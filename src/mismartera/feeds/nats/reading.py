@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error, NotJSMessageError
@@ -32,8 +32,7 @@ _KEPT_SECONDS: Final = {False: 3600.0, True: 7 * 24 * 3600.0}
 """How long the server remembers a consumer that nobody reads, without and with a name of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Durable:
+class Durable(Struct, frozen=True):
     """The consumer's name on the server. ``is_named``: by the user, so that a later run goes on where it was.
 
     ``ack_seconds`` of the wall after which the server sends again what was not acknowledged.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, StreamInfo
 from nats.js.errors import APIError, NotFoundError
 
@@ -18,8 +18,7 @@ _HEADER_BYTES: Final = 1024
 _NO_JETSTREAM: Final = "has no JetStream: start it with -js"
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Struct, frozen=True):
     """How much a stream keeps: what is older or more is removed, the oldest first."""
 
     max_age_seconds: float = 24 * 3600.0

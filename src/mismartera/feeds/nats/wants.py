@@ -7,24 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mismartera.feeds.nats.wire import Want
 
 LEASES_MAX: Final = 1_000
 
 
-@dataclass(slots=True)
-class _Lease:
+class _Lease(Struct):
     instance: str
     revision: int
     symbols: frozenset[str]
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What becomes of a request: the symbols that are new for the bridge, or why there is no lease.
 
     ``is_known`` False: there was no lease before, or not with this revision of its symbols.

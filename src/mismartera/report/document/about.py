@@ -5,17 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any
+
+from msgspec import Struct
 
 from mismartera.system.summary import Summary
 
 _PACKAGES = ("mismartera", "polars", "deltalake", "TA-Lib")
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(Struct, frozen=True):
     """What is known of the run besides its events; what is None is told as not known.
 
     ``zone`` is that of the times in the report. ``ending``: how the run ended, if not by itself; ``ended`` is said
@@ -28,7 +28,7 @@ class About:
     zone: tzinfo = UTC
     config: Mapping[str, Any] | None = None
     summary: Summary | None = None
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = {}
     command: str | None = None
     ending: str = ""
     ended: str = "by itself"

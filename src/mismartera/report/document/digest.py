@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct
 
 from mismartera.bars import Bar
 from mismartera.bars.instants import SECOND_US, to_us
@@ -25,8 +26,7 @@ _QUIET_EVENTS = {"gap", "quiet", "revision", "backfilled", "signal", "strategy_e
 """Not in the list of events: they are many, or have a list of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """A moment on a chart; ``order`` is its place among all events but bars."""
 
     at_us: int
@@ -35,8 +35,7 @@ class Mark:
     order: int
 
 
-@dataclass(slots=True)
-class SymbolDigest:
+class SymbolDigest(Struct):
     """What the events tell of one symbol."""
 
     state: str = "-"
@@ -46,11 +45,10 @@ class SymbolDigest:
     max_lag_seconds: float = 0.0
     revisions: int = 0
     chart: CandleSeries | None = None
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[Mark] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A line of a list: an event, a signal or an error."""
 
     at_us: int

@@ -6,7 +6,7 @@ finer ones and the result does not depend on when the coarsening happened.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mismartera.bars.instants import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 
@@ -47,8 +47,7 @@ def row_start(start_us: int, open_us: int, step_us: int) -> int:
     return open_us + (start_us - open_us) // step_us * step_us
 
 
-@dataclass(slots=True)
-class Candle:
+class Candle(Struct):
     """One row of a chart."""
 
     start_us: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 CHANGES_MAX = 200
 """Changes of state that are kept per session."""
@@ -10,8 +10,7 @@ SESSIONS_MAX = 60
 """Sessions whose states are shown."""
 
 
-@dataclass(slots=True)
-class Change:
+class Change(Struct):
     """The session's state from ``at_us`` on; ``text`` says why."""
 
     at_us: int
@@ -19,16 +18,15 @@ class Change:
     text: str
 
 
-@dataclass(slots=True)
-class SessionTrack:
+class SessionTrack(Struct):
     """One session: its states in order, and moments of symbols. ``end_us`` is the last that is known of it."""
 
     date: str
     open_us: int
     end_us: int
     is_closed: bool = False
-    changes: list[Change] = field(default_factory=list)
-    moments: list[tuple[int, str, str]] = field(default_factory=list)
+    changes: list[Change] = []
+    moments: list[tuple[int, str, str]] = []
     left_out: int = 0
     inactive_us: int = 0
     state: str = "closed"
