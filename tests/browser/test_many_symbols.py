@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -101,3 +102,53 @@ def test_painting_that_takes_long_goes_over_several_frames(open_page: OpenPage, 
       return frames;
     }""")
     assert found == [1, 2, 3]
+
+
+def test_what_is_out_of_sight_on_a_phone_is_made_when_it_comes_into_sight(
+    open_page: OpenPage, crowd: Stand
+) -> None:
+    watched = open_page(PHONE)
+    page = opened(watched, crowd)
+    sees(page, "#count", "300")
+    page.wait_for_function("document.querySelectorAll('#chart canvas').length > 0")
+    assert page.locator("#events li").count() == 0, "they are below what a phone shows"
+    page.locator("#events-panel").scroll_into_view_if_needed()
+    sees(page, "#events", "S298")
+    assert page.locator("#events li").count() == 40
+    assert watched.complaints == []
+
+
+def test_rows_that_change_are_painted_a_few_a_frame_and_none_is_forgotten(
+    open_page: OpenPage, crowd: Stand
+) -> None:
+    page = opened(open_page(), crowd)
+    frames = page.evaluate("""async () => {
+      const { Store } = await import("/static/store.js"), { List } = await import("/static/list.js");
+      const box = document.body.appendChild(document.createElement("div"));
+      box.style.cssText = "position: fixed; top: 0; height: 460px; width: 360px; overflow: auto; z-index: 99";
+      const store = new Store(), list = new List(store, box, () => {}, () => {});
+      store.paint("list", () => list.paint());
+      store.paint("rows", () => list.paintWaiting());
+      const row = (k, close) => ({
+        symbol: `R${k}`, generation: 1, state: "loaded", is_active: true, reason: null, intervals: ["1m"],
+        close, end: String(close), caught_up: null, change_percent: 0, lag_seconds: 0, quality_percent: 100,
+      });
+      const rows = (close) => Array.from({ length: 10 }, (_, k) => row(k, close));
+      const closes = () => [...box.querySelectorAll(".price span")].map((span) => span.textContent);
+      store.setSymbols(rows(1));
+      for (let k = 0; k < 5; k += 1) await new Promise(requestAnimationFrame);
+      const frames = [closes()];
+      store.updateRows(rows(2), []);
+      for (let k = 0; k < 12; k += 1) {
+        await new Promise(requestAnimationFrame);
+        frames.push(closes());
+        if (k === 1) store.updateRows(rows(3), []);  // before all are painted
+      }
+      return frames;
+    }""")
+    assert frames[0] == ["1.00"] * 10, "rows that are new are painted at once"
+    changed = [sum(a != b for a, b in zip(*pair, strict=True)) for pair in pairwise(frames)]
+    assert max(changed) <= 3
+    assert frames[-1] == ["3.00"] * 10
+    waited = [next(k for k, frame in enumerate(frames) if frame[place] != "1.00") for place in range(10)]
+    assert max(waited) - min(waited) <= 4, "the last row waits for the others once, not for ever"

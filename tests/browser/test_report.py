@@ -149,7 +149,7 @@ def test_the_figures_of_a_chart_can_be_selected(open_page: OpenPage, report: str
     page = open_page().page
     page.goto(report)
     page.click("text=Figures of this chart")
-    assert page.locator("#figures tr").count() > 100
+    page.locator("#figures tr").nth(100).wait_for(state="attached")  # they are made when it has opened
     page.evaluate("getSelection().selectAllChildren(document.querySelector('#figures tr:nth-child(2)'))")
     assert "2024" in page.evaluate("getSelection().toString()")
 

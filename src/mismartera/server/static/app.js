@@ -47,6 +47,7 @@ store.paint("list", () => {
   list.paint();
   put($("count"), list.shown.length === store.symbols.size ? count(store.symbols.size) : `${list.shown.length} of ${store.symbols.size}`);
 });
+store.paint("rows", () => list.paintWaiting());
 store.paint("events", () => events.paint(store.events, store.turn, $("kind").value, $("words").value));
 store.paint("quote", () => {
   const row = store.symbols.get(store.selected);

@@ -1,9 +1,9 @@
 // The chart of one series: candles, volume, indicators. Read whole once, and then only what is new.
 
 import { get } from "/static/api.js";
-import { clock, color, minute, price } from "/static/format.js";
+import { clock, color, minute, price, watch } from "/static/format.js";
 
-const LIMIT = 2000, EVERY = 450;
+const LIMIT = 2000, EVERY = 450, WIDEST = 18; // pixels a bar: the first ones of a day leave room for those to come
 const LINES = ["#4e9bff", "#e5a13a", "#b57bee", "#3fc3c9", "#f07ab1", "#9bb93c"];
 const seconds = (bar) => Math.floor(Date.parse(bar.start) / 1000);
 
@@ -17,8 +17,13 @@ export class Chart {
     this.lastEnd = null;
     this.turn = 0;
     this.held = null;
-    this.isBusy = this.isAsked = false;
+    this.isBusy = this.isAsked = this.isMissed = false;
+    this.isSeen = true;
     this.readAt = 0;
+    watch(box, (isSeen) => {
+      this.isSeen = isSeen;
+      if (isSeen && this.isMissed) this.advance();
+    });
   }
 
   build() {
@@ -30,7 +35,7 @@ export class Chart {
       grid: { vertLines: { color: color("grid") }, horzLines: { color: color("grid") } },
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { borderColor: color("line") },
-      timeScale: { borderColor: color("line"), timeVisible: true, secondsVisible: false, rightOffset: 4, tickMarkFormatter: (time) => minute(time * 1000) },
+      timeScale: { borderColor: color("line"), timeVisible: true, secondsVisible: false, rightOffset: 4, maxBarSpacing: WIDEST, tickMarkFormatter: (time) => minute(time * 1000) },
       localization: { timeFormatter: (time) => clock(time * 1000), priceFormatter: price },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, {
@@ -68,9 +73,10 @@ export class Chart {
 
   release() { this.held = null; this.advance(); }
 
-  // There may be more: read on, but not more often than twice a second.
+  // There may be more: read on, but not more often than twice a second, nor while nobody sees it.
   advance() {
-    if (this.symbol === null || this.isAsked) return;
+    this.isMissed = !this.isSeen;
+    if (this.symbol === null || this.isAsked || this.isMissed) return;
     this.isAsked = true;
     const wait = Math.max(0, this.readAt + EVERY - performance.now());
     setTimeout(() => { this.isAsked = false; this.read(); }, wait);

@@ -1,6 +1,6 @@
 // The log of events: the newest first, filtered by kind and words. What it shows is text, never markup.
 
-import { clock, inZone, lag, words } from "/static/format.js";
+import { clock, inZone, lag, watch, words } from "/static/format.js";
 
 const FIRST = 40, SHOWN = 200; // lines: until the list is scrolled, and at most
 const KINDS = {
@@ -36,6 +36,11 @@ export class Events {
     this.wanted = null;
     this.told = 0;
     this.isScrolled = false;
+    this.isSeen = true;
+    watch(panel, (isSeen) => {
+      this.isSeen = isSeen;
+      if (isSeen) onScroll();
+    });
     panel.addEventListener("scroll", () => {
       const isScrolled = panel.scrollTop > 0;
       if (isScrolled !== this.isScrolled) { this.isScrolled = isScrolled; onScroll(); }
@@ -43,7 +48,9 @@ export class Events {
   }
 
   // Lines are made for new events only, unless others are wanted: `turn` changes with what the events are those of.
+  // While nobody sees them, none are made.
   paint(events, turn, kind, search) {
+    if (!this.isSeen) return;
     const limit = this.isScrolled ? SHOWN : FIRST, found = [], searched = search.toLowerCase();
     const wanted = `${turn} ${limit} ${kind} ${search}`;
     if (wanted !== this.wanted) {

@@ -52,6 +52,11 @@ export function put(node, text) { // a text that is the same costs no layout
   if (node.textContent !== text) node.textContent = text;
 }
 
+// Tell whenever a box comes into sight (or nearly) and when it leaves it: on a phone most of the page is out of it.
+export function watch(box, tell) {
+  new IntersectionObserver((found) => tell(found[found.length - 1].isIntersecting), { rootMargin: "150px" }).observe(box);
+}
+
 // Its pixels are those of the screen. Whoever knows the size of the canvas spares the browser a layout.
 export function fit(canvas, box = canvas.getBoundingClientRect()) {
   const ratio = window.devicePixelRatio || 1;

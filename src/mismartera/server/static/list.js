@@ -1,10 +1,11 @@
 // The list of symbols: only the rows that can be seen exist, however many symbols there are. A row that leaves the
 // view becomes one that enters it. Sizes and the place of the scroll bar are kept, not read while the page is changed:
-// each reading would be a layout.
+// each reading would be a layout. What changes in rows that are there is painted a few rows a frame, the longest waiting
+// first: all at once would keep a phone from its next frame.
 
 import { inZone, lag, percent, price, put } from "/static/format.js";
 
-const HEIGHT = 46, SPARE = 4, SPARK_HEIGHT = 24;
+const HEIGHT = 46, SPARE = 4, SPARK_HEIGHT = 24, AT_ONCE = 3;
 const SVG = "http://www.w3.org/2000/svg";
 const ORDERS = {
   rank: null,
@@ -22,6 +23,7 @@ export class List {
     this.order = "rank";
     this.shown = [];
     this.rows = new Map();
+    this.waiting = new Set();
     this.top = this.view = 0;
     this.sparkWidth = null;
     this.height = "";
@@ -85,13 +87,27 @@ export class List {
     seen.forEach((row, k) => {
       const view = this.rows.get(row.symbol) ?? this.enter(row.symbol, free.pop());
       view.place(first + k, this.shown.length, row.symbol === this.store.selected);
-      view.paint(row);
+      if (view.told === null) view.paint(row);
+      else if (view.told !== row) this.waiting.add(row.symbol);
     });
     for (const view of free) view.element.remove();
+    if (this.waiting.size) this.store.mark("rows");
     this.drawSparks();
     const chosen = this.rows.get(this.store.selected);
     if (!chosen) this.box.removeAttribute("aria-activedescendant");
     else if (this.box.getAttribute("aria-activedescendant") !== chosen.element.id) this.box.setAttribute("aria-activedescendant", chosen.element.id);
+  }
+
+  paintWaiting() {
+    let left = AT_ONCE;
+    for (const symbol of this.waiting) {
+      if (!left) break;
+      this.waiting.delete(symbol);
+      const view = this.rows.get(symbol), row = this.store.symbols.get(symbol);
+      if (view && row && view.told !== row) { view.paint(row); left -= 1; }
+    }
+    this.drawSparks();
+    if (this.waiting.size) this.store.mark("rows");
   }
 
   enter(symbol, free) {
@@ -112,6 +128,11 @@ export class List {
 }
 
 let made = 0;
+
+function putLong(node, text, room) {
+  put(node, text);
+  node.classList.toggle("long", text.length > room);
+}
 
 class Row {
   constructor() {
@@ -139,7 +160,7 @@ class Row {
 
   become(symbol) {
     this.element.dataset.symbol = symbol;
-    put(this.name, symbol);
+    putLong(this.name, symbol, 12);
     this.told = null;
   }
 
@@ -160,7 +181,7 @@ class Row {
     this.element.dataset.state = row.state;
     this.element.dataset.off = row.state === "loaded" && !row.is_active;
     const reason = row.reason === null ? "" : inZone(row.reason);
-    put(this.note, reason || (row.state === "loaded" ? row.intervals.join(" ") : row.state));
+    putLong(this.note, reason || (row.state === "loaded" ? row.intervals.join(" ") : row.state), 16);
     if (this.note.title !== reason) this.note.title = reason;
     this.bar.hidden = row.caught_up === null;
     if (row.caught_up !== null) this.fill.style.transform = `scaleX(${row.caught_up})`;
