@@ -148,7 +148,7 @@ class Today:
         entries: list[Entry] = []
         for symbol in symbols:
             entry = self.ledger.entries.get(symbol)
-            if entry is None or not entry.is_plain or newest[entry.index] >= window:
+            if entry is None or not entry.is_plain or newest.item(entry.index) >= window:
                 return False
             entries.append(entry)
         self._newest = self._on_time = window

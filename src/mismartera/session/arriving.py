@@ -154,7 +154,7 @@ class ArrivingTape(Tape):
         """Bars of ``batch`` that end at ``end_us``: readable from now on, once the clock has passed that."""
         for each in grown:
             each.release()
-        strips = tuple(ArrivedStrip(each, batch) for each in grown)
+        strips = tuple([ArrivedStrip(each, batch) for each in grown])
         if not self.ends or end_us > self.ends[-1]:
             self._put(len(self.ends), end_us, strips)
             return

@@ -280,7 +280,7 @@ class SessionCoordinator(SymbolLifecycle):
             for command in commands:
                 command()
             self._parts.delivery.purged(fences - self._parts.commands.removals_waiting)
-            if not commands:
+            if not commands or not self._parts.inbox.attention:  # nothing has come meanwhile
                 return
 
     def _act(self) -> bool:

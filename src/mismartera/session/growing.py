@@ -40,7 +40,7 @@ class GrowingBlock:
         self.public = public
         self.windows: Windows = session_windows(session, interval)
         self.spans = session_spans(session, interval)
-        self.sizes = np.zeros(len(symbols), dtype=np.int64)
+        self._sizes = np.zeros(len(symbols), dtype=np.int64)  # while all symbols have as many bars, not kept up
         self._room = len(self.windows)
         self._spans_of = np.stack((self.windows.start, self.windows.end))
         size = len(symbols)
@@ -59,20 +59,27 @@ class GrowingBlock:
         self.indicators: Mapping[str, Floats] = {name: _fixed(table) for name, table in self._tables.items()}
         self._columns |= self.indicators
 
+    @property
+    def sizes(self) -> Ints:
+        """How many bars each symbol has."""
+        if self._level >= 0:
+            self._sizes[:] = self._level
+        return self._sizes
+
     def __len__(self) -> int:
         return int(self.sizes.sum())
 
     def fill(self, block: SeriesBlock, sources: Codes) -> None:
         """Begin with the bars of ``block``, which has the same symbols; where each comes from."""
         assert not len(self) and block.symbols == self.symbols, "only an empty block is filled, with its own bars"
-        self.sizes = np.diff(block.offsets)
+        self._sizes = np.diff(block.offsets)
         at = (np.arange(len(block)) - block.offsets[block.owner]) * len(self.symbols) + block.owner
         for table, name in zip(self._prices, PRICE_COLUMNS, strict=True):
             table[at] = getattr(block, name)
         self._write(at, None if self.is_base else block.bar_count, block.indicators, sources)
         self._spans[:, at] = self._spans_of[:, block.window]
-        level = int(self.sizes[0]) if len(self.sizes) else 0
-        self._level = level if (self.sizes == level).all() else -1
+        level = int(self._sizes[0]) if len(self._sizes) else 0
+        self._level = level if (self._sizes == level).all() else -1
 
     def append(
         self, owners: Ints, window: int, prices: Floats, counts: Ints | None, indicators: Mapping[str, Floats],
@@ -92,14 +99,13 @@ class GrowingBlock:
                 self._write(together, counts, indicators, sources)
             spans_by_place[0, level] = self.spans[window].start_us
             self._level = level + 1
-            self.sizes += 1
             return together
-        self._level = -1
-        at = owners + self.sizes[owners] * len(self.symbols)
+        sizes, self._level = self.sizes, -1
+        at = owners + sizes[owners] * len(self.symbols)
         self._prices[:, at] = prices
         self._write(at, counts, indicators, sources)
         self._spans[0, at] = self._spans_of[0, window]
-        self.sizes[owners] += 1
+        sizes[owners] += 1
         return at
 
     def release(self, at: Ints | slice, window: int) -> None:
@@ -155,7 +161,8 @@ class GrowingBlock:
 
     def column(self, name: str, row: int) -> Floats:
         """A column of ``symbols[row]``: its bars so far."""
-        return self._columns[name][row :: len(self.symbols)][: int(self.sizes[row])]
+        size = self._level if self._level >= 0 else int(self._sizes[row])
+        return self._columns[name][row :: len(self.symbols)][:size]
 
     def series(self, row: int, info: SeriesInfo) -> SeriesColumns:
         """The columns of ``symbols[row]`` with all their room: bars that are still to come never end."""
