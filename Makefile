@@ -32,8 +32,8 @@ $(SAMPLE): | $(INSTALLED)
 run: $(INSTALLED) $(SAMPLE)  ## stream a sample session: a symbol joins at 10:00, another leaves at 14:00
 	$(BIN)/mismartera run $(CONFIG) --data $(DATA) --log-level INFO
 
-# One worker more than cores, as many tests wait for sockets and processes; neighbours share what a module prepares.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Two workers more than cores, as many tests wait for sockets and processes; neighbours share what a module prepares.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
 
 # Each worker compiles the tests, a third of the time until the first one runs: their byte code is kept for the next run.
 test: export PYTHONDONTWRITEBYTECODE =
