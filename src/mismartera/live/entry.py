@@ -68,6 +68,8 @@ class Entry(Struct, eq=False):
     halted_us: int | None = None
     is_told_halted: bool = False
     attempts: int = 0
+    counts: dict[str, int] = {}
+    """By fate, the bars that were counted one by one; see :meth:`DayLedger.counts_of`."""
 
     @property
     def symbol(self) -> str:

@@ -91,7 +91,7 @@ class DayLedger:
 
     def missing(self, window: int) -> list[Entry]:
         """The joined entries of which nothing is known of ``window``."""
-        entries, indices = self._of_session()
+        entries, indices = self._joined or self._of_session()
         if len(entries) <= FEW_BARS:
             return [entry for entry in entries if self.marks.item(entry.index, window) == Mark.UNKNOWN]
         return [entries[row] for row in np.flatnonzero(self.marks[indices, window] == Mark.UNKNOWN).tolist()]
@@ -112,14 +112,16 @@ class DayLedger:
     def count(self, entry: Entry, fate: str, number: int = 1) -> None:
         """``number`` bars were received and met this fate."""
         with self._counting:
-            counts = self.counts[entry.index]
-            counts[_RECEIVED] += number
-            counts[_AT[fate]] += number
+            entry.counts[fate] = entry.counts.get(fate, 0) + number
 
     def counts_of(self, entry: Entry) -> dict[str, int]:
         """R1's counts, which balance. From any thread."""
         with self._counting:
-            return dict(zip(COUNTS, self.counts[entry.index].tolist(), strict=True))
+            counts = dict(zip(COUNTS, self.counts[entry.index].tolist(), strict=True))
+            for fate, number in entry.counts.items():
+                counts[fate] += number
+                counts["received"] += number
+        return counts
 
     def count_rejected(self, symbols: Iterable[str]) -> int:
         """Bars of these were rejected; how many are of the session's."""
