@@ -50,7 +50,7 @@ def call(
     out, err = io.StringIO(), io.StringIO()
     with (
         chdir(folder), patch.dict(os.environ, environ or {}, clear=environ is not None),
-        redirect_stdout(out), redirect_stderr(err),
+        redirect_stdout(out), redirect_stderr(err), patch("gc.freeze"),  # our garbage is to be found
     ):  # fmt: skip
         thresholds = gc.get_threshold()
         found = main([str(argument) for argument in arguments])

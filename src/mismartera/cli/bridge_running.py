@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 from mismartera.bars.instants import MINUTE_US, to_datetime, to_us
 from mismartera.cli.live_running import LiveOptions, LivePlan, plan_live
 from mismartera.cli.signals import StopSignals
-from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, say
+from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, all_is_loaded, say
 from mismartera.config import SessionConfig
 from mismartera.errors import ConfigError, MismarteraError
 from mismartera.report.log import end_log, log_to
@@ -100,6 +100,7 @@ def _drive(bridge: Bridge, plan: LivePlan, options: BridgeOptions) -> int:
     with StopSignals() as signals:
         try:
             with line:
+                all_is_loaded()
                 bridge.start()
                 while not bridge.wait(_POLL_SECONDS) and signals.received is None:
                     if until_us is not None and plan.wall.now_us() >= until_us:

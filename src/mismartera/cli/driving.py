@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
@@ -17,7 +16,7 @@ from loguru import logger
 from msgspec import Struct, field
 
 from mismartera.cli.signals import StopSignals
-from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, say
+from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, all_is_loaded, say
 from mismartera.config import SessionConfig
 from mismartera.errors import ConfigError, MismarteraError
 from mismartera.report.dump import SessionDump
@@ -35,8 +34,6 @@ if TYPE_CHECKING:  # a server needs packages that not every installation has, an
     from mismartera.report.document.keeping import ReportKeeper
 
 _POLL_SECONDS = 0.1
-_GC_THRESHOLD = 20_000
-"""A strategy may leave some garbage; looking for it at the usual 700 costs more than it frees."""
 
 
 class OutputOptions(Struct, frozen=True, kw_only=True):
@@ -143,8 +140,7 @@ def carry_out(path: str, options: OutputOptions, build: Callable[[], Run]) -> in
                 run = build()
             except ConfigError as error:  # found while building: still the file's fault
                 raise ConfigError(error.problems, source=path) from error
-            gc.freeze()  # all that is there stays: whoever looks for garbage need not look through it
-            gc.set_threshold(_GC_THRESHOLD)
+            all_is_loaded()
             _drive(run)
             _keep_report(run, options)
         return _report(run, options)

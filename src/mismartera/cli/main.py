@@ -30,6 +30,7 @@ from mismartera.cli.serve_command import serve
 from mismartera.cli.status import (
     BAD_INPUT,
     FAILED,
+    GC_LOADING,
     INTERRUPTED,
     PIPE_BROKEN,
     TERMINATED,
@@ -39,9 +40,6 @@ from mismartera.cli.status import (
 )
 from mismartera.cli.sweep_command import sweep
 from mismartera.errors import ConfigError, MismarteraError, RunFailedError
-
-_GC_THRESHOLD = 200_000
-"""What is imported is no garbage: looking for some at the usual 700 takes a tenth of a start."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -73,7 +71,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Carry out a command line (by default the process's own) and return its exit status."""
     given = list(sys.argv[1:] if args is None else args)
     settings = Settings(args=tuple(given))
-    gc.set_threshold(_GC_THRESHOLD)
+    gc.set_threshold(GC_LOADING)
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         status = _invoke(given, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,10 @@ INTERRUPTED = 130
 PIPE_BROKEN = 141
 TERMINATED = 143
 
+GC_LOADING, _GC_RUNNING = 200_000, 20_000
+"""When to look for garbage. What is imported is none: at the usual 700 the search takes a tenth of a start.
+What runs for long may leave some.
+"""
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 _P = ParamSpec("_P")
@@ -41,6 +46,12 @@ class Settings(Struct):
     def tracebacks(self) -> bool:
         """True if errors are to be shown with their tracebacks."""
         return self.log_level == "DEBUG"
+
+
+def all_is_loaded() -> None:
+    """What runs for long begins: all that is there stays, and nobody need look for garbage in it."""
+    gc.freeze()
+    gc.set_threshold(_GC_RUNNING)
 
 
 def say(*lines: str) -> None:

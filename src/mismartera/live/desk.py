@@ -199,8 +199,7 @@ class EngineDesk:
         def end() -> None:
             raise error
 
-        self._do(end)
-        self.send()
+        self._parts.inbox.urge(end, INTAKE)  # at once, and from any thread
 
     def send(self) -> None:
         """See :meth:`EngineEnd.send`."""

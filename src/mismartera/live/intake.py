@@ -45,9 +45,7 @@ _LATER_MAX = 1000
 
 
 class Intake:
-    """One feed, one session at a time. Only :meth:`do` may be called from other threads. ``keeper`` takes the bars
-    of the minute, which are to be stored.
-    """
+    """One feed, one session at a time. Other threads may call :meth:`do` alone. ``keeper`` stores bars."""
 
     def __init__(
         self, settings: IntakeSettings, feed: Feed, past: PastSource, requests: Requests, clock: WallClock,
@@ -100,8 +98,10 @@ class Intake:
         self._door.begin()
         now_us = self._clock.now_us()
         self._timers.ring(now_us)
+        self._engine.send()  # what an alarm tells waits for nothing
         while takes_orders and (order := self._door.next_order()) is not None:
             order()
+            self._engine.send()
         for message in self._door.messages():
             self._engine.send()
             self._take(message)
