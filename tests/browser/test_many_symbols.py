@@ -152,3 +152,31 @@ def test_rows_that_change_are_painted_a_few_a_frame_and_none_is_forgotten(
     assert frames[-1] == ["3.00"] * 10
     waited = [next(k for k, frame in enumerate(frames) if frame[place] != "1.00") for place in range(10)]
     assert max(waited) - min(waited) <= 4, "the last row waits for the others once, not for ever"
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_no_name_or_note_runs_into_what_stands_beside_it(
+    open_page: OpenPage, crowd: Stand, size: tuple[int, int]
+) -> None:
+    page = opened(open_page(size), crowd)
+    sees(page, "#count", "300")
+    loose = page.evaluate("""async () => {
+      const { Store } = await import("/static/store.js"), { List } = await import("/static/list.js");
+      const given = document.getElementById("symbols").getBoundingClientRect();
+      const box = document.body.appendChild(document.createElement("div"));
+      box.style.cssText = `position: fixed; top: 0; height: 1600px; width: ${given.width}px; overflow: auto`;
+      const store = new Store(), list = new List(store, box, () => {}, () => {});
+      store.paint("list", () => list.paint());
+      store.setSymbols(Array.from({ length: 32 }, (_, k) => ({
+        symbol: "W".repeat(k + 1), generation: 1, state: "failed", is_active: true, reason: "w".repeat(k + 1),
+        intervals: ["1m"], close: 1, end: "1", caught_up: null, change_percent: 0, lag_seconds: 0,
+        quality_percent: 1,
+      })));
+      for (let k = 0; k < 5; k += 1) await new Promise(requestAnimationFrame);
+      const texts = [...box.querySelectorAll(".who b, .who small")];
+      if (texts.length !== 64) return [`${texts.length} texts`];
+      const isCut = (node) => getComputedStyle(node).overflow === "hidden";
+      const isLoose = (node) => node.scrollWidth > node.clientWidth && !isCut(node);
+      return texts.filter(isLoose).map((node) => `${node.tagName} ${node.textContent.length}`);
+    }""")
+    assert loose == [], "what is too long for its place is cut"

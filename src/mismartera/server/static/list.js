@@ -160,7 +160,7 @@ class Row {
 
   become(symbol) {
     this.element.dataset.symbol = symbol;
-    putLong(this.name, symbol, 12);
+    putLong(this.name, symbol, 6);
     this.told = null;
   }
 
@@ -181,7 +181,7 @@ class Row {
     this.element.dataset.state = row.state;
     this.element.dataset.off = row.state === "loaded" && !row.is_active;
     const reason = row.reason === null ? "" : inZone(row.reason);
-    putLong(this.note, reason || (row.state === "loaded" ? row.intervals.join(" ") : row.state), 16);
+    putLong(this.note, reason || (row.state === "loaded" ? row.intervals.join(" ") : row.state), 10);
     if (this.note.title !== reason) this.note.title = reason;
     this.bar.hidden = row.caught_up === null;
     if (row.caught_up !== null) this.fill.style.transform = `scaleX(${row.caught_up})`;
