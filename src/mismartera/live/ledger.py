@@ -91,7 +91,7 @@ class DayLedger:
 
     def missing(self, window: int) -> list[Entry]:
         """The joined entries of which nothing is known of ``window``."""
-        entries, indices = self._joined or self._of_session()
+        entries, indices = self._of_session()
         if len(entries) <= FEW_BARS:
             return [entry for entry in entries if self.marks.item(entry.index, window) == Mark.UNKNOWN]
         return [entries[row] for row in np.flatnonzero(self.marks[indices, window] == Mark.UNKNOWN).tolist()]
