@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
@@ -69,30 +70,25 @@ class SeriesColumns(Struct, frozen=True, eq=False):
 class NewestValue:
     """Reads a column at the newest bar that has ended, again and again, as time goes on.
 
-    It remembers where it found the last one; several threads may ask, each is answered for its own instant.
+    ``next`` is the row after the one that was found last. Several threads may ask, each is answered for its own
+    instant; the columns may have room for bars that are still to come, which never end.
     """
 
-    __slots__ = ("_at", "_ends", "_values")
+    __slots__ = ("ends", "next", "size", "values")
 
     def __init__(self, ends: Ints, values: Floats) -> None:
         # Their items are plain Python numbers; type checkers do not know yet that an array has a buffer.
-        self._ends = memoryview(ends)  # type: ignore[arg-type]
-        self._values = memoryview(values)  # type: ignore[arg-type]
-        self._at = 0
+        self.ends = memoryview(ends)  # type: ignore[arg-type]
+        self.values = memoryview(values)  # type: ignore[arg-type]
+        self.size = len(ends)
+        self.next = 0
 
     def until(self, now_us: int) -> float | None:
         """The value at the last bar that ended by ``now_us``; None if there is none or it is NaN."""
-        ends, at = self._ends, self._at
-        if not (at < len(ends) and ends[at] == now_us):
-            after = at + 1
-            if after < len(ends) and ends[after] == now_us:
-                at = after
-            else:
-                at = bisect_right(ends, now_us) - 1
-                if at < 0:
-                    return None
-            self._at = at
-        value = self._values[at]
+        ends, after = self.ends, self.next
+        if not (after and ends[after - 1] <= now_us and (after == self.size or now_us < ends[after])):
+            after = self.next = bisect_right(ends, now_us)
+        value = self.values[after - 1] if after else math.nan
         return value if value == value else None  # noqa: PLR0124  # NaN: not warm
 
 

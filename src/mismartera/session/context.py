@@ -32,6 +32,7 @@ class StrategyContext:
         self._sights = sights
         self._run = run
         self._analysis = analysis
+        self.indicator = data.get_indicator  # type: ignore[method-assign]  # what is asked most often: a call less
 
     @property
     def now(self) -> dt.datetime:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import Bar, make_bars
+from mismartera.bars import Bar, Span, make_bars
 from mismartera.session.series import PRICE_COLUMNS
 from mismartera.session.strip import Strip
 from mismartera.session.windows import small
@@ -39,14 +40,15 @@ class Fields:
         if not parts:
             return [], iter(())
         order = None if len(parts) < 2 else _order(parts, k, stop)
-        names = _listed([strip.symbols_of(rows) for strip, rows, _ in parts], order)
-        spans = _listed([strip.spans_of(rows) for strip, rows, _ in parts], order)
-        prices = [_listed([strip.column(name, rows) for strip, rows, _ in parts], order) for name in PRICE_COLUMNS]
+        joined = partial(_joined, order=order)
+        names: list[str] = joined([strip.symbols_of(rows) for strip, rows, _ in parts]).tolist()
+        spans: list[Span] = joined([strip.spans_of(rows) for strip, rows, _ in parts]).tolist()
+        prices = [_numbers(joined([strip.column(c, rows) for strip, rows, _ in parts])) for c in PRICE_COLUMNS]
         counts = generations = None
         if self._counted:
-            counts = _listed([strip.column("bar_count", rows) for strip, rows, _ in parts], order)
+            counts = joined([strip.column("bar_count", rows) for strip, rows, _ in parts]).tolist()
         if self._later:
-            generations = _listed([strip.generations_of(rows) for strip, rows, _ in parts], order)
+            generations = joined([strip.generations_of(rows) for strip, rows, _ in parts]).tolist()
         return names, make_bars(names, _labels(parts, order), spans, prices, counts, lag_seconds, generations)
 
 
@@ -56,13 +58,13 @@ Parts = Sequence[tuple[Strip, slice, Ints]]
 def _order(parts: Parts, k: int, stop: int) -> Ints:
     """The order of the parts' rows, which stand part by part: by instant, then rank, then length.
 
-    Both sorts are stable, and the parts come by length.
+    The sort is stable, and the parts come by length.
     """
-    instants = np.arange(stop - k)
-    instant = np.concatenate([np.repeat(instants, np.diff(cuts[k : stop + 1])) for *_, cuts in parts])
     ranks = np.concatenate([strip.column("rank", rows) for strip, rows, _ in parts])
-    by_rank = small(ranks).argsort(kind="stable")
-    order: Ints = by_rank[small(instant)[by_rank].argsort(kind="stable")]
+    ranks_max = int(ranks.max()) + 1
+    firsts = np.arange(0, (stop - k) * ranks_max, ranks_max)
+    instants = np.concatenate([firsts.repeat(np.diff(cuts[k : stop + 1])) for *_, cuts in parts])
+    order: Ints = small(instants + ranks, len(firsts) * ranks_max).argsort(kind="stable")
     return order
 
 
@@ -70,12 +72,18 @@ def _labels(parts: Parts, order: Ints | None) -> Iterable[str]:
     """The intervals of the rows."""
     if order is None:
         return repeat(parts[0][0].interval.label)
+    numbers = np.arange(len(parts), dtype=np.uint8).repeat([rows.stop - rows.start for _, rows, _ in parts])
     labels = np.array([strip.interval.label for strip, *_ in parts], dtype=object)
-    return _listed([labels.repeat([rows.stop - rows.start for _, rows, _ in parts])], order)
+    listed: list[str] = labels[numbers[order]].tolist()
+    return listed
 
 
-def _listed(columns: Sequence[NDArray[Any]], order: Ints | None) -> list[Any]:
+def _numbers(column: NDArray[np.float64]) -> Iterable[float]:
+    """Each made when it is asked for, in the memory of the last one: a list of them is a cache miss for each."""
+    numbers: Iterable[float] = memoryview(column)  # type: ignore[arg-type]  # a NumPy array has a buffer
+    return numbers
+
+
+def _joined(columns: Sequence[NDArray[Any]], order: Ints | None) -> NDArray[Any]:
     """The parts' columns as one, in order."""
-    column = columns[0] if len(columns) == 1 else np.concatenate(columns)
-    values: list[Any] = (column if order is None else column[order]).tolist()
-    return values
+    return columns[0] if order is None else np.concatenate(columns)[order]

@@ -47,7 +47,7 @@ class PinnedData(SessionData):
             data = state.symbols.get(symbol)
             if data is None or not (state.readable and data.loaded) or symbol in state.inactive:
                 return None
-            newest = data.newest_value(name, interval) or self._newest_value(data, symbol, name, interval)
+            newest = data.newest_values.get((name, interval)) or self._newest_value(data, symbol, name, interval)
             return newest.until(until_us)
 
         return self._read(pinned)

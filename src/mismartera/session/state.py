@@ -26,9 +26,12 @@ _NO_HISTORY = SymbolHistory()
 
 
 class SymbolData:
-    """One member's bars in this session: row ``row`` of the symbols of each of ``blocks``, by interval length."""
+    """One member's bars in this session: row ``row`` of the symbols of each of ``blocks``, by interval length.
 
-    __slots__ = ("_row", "_series", "_values", "blocks", "history", "info", "loaded")
+    ``newest_values``: what :meth:`keep_newest_value` has kept, by name and label of the interval.
+    """
+
+    __slots__ = ("_row", "_series", "blocks", "history", "info", "loaded", "newest_values")
 
     def __init__(
         self,
@@ -45,7 +48,7 @@ class SymbolData:
         self.loaded = loaded
         self._row = row
         self._series: dict[int, SeriesColumns] = {}
-        self._values: dict[tuple[str, str | None], NewestValue] = {}
+        self.newest_values: dict[tuple[str, str | None], NewestValue] = {}
 
     def series(self, interval: Interval) -> SeriesColumns | None:
         """The columns of ``interval``, cut out of the batch when first asked for."""
@@ -60,13 +63,9 @@ class SymbolData:
         block = self.blocks.get(interval.length_us)
         return interval.length_us in self._series if block is None else block.public
 
-    def newest_value(self, name: str, label: str | None) -> NewestValue | None:
-        """The reader that :meth:`keep_newest_value` has kept."""
-        return self._values.get((name, label))
-
     def keep_newest_value(self, name: str, label: str | None, columns: SeriesColumns) -> NewestValue:
         """A reader of the newest value of the indicator ``name`` of ``columns``, kept for the next time."""
-        found = self._values[name, label] = NewestValue(columns.end, columns.indicators[name])
+        found = self.newest_values[name, label] = NewestValue(columns.end, columns.indicators[name])
         return found
 
     def put(self, symbol: str, interval: Interval, bar: Bar) -> None:
@@ -82,7 +81,7 @@ class SymbolData:
             changed[name] = np.concatenate((column[:at], np.array([value], dtype=column.dtype), column[after:]))
             changed[name].flags.writeable = False
         self._series[interval.length_us] = replace(columns, indicators={}, **changed)
-        self._values = {}
+        self.newest_values = {}
 
 
 class SessionState:

@@ -67,9 +67,10 @@ class Strip:
         return found[rows.start - first : rows.stop - first]
 
     def _gathered(self, name: str, rows: Rows) -> NDArray[Any]:
-        at, block = self.order[rows], self.block
         if name == "rank":
-            return self._ranks[block.owner[at]]
+            ranks: Ints = self._ranks[self.column("owner", rows)]
+            return ranks
+        at, block = self.order[rows], self.block
         column: NDArray[Any] = block.indicators[name] if name in block.indicators else getattr(block, name)
         found = column[at]
         found.flags.writeable = False
