@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Bar, Span, make_bars
+from mismartera.session.part import Objects
 from mismartera.session.series import PRICE_COLUMNS
 from mismartera.session.strip import Strip
 from mismartera.session.windows import small
 
 Ints = NDArray[np.int64]
+
+_DENSE = 4
+"""With so many bars per instant it is faster to repeat its span than to list it for each of them."""
 
 
 class Fields:
@@ -29,61 +33,84 @@ class Fields:
         self._cuts = strip_cuts
         self._counted = not all(strip.is_base for strip in strips)
         self._later = any(not strip.is_first_stay for strip in strips)
+        self._symbols: Objects | None = None
 
     def bars(self, k: int, stop: int, lag_seconds: float = 0.0) -> tuple[list[str], Iterator[Bar]]:
         """The bars of the instants ``k:stop``, and their symbols: clearing these ends the bars."""
         parts = [
-            (strip, slice(int(cuts[k]), int(cuts[stop])), cuts)
+            (strip, cuts[k : stop + 1])
             for strip, cuts in zip(self._strips, self._cuts, strict=True)
             if cuts[k] < cuts[stop]
         ]
         if not parts:
             return [], iter(())
-        order = None if len(parts) < 2 else _order(parts, k, stop)
-        joined = partial(_joined, order=order)
-        names: list[str] = joined([strip.symbols_of(rows) for strip, rows, _ in parts]).tolist()
-        spans: list[Span] = joined([strip.spans_of(rows) for strip, rows, _ in parts]).tolist()
-        prices = [_numbers(joined([strip.column(c, rows) for strip, rows, _ in parts])) for c in PRICE_COLUMNS]
+        if len(parts) == 1:
+            order, (names, labels, spans) = None, _of_one(*parts[0])
+        else:
+            order, (names, labels, spans) = self._of_several(parts)
+        prices = [_numbers(_joined(parts, name, order)) for name in PRICE_COLUMNS]
         counts = generations = None
         if self._counted:
-            counts = joined([strip.column("bar_count", rows) for strip, rows, _ in parts]).tolist()
+            counts = _joined(parts, "bar_count", order).tolist()
         if self._later:
-            generations = joined([strip.generations_of(rows) for strip, rows, _ in parts]).tolist()
-        return names, make_bars(names, _labels(parts, order), spans, prices, counts, lag_seconds, generations)
+            generations = _joined(parts, "generation", order).tolist()
+        return names, make_bars(names, labels, spans, prices, counts, lag_seconds, generations)
+
+    def _of_several(self, parts: Parts) -> tuple[Ints, Heads]:
+        """The order of the parts' rows, which stand part by part: by instant, then rank, then length."""
+        instants, number = len(parts[0][1]) - 1, len(parts)
+        symbols = self._symbols_by_rank()
+        ranks = _joined(parts, "rank", None)
+        sizes = [np.diff(cuts) for _, cuts in parts]
+        instant = np.concatenate([np.arange(instants).repeat(size) for size in sizes])
+        # The sort is stable, and the parts come by length.
+        order = small(instant * len(symbols) + ranks, instants * len(symbols)).argsort(kind="stable")
+        labels, spans = np.empty((2, instants, number), dtype=object)
+        for place, (strip, cuts) in enumerate(parts):
+            labels[:, place] = strip.interval.label
+            spans[:, place] = _spans(strip, cuts)
+        part = np.arange(number).repeat([size.sum() for size in sizes])
+        at = (instant * number + part)[order]
+        names = symbols[ranks[order]].tolist()
+        return order, (names, labels.ravel()[at].tolist(), spans.ravel()[at].tolist())
+
+    def _symbols_by_rank(self) -> Objects:
+        if self._symbols is None:
+            ranks = {rank: symbol for strip in self._strips for symbol, rank in strip.ranks()}
+            self._symbols = np.empty(max(ranks) + 1, dtype=object)
+            self._symbols[list(ranks)] = list(ranks.values())
+        return self._symbols
 
 
-Parts = Sequence[tuple[Strip, slice, Ints]]
+Parts = Sequence[tuple[Strip, Ints]]
+"""Strips, and where the rows of each instant begin in each, with the end of the last one."""
+Heads = tuple[list[str], Iterable[str], Iterable[Span]]
+"""Of each row: the symbol, the interval's label, the span."""
 
 
-def _order(parts: Parts, k: int, stop: int) -> Ints:
-    """The order of the parts' rows, which stand part by part: by instant, then rank, then length.
-
-    The sort is stable, and the parts come by length.
-    """
-    ranks = np.concatenate([strip.column("rank", rows) for strip, rows, _ in parts])
-    ranks_max = int(ranks.max()) + 1
-    firsts = np.arange(0, (stop - k) * ranks_max, ranks_max)
-    instants = np.concatenate([firsts.repeat(np.diff(cuts[k : stop + 1])) for *_, cuts in parts])
-    order: Ints = small(instants + ranks, len(firsts) * ranks_max).argsort(kind="stable")
-    return order
+def _of_one(strip: Strip, cuts: Ints) -> Heads:
+    rows = slice(int(cuts[0]), int(cuts[-1]))
+    names: list[str] = strip.symbols_of(rows).tolist()
+    spans: Iterable[Span]
+    if len(names) < _DENSE * (len(cuts) - 1):
+        spans = strip.spans_of(rows).tolist()
+    else:
+        spans = chain.from_iterable(map(repeat, _spans(strip, cuts).tolist(), np.diff(cuts).tolist()))
+    return names, repeat(strip.interval.label), spans
 
 
-def _labels(parts: Parts, order: Ints | None) -> Iterable[str]:
-    """The intervals of the rows."""
-    if order is None:
-        return repeat(parts[0][0].interval.label)
-    numbers = np.arange(len(parts), dtype=np.uint8).repeat([rows.stop - rows.start for _, rows, _ in parts])
-    labels = np.array([strip.interval.label for strip, *_ in parts], dtype=object)
-    listed: list[str] = labels[numbers[order]].tolist()
-    return listed
+def _spans(strip: Strip, cuts: Ints) -> Objects:
+    """The span of each instant's rows, which all have one end; anything where there are none."""
+    return strip.spans_of(np.minimum(cuts[:-1], len(strip.order) - 1))
+
+
+def _joined(parts: Parts, name: str, order: Ints | None) -> NDArray[Any]:
+    """The parts' columns as one, in order."""
+    columns = [strip.column(name, slice(int(cuts[0]), int(cuts[-1]))) for strip, cuts in parts]
+    column = columns[0] if len(columns) == 1 else np.concatenate(columns)
+    return column if order is None else column[order]
 
 
 def _numbers(column: NDArray[np.float64]) -> Iterable[float]:
     """Each made when it is asked for, in the memory of the last one: a list of them is a cache miss for each."""
-    numbers: Iterable[float] = memoryview(column)  # type: ignore[arg-type]  # a NumPy array has a buffer
-    return numbers
-
-
-def _joined(columns: Sequence[NDArray[Any]], order: Ints | None) -> NDArray[Any]:
-    """The parts' columns as one, in order."""
-    return columns[0] if order is None else np.concatenate(columns)[order]
+    return array("d", column.tobytes())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +35,15 @@ class Strip:
         self.is_base = block.is_base
         self.order: Ints = block.window.argsort(kind="stable")
         self._infos = [infos[symbol] for symbol in block.symbols]
-        self._generations = np.array([info.generation for info in self._infos], dtype=np.int64)
-        self.is_first_stay = bool((self._generations == 1).all())
+        generations = [info.generation for info in self._infos]
+        self.is_first_stay = all(generation == 1 for generation in generations)
         self._symbols = np.array(block.symbols, dtype=object)
         self._ahead: tuple[int, int, dict[str, NDArray[Any]]] = (0, 0, {})
         self._spans: Objects | None = None
-        self._ranks = np.array([ranks[symbol] for symbol in block.symbols], dtype=np.int64)
+        self._by_owner = {
+            "rank": np.array([ranks[symbol] for symbol in block.symbols], dtype=np.int64),
+            "generation": np.array(generations, dtype=np.int64),
+        }
 
     def instants(self) -> tuple[Ints, Ints]:
         """The distinct ends of the remaining rows, in order, and how many rows have each."""
@@ -53,7 +56,7 @@ class Strip:
     def column(self, name: str, rows: Rows) -> NDArray[Any]:
         """A column of the block at these places of ``order``, not writeable.
 
-        Besides the block's own: its indicators by name, and ``rank``, that of the symbol.
+        Besides the block's own: its indicators by name, and the symbol's ``rank`` and ``generation``.
         """
         if not isinstance(rows, slice):
             return self._gathered(name, rows)
@@ -67,9 +70,8 @@ class Strip:
         return found[rows.start - first : rows.stop - first]
 
     def _gathered(self, name: str, rows: Rows) -> NDArray[Any]:
-        if name == "rank":
-            ranks: Ints = self._ranks[self.column("owner", rows)]
-            return ranks
+        if name in self._by_owner:
+            return cast("Ints", self._by_owner[name][self.column("owner", rows)])
         at, block = self.order[rows], self.block
         column: NDArray[Any] = block.indicators[name] if name in block.indicators else getattr(block, name)
         found = column[at]
@@ -90,8 +92,7 @@ class Strip:
 
     def generations_of(self, rows: Rows) -> Ints:
         """The generations of the symbols at these places."""
-        generations: Ints = self._generations[self.column("owner", rows)]
-        return generations
+        return self.column("generation", rows)
 
     def sources_of(self, rows: Rows) -> None:  # see Showing
         """None: stored bars do not say."""
@@ -123,6 +124,10 @@ class Strip:
         chosen = np.bincount(self.block.owner[self.order], minlength=len(self.block.symbols)) > 0
         symbols = tuple(symbol for symbol, has in zip(self.block.symbols, chosen.tolist(), strict=True) if has)
         return self.block.select(symbols, chosen, rows)
+
+    def ranks(self) -> list[tuple[str, int]]:
+        """The strip's symbols with their ranks."""
+        return list(zip(self.block.symbols, self._by_owner["rank"].tolist(), strict=True))
 
     def infos(self) -> list[tuple[str, SeriesInfo]]:
         """The strip's symbols with what their bars share."""
