@@ -117,8 +117,12 @@ def test_a_bridge_that_stops_says_so(bus: Bus) -> None:
     _, listener = bus.feed("AAA")
     listener.wait_for(BarsArrived)
     bridge.stop()
-    stopped = "the bridge was stopped"  # before the bridge was up, it may have been told that none publishes
-    listener.wait_until(lambda: stopped in [message.reason for message in listener.of(Disconnected)])
+
+    def told() -> list[Disconnected]:  # before the bridge was up, it may have been told that none publishes
+        return [one for one in listener.of(Disconnected) if one.reason == "the bridge was stopped"]
+
+    listener.wait_until(lambda: bool(told()))
+    assert told()[0].was_connected
 
 
 def test_a_named_consumer_goes_on_where_the_last_run_has_read(bus: Bus) -> None:
