@@ -1,0 +1,94 @@
+"""The bars of some instants, made of columns by whole chunks, are those that are made one by one."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mismartera.bars import Bar, SeriesInfo, Span, parse_interval
+from mismartera.bars.bar import make_bar
+from mismartera.session.derive import derive
+from mismartera.session.lane import Lane
+from mismartera.session.series import SeriesBlock
+from mismartera.session.tape import Tape
+from mismartera.timing import TimeManager
+
+SESSION = TimeManager("XNYS").get_trading_session(date(2024, 7, 2))
+MINUTES = st.sets(st.integers(0, 40), min_size=1)
+
+
+def blocks_of(minutes: list[list[int]], labels: list[str]) -> list[SeriesBlock]:
+    """Minute bars of as many symbols, no two with one price, and what is derived of them."""
+    counts = np.array([len(of_one) for of_one in minutes])
+    size = int(counts.sum())
+    price = 100.0 + np.arange(size) / 7
+    base = SeriesBlock(
+        SESSION, parse_interval("1m"), tuple(f"S{k}" for k in range(len(minutes))),
+        np.concatenate(([0], np.cumsum(counts))), np.concatenate(minutes).astype(np.uint16),
+        price, price + 3, price - 3, price + 1, np.arange(size) / 3, np.ones(size, dtype=np.int64),
+        np.arange(len(minutes)).repeat(counts), is_base=True, public=True,
+    )  # fmt: skip
+    return [base, *derive(base, [parse_interval(label) for label in labels], complete_only=False)]
+
+
+def one_by_one(blocks: list[SeriesBlock], infos: dict[str, SeriesInfo], ranks: dict[str, int]) -> list[Bar]:
+    """All bars by (end, rank, length)."""
+    found = []
+    for block in blocks:
+        for row in range(len(block)):
+            symbol, window = block.symbols[block.owner[row]], block.window[row]
+            span = Span(int(block.windows.start[window]), int(block.windows.end[window]), SESSION.zone)
+            prices = [float(getattr(block, name)[row]) for name in ("open", "high", "low", "close", "volume")]
+            bar = make_bar(
+                symbol, block.interval.label, span, *prices, int(block.bar_count[row]), 0.0,
+                infos[symbol].generation,
+            )  # fmt: skip
+            found.append(((bar.end_us, ranks[symbol], block.interval.length_us), bar))
+    return [bar for _, bar in sorted(found, key=lambda entry: entry[0])]
+
+
+@given(
+    st.lists(MINUTES, min_size=1, max_size=12),
+    st.sampled_from([[], ["5m"], ["2m", "5m", "15m"]]),
+    st.lists(st.integers(1, 2), min_size=12, max_size=12),
+    st.lists(st.integers(0, 2000), min_size=12, max_size=12, unique=True),
+    st.data(),
+)
+def test_a_chunk_has_the_bars_of_its_instants_one_by_one(
+    minutes: list[set[int]], labels: list[str], generations: list[int], ranks: list[int], data: st.DataObject
+) -> None:
+    blocks = blocks_of([sorted(of_one) for of_one in minutes], labels)
+    infos = {f"S{k}": SeriesInfo(generations[k], SESSION.zone) for k in range(len(minutes))}
+    places = {f"S{k}": rank for k, rank in enumerate(sorted(ranks[: len(minutes)]))}
+    tape = Tape([Lane(blocks, infos, places)])
+    feed = tape.lanes[0].feed
+    assert feed is not None
+    wanted = one_by_one(blocks, infos, places)
+    shown: list[Bar] = []
+    at = 0
+    while at < len(tape.ends):
+        last = data.draw(st.integers(at + 1, len(tape.ends)))
+        bars, stop = feed.chunk(at, last)
+        shown += bars
+        assert at < stop <= last
+        at = stop
+    assert shown == wanted
+    assert {type(value) for bar in shown for value in (bar.open, bar.high, bar.low, bar.close, bar.volume)} == {
+        float
+    }
+
+
+def test_a_chunk_ends_when_its_symbols_are_taken_away() -> None:
+    blocks = blocks_of([list(range(30)) for _ in range(6)], ["5m"])
+    names = [f"S{k}" for k in range(6)]
+    tape = Tape([Lane(blocks, dict.fromkeys(names, SeriesInfo()), {name: k for k, name in enumerate(names)})])
+    feed = tape.lanes[0].feed
+    assert feed is not None
+    bars, _ = feed.chunk(0, len(tape.ends))
+    first = [next(bars) for _ in range(8)]
+    feed.names.clear()
+    assert [bar.symbol for bar in first] == [*names, "S0", "S1"]
+    assert list(bars) == []
