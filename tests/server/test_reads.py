@@ -10,6 +10,7 @@ import pytest
 from tests.runs import config
 from tests.server.conftest import MakeStand
 
+from mismartera import Bar, Strategy
 from mismartera.session.gate import GateState
 
 SMA = [{"name": "SMA", "interval": "5m", "params": {"timeperiod": 3}}]
@@ -49,6 +50,21 @@ def test_bars_come_as_arrow_and_as_csv(stands: MakeStand) -> None:
     assert frame["close"].to_list()[-1] == 130.0
     reply = stand.client.get("/api/bars/AAA/1m", headers={"accept": "text/csv"})
     assert pl.read_csv(BytesIO(reply.content))["volume"].to_list() == frame["volume"].to_list()
+
+
+class SaysHalfACharacter(Strategy):
+    def on_bar(self, bar: Bar) -> None:
+        self.session.emit("half \ud800", "of \udc00")
+        raise ValueError("what is left: \udce9")
+
+
+def test_what_strategies_say_is_told_whatever_characters_it_has(stands: MakeStand) -> None:
+    stand = stands(config("AAA"), SaysHalfACharacter())
+    events = {event["event"]: event for event in stand.get("/api/events")["events"]}
+    assert (events["signal"]["name"], events["signal"]["value"]) == (r"half \ud800", r"of \udc00")
+    assert events["strategy_error"]["error"] == r"ValueError: what is left: \udce9"
+    with stand.stream(0) as stream:
+        assert r"left: \\udce9" in " ".join(str(stream.recv(timeout=10)) for _ in range(2))
 
 
 def test_a_kind_that_we_do_not_have_is_406(stands: MakeStand) -> None:

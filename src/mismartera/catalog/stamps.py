@@ -23,6 +23,10 @@ _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y")
 _SLASHED_TIMES = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 _UNITS = (("seconds", 1e11, 1_000_000, 1), ("milliseconds", 1e14, 1_000, 1), ("microseconds", 1e17, 1, 1),
           ("nanoseconds", float("inf"), 1, 1_000))  # fmt: skip
+_MINUTES = "%Y%m%d%H%M"
+"""In 1976 milliseconds since 1970 look like that too: only if each of the numbers is such a date they are."""
+_NUMERALS = (("%Y%m%d", 1), (_MINUTES, 10_000), ("%Y%m%d%H%M%S", 1_000_000))
+"""Dates that are written as numbers: the form, and what a date without a time is multiplied by."""
 _SECONDS_MIN = 365 * 86_400
 """Less than a year since 1970: a smaller unit than seconds was meant, or days."""
 
@@ -87,11 +91,12 @@ def _localised(column: pl.Series, naive: pl.Series, zone: str, notes: list[str])
 def _numbers(column: pl.Series, values: pl.Series, zone: str) -> Stamps:
     middle = values.cast(pl.Float64, strict=False).abs().median()
     middle = float(middle) if isinstance(middle, int | float) else 0.0
-    if 19_700_101 <= middle < 21_000_101 or 19_700_101_000_000 <= middle < 21_000_101_000_000:
-        text = values.cast(pl.Int64, strict=False).cast(pl.String)
-        form = "%Y%m%d" if middle < 1e9 else "%Y%m%d%H%M%S"
-        naive = text.str.to_datetime(form, time_unit="us", strict=False)
-        return _localised(column, naive, zone, [f"numbers in {column.name!r} were read as {form}"])
+    for form, ones in _NUMERALS:
+        if 19_700_101 * ones <= middle < 21_000_101 * ones:
+            text = values.cast(pl.Int64, strict=False).cast(pl.String)
+            naive = text.str.to_datetime(form, time_unit="us", strict=False)
+            if form != _MINUTES or naive.null_count() == values.null_count():
+                return _localised(column, naive, zone, [f"numbers in {column.name!r} were read as {form}"])
     unit, _, times, over = next(entry for entry in _UNITS if middle < entry[1])
     notes = [f"numbers in {column.name!r} were read as {unit} since 1970"]
     if unit == "seconds" and middle < _SECONDS_MIN:

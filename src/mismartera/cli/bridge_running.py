@@ -16,6 +16,7 @@ from msgspec.structs import asdict
 
 from mismartera.bars.instants import MINUTE_US, to_datetime, to_us
 from mismartera.cli.live_running import LiveOptions, LivePlan, plan_live
+from mismartera.cli.outputs import check_outputs
 from mismartera.cli.signals import StopSignals
 from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, all_is_loaded, say
 from mismartera.config import SessionConfig
@@ -50,6 +51,7 @@ def bridge_config(path: str, options: BridgeOptions) -> int:
     Raises what keeps it from beginning.
     """
     plan = plan_bridge(path, options, os.environ)
+    check_outputs({"--log-file": options.log_file}, {"the configuration": Path(path)}, options.store)
     with ExitStack() as stack:
         log_to(options.log_level, options.log_file, "DEBUG" if options.log_level == "DEBUG" else "INFO")
         stack.callback(end_log)

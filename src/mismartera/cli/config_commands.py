@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mismartera.cli.status import log_level_option
+from mismartera.errors import ConfigError
 
 if TYPE_CHECKING:
     from mismartera.config import SessionConfig
@@ -25,9 +26,12 @@ def validate(config: str) -> None:
     from mismartera.config import SessionConfig  # heavy: pydantic
 
     parsed = SessionConfig.from_file(config)
-    lines = _run_lines(parsed, Path(config).parent) if parsed.mode == "backtest" else []
-    if parsed.mode == "live":
-        _check_live(parsed, Path(config).parent)
+    try:
+        lines = _run_lines(parsed, Path(config).parent) if parsed.mode == "backtest" else []
+        if parsed.mode == "live":
+            _check_live(parsed, Path(config).parent)
+    except ConfigError as error:  # found while building: still the file's fault
+        raise ConfigError(error.problems, source=config) from error
     click.echo(f"OK: {config}")
     for name, text in [("session", f"{parsed.session_name} ({parsed.mode})"), *lines, *_data_lines(parsed)]:
         click.echo(f"  {name:<11}{text}")

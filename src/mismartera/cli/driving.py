@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 from msgspec import Struct, field
 
+from mismartera.cli.outputs import check_outputs
 from mismartera.cli.signals import StopSignals
 from mismartera.cli.status import FAILED, INTERRUPTED, TERMINATED, all_is_loaded, say
 from mismartera.config import SessionConfig
@@ -37,8 +38,10 @@ _POLL_SECONDS = 0.1
 
 
 class OutputOptions(Struct, frozen=True, kw_only=True):
-    """What ``run`` and ``live`` may be told of their output."""
+    """What ``run``, ``live`` and ``replay`` may be told of their output, and what it must not be written over."""
 
+    store: str
+    journal: Path | None = None
     events: Path | None
     dump: Path | None
     report: Path | None = None
@@ -131,6 +134,12 @@ def carry_out(path: str, options: OutputOptions, build: Callable[[], Run]) -> in
 
     Raises what keeps it from beginning.
     """
+    check_outputs(
+        {"--events": options.events, "--dump": options.dump, "--report": options.report,
+         "--log-file": options.log_file},
+        {"the configuration": Path(path), "the journal": options.journal},
+        options.store,
+    )  # fmt: skip
     with ExitStack() as stack:
         log_to(options.log_level, options.log_file, "DEBUG" if options.log_level == "DEBUG" else "INFO")
         stack.callback(end_log)

@@ -27,8 +27,6 @@ from mismartera.timing import TimeManager
 class ReplayOptions(OutputOptions, frozen=True, kw_only=True):
     """The options of ``mismartera replay``, times as they were written."""
 
-    store: str
-    journal: Path | None
     until: str | None
 
 

@@ -43,11 +43,9 @@ _TRIAL_SPEED = 60.0
 class LiveOptions(OutputOptions, frozen=True, kw_only=True):
     """The options of ``mismartera live``, times as they were written."""
 
-    store: str
     feed: str | None
     clock: str | None
     until: str | None
-    journal: Path | None = None
     has_journal: bool = True
     is_resumed: bool = False
 

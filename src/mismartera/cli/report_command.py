@@ -59,5 +59,5 @@ def report(
         )  # fmt: skip
     from mismartera.cli.reporting import ReportOptions, report_events  # heavy: NumPy and the figures of runs
 
-    report_events(events, ReportOptions(out or events.with_suffix(".html"), dump, summary, config))
+    report_events(events, ReportOptions(out or events.with_suffix(".html"), dump, summary, config, store))
     return 0

@@ -11,16 +11,17 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
+from mismartera.cli.outputs import check_outputs
 from mismartera.config import SessionConfig
-from mismartera.errors import DataError, UsageError
+from mismartera.errors import ConfigError, DataError
 from mismartera.report.document.about import About
 from mismartera.report.document.build import render
 from mismartera.report.document.digest import Digest
 from mismartera.report.document.dumped import draw_dump
 from mismartera.report.document.keeping import ReportFile
 from mismartera.report.document.reading import read_events, take_events
+from mismartera.system.rehearsal import make_session_time
 from mismartera.system.summary import Summary
-from mismartera.timing import ExchangeCalendar, user_cache_dir
 
 
 class ReportOptions(Struct, frozen=True):
@@ -30,12 +31,14 @@ class ReportOptions(Struct, frozen=True):
     dump: Path | None
     summary: Path | None
     config: str | None
+    store: str
 
 
 def report_events(events: Path, options: ReportOptions) -> None:
     """Write the report; whatever is wrong with its input is raised before anything is written."""
-    if options.out.absolute() == events.absolute():
-        raise UsageError(f"the report would be written over its events, {events}: name another file with --out")
+    config = None if options.config is None else Path(options.config)
+    inputs = {"the events": events, "the summary": options.summary, "the configuration": config}
+    check_outputs({"--out": options.out}, inputs, options.store)
     file = ReportFile(options.out)
     file.prepare()
     about = _about(events, options)
@@ -51,7 +54,10 @@ def _about(events: Path, options: ReportOptions) -> About:
     if options.config is not None:
         found = SessionConfig.from_file(options.config)
         config, title = found.to_dict(), found.session_name
-        zone = ExchangeCalendar(found.calendar_code, cache_dir=user_cache_dir(os.environ)).zone
+        try:
+            zone = make_session_time(found, os.environ).zone
+        except ConfigError as error:
+            raise ConfigError(error.problems, source=options.config) from error
     summary = None if options.summary is None else read_summary(options.summary)
     ending = "not in the events file"
     return About(title=title, source=events.name, zone=zone, config=config, summary=summary, ended=ending)

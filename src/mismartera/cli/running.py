@@ -15,13 +15,12 @@ from mismartera.config import SessionConfig
 from mismartera.errors import UsageError
 from mismartera.report.progress import ProgressLine, run_text
 from mismartera.system import SystemManager
-from mismartera.timing import ExchangeCalendar, user_cache_dir
+from mismartera.system.rehearsal import make_session_time
 
 
 class RunOptions(OutputOptions, frozen=True, kw_only=True):
     """The options of ``mismartera run``."""
 
-    store: str
     store_version: int | None
     speed: float | None
 
@@ -46,8 +45,7 @@ def _configuration(path: str, speed: float | None) -> SessionConfig:
 def _build(config: SessionConfig, folder: Path, options: RunOptions) -> Run:
     """Everything that can be found wrong before the run begins is found here, files are touched last."""
     data = open_store(options.store, options.store_version)
-    zone = ExchangeCalendar(config.calendar_code, cache_dir=user_cache_dir(os.environ)).zone
-    listeners = Listeners(options, zone, config)
+    listeners = Listeners(options, make_session_time(config, os.environ).zone, config)
     system = SystemManager(
         config, data_manager=data, folder=folder, warn=logger.warning, sinks=listeners.sinks,
         recorders=listeners.recorders,

@@ -62,7 +62,7 @@ class Bounds:
     def __str__(self) -> str:
         if self.above is not None:
             return f"more than {self.above:g}"
-        return f"{self.low:g} or more" if self.high is None else f"{self.low:g} to {self.high:g}"
+        return f"{self.low:g} or more" if self.high is None else f"{self.low:g} to {self.high:,.10g}"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))

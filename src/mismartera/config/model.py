@@ -20,6 +20,7 @@ from mismartera.errors import ConfigError
 NESTING_MAX = 32
 """How deep lists and objects may be nested, the user's own metadata included."""
 
+_NO_TEXT = "no text, as it has half of a surrogate pair; allowed: characters of Unicode"
 _FREE_KEYS = frozenset({"metadata", "params", "faults"})
 """Keys under which the user may write any JSON, null too."""
 
@@ -162,7 +163,9 @@ def _overlap(one: Loc, other: Loc) -> bool:
 
 
 def _not_json(value: object, loc: Loc, *, nulls_allowed: bool, above: tuple[int, ...]) -> Iterator[Fault]:
-    """What no configuration may hold, anywhere: null, NaN, repeated keys, keys of no text, endless nesting."""
+    """What no configuration may hold, anywhere: null, NaN, text that no file can hold, repeated keys, keys of no
+    text, endless nesting.
+    """
     if isinstance(value, Mapping | list | tuple):
         if len(above) >= NESTING_MAX or id(value) in above:
             yield Fault(loc, f"nested too deeply; allowed: {NESTING_MAX} levels of lists and objects")
@@ -173,6 +176,8 @@ def _not_json(value: object, loc: Loc, *, nulls_allowed: bool, above: tuple[int,
         for key, item in pairs:
             if isinstance(value, Mapping) and not isinstance(key, str):
                 yield Fault((*loc, key), f"the key {shown(key)} is not text; allowed: text in double quotes")
+            elif isinstance(key, str) and not _is_text(key):
+                yield Fault((*loc, key), f"the key is {_NO_TEXT}")
             else:
                 free = nulls_allowed or key in _FREE_KEYS
                 yield from _not_json(item, (*loc, key), nulls_allowed=free, above=(*above, id(value)))
@@ -180,6 +185,16 @@ def _not_json(value: object, loc: Loc, *, nulls_allowed: bool, above: tuple[int,
         yield Fault(loc, "null is not a value; leave the key out to get its default")
     elif isinstance(value, float) and not math.isfinite(value):
         yield Fault(loc, f"{shown(value)} is not a number that JSON can hold; allowed: finite numbers")
+    elif isinstance(value, str) and not _is_text(value):
+        yield Fault(loc, f"{shown(value)} is {_NO_TEXT}")
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _all_faults(value: object) -> Iterator[Fault]:

@@ -135,8 +135,8 @@ def _kind_of(found: object) -> str:
         return f"{shown(found)} is text"
     if isinstance(found, bool):
         return f"{shown(found)} is a boolean"
-    if isinstance(found, int | float):
-        return f"{shown(found)} is a number"
+    if isinstance(found, int | float):  # 10.0 is shown as what it is: no integer
+        return f"{json.dumps(found) if isinstance(found, float) else shown(found)} is a number"
     return f"found {shown(found)}"
 
 

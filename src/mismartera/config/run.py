@@ -25,6 +25,9 @@ from mismartera.config.frozen import FrozenDict
 from mismartera.config.model import ConfigModel
 from mismartera.config.problems import Fault, repeated, shown
 
+SPEED_MAX = 1_000_000
+"""Faster than that is 0, as fast as possible."""
+
 
 class BacktestConfig(ConfigModel):
     """Which sessions a backtest runs through, and how fast."""
@@ -33,7 +36,7 @@ class BacktestConfig(ConfigModel):
     """First day, YYYY-MM-DD; days without a session are passed over."""
     end_date: Day
     """Last day, included."""
-    speed_multiplier: Annotated[float, Bounds(low=0)] = 0.0
+    speed_multiplier: Annotated[float, Bounds(low=0, high=SPEED_MAX)] = 0.0
     """0: as fast as possible; 1: real time; 60: sixty times as fast."""
     prefetch_days: Annotated[int, Bounds(low=0)] = 0
     """Sessions that are read from the store ahead of the one that streams."""

@@ -18,6 +18,7 @@ from mismartera.session.ports import Field
 if TYPE_CHECKING:
     from loguru import Message
 
+_PACKAGE = Path(__file__).parents[1]
 _LISTED_MAX = 10
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -96,10 +97,9 @@ class LogSink:
         error = error.__cause__ or error if error else None
         if error is not None:
             frames = traceback.extract_tb(error.__traceback__)
-            if frames:
-                self._log(
-                    "ERROR", f"{when} raised at {frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}"
-                )
+            own = [frame for frame in frames if not Path(frame.filename).is_relative_to(_PACKAGE)]
+            for at in (own or frames)[-1:]:  # what we have refused was asked for by a line of the strategy's
+                self._log("ERROR", f"{when} raised at {at.filename}:{at.lineno} in {at.name}")
             self._log("DEBUG", "".join(traceback.format_exception(error)).rstrip())
 
 

@@ -12,6 +12,7 @@ from mismartera.bars import Bar, Interval, check_symbol, parse_interval
 from mismartera.errors import UsageError
 from mismartera.session.delivery import Call, CallbackError, Calling, Delivery, OnBar
 from mismartera.session.part import Part
+from mismartera.session.plain import plain_error, plain_text
 from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
 from mismartera.session.strategy_desk import StrategyDesk
@@ -252,7 +253,7 @@ class AnalysisEngine:
 
     def end_run(self, run: StrategyRun, error: BaseException) -> None:
         """A strategy has raised: it is called no more."""
-        run.error = _said(error)
+        run.error = plain_error(error)
         self.reroute()
         self._on_error(run, error)
 
@@ -279,19 +280,11 @@ def _checked(name: str, what: str, check: Callable[[str], _T], values: Iterable[
         raise UsageError(f"{what} of strategy {name}: {error}") from error
 
 
-def _said(error: BaseException) -> str:
-    """What an exception says of itself, whose own text may fail too."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001  # a strategy's exception is the user's code: its name must do
-        return type(error).__name__
-
-
 def _names(strategies: Sequence[Strategy]) -> list[str]:
     """Distinct names in configured order: ``Momentum``, ``Momentum#2`` ..."""
     names: list[str] = []
     for strategy in strategies:
-        name = wanted = strategy.name or type(strategy).__name__
+        name = wanted = plain_text(strategy.name or type(strategy).__name__)
         count = 1
         while wanted in names:
             count += 1

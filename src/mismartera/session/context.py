@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Callable, Collection
-
-import numpy as np
 
 from mismartera.bars import Bars
 from mismartera.config import SessionConfig
@@ -14,6 +11,7 @@ from mismartera.session.analysis import AnalysisEngine, StrategyRun
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.history import MinuteValues
 from mismartera.session.moments import moment_us
+from mismartera.session.plain import plain_name, plain_value
 from mismartera.session.ports import Field
 from mismartera.session.quality import Quality
 from mismartera.session.session_data import SessionData
@@ -94,34 +92,24 @@ class StrategyContext:
     def emit(self, name: str, value: Field = None) -> None:
         """Publish a ``signal`` event; a number that is not finite is published as null.
 
-        TypeError for a value that is no text, number, truth value or None (NumPy's scalars are numbers).
+        TypeError for a name that is no text, and for a value that is no text, number, truth value or None (NumPy's
+        scalars are numbers).
         """
         self._coordinator.tell(self._signal(name, value))
 
     def at(self, time: str | dt.datetime, fn: Callable[[], object]) -> None:
         """Call ``fn`` when the clock stands at ``time``, isolated like a callback."""
-        self._coordinator.agenda.add(
-            moment_us(time, self._coordinator.time, self._coordinator.dates), lambda: self._call(fn)
-        )
+        at_us = moment_us(time, self._coordinator.time, self._coordinator.dates)
+        label = f"the call that strategy {self._run.name} has asked for at {time}"
+        self._coordinator.agenda.add(at_us, lambda: self._call(fn), label=label)
         self._coordinator.inbox.look_again()  # it may stream towards a later moment already
 
     def _signal(self, name: str, value: Field) -> Callable[[], None]:
-        plain = _plain(value)
+        text, plain = plain_name(name), plain_value(value)
         return lambda: self._coordinator.publisher.publish(
-            "signal", strategy=self._run.name, name=name, value=plain
+            "signal", strategy=self._run.name, name=text, value=plain
         )
 
     def _call(self, fn: Callable[[], object]) -> None:
         if self._run.error is None:
             self._analysis.call(self._run, fn)
-
-
-def _plain(value: object) -> Field:
-    """``value`` as JSON can hold it; TypeError if it cannot."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (str, int, bool)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    raise TypeError(f"a signal's value is a text, a number, a truth value or None, not {type(value).__name__}")

@@ -83,7 +83,7 @@ class SessionCoordinator(SymbolLifecycle):
             parts.desks.start()
         try:
             if all(map(self._run_session, self._sessions())):
-                self._warn_of_late_entries()
+                self._warn_of_what_was_late()
                 if self.get_failed_symbols() and not self.publisher.counts["symbol_loaded"]:
                     raise self._all_failed()
         finally:
@@ -319,6 +319,6 @@ class SessionCoordinator(SymbolLifecycle):
         if self._is_open:
             self._parts.streamer.join(loading.lane, loading.members)
 
-    def _warn_of_late_entries(self) -> None:
-        for label in self.agenda.labels():
-            self._parts.warn(f"{label} lies after the last session of the run: it did not act")
+    def _warn_of_what_was_late(self) -> None:
+        for what in (*self.agenda.labels(), *map("the addition of {}".format, sorted(self.get_pending_symbols()))):
+            self._parts.warn(f"{what} lies after the last session of the run: it did not act")

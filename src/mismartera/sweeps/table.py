@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -66,7 +67,7 @@ def parameter_column(name: str, values: Sequence[Any]) -> pl.Series:
         return pl.Series(name, values, pl.Boolean())
     if kinds == {int} and all(value is None or abs(value) < 2**63 for value in values):
         return pl.Series(name, values, pl.Int64())
-    if float in kinds and kinds <= {int, float}:
+    if float in kinds and kinds <= {int, float} and all(v is None or abs(v) <= sys.float_info.max for v in values):
         return pl.Series(name, [None if value is None else float(value) for value in values], pl.Float64())
     if kinds == {str}:
         return pl.Series(name, values, pl.String())

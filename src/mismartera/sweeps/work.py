@@ -16,6 +16,7 @@ from mismartera.bars.instants import to_iso
 from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
 from mismartera.errors import ConfigError, MismarteraError, UsageError
+from mismartera.session.plain import plain_error, plain_text
 from mismartera.session.ports import Field
 from mismartera.system import SystemManager
 from mismartera.system.outcome import Outcome
@@ -116,7 +117,7 @@ def error_text(error: BaseException) -> str:
     """What is said of a task that raised ``error``."""
     if isinstance(error, ConfigError):
         return "; ".join(error.problems)
-    return str(error) if isinstance(error, MismarteraError) else f"{type(error).__name__}: {error}"
+    return plain_text(str(error)) if isinstance(error, MismarteraError) else plain_error(error)
 
 
 class SignalSink:
@@ -165,7 +166,7 @@ def _early_end(system: SystemManager) -> str | None:
     error = system.error
     if isinstance(error, SystemExit) and error.code in {None, 0}:
         return None
-    return f"a strategy ended the run: {type(error).__name__}: {error}"
+    return f"a strategy ended the run: {plain_error(error)}" if error else "a strategy ended the run"
 
 
 def _figures(system: SystemManager) -> Figures:

@@ -107,7 +107,10 @@ def _dates(config: SessionConfig, time: TimeManager, live: LiveSource | None) ->
     if live is not None:
         check_live(config)
         return live_dates(time, live.wall.now_us(), live.until_us)
-    dates = time.trading_dates(*_span(config))
+    try:
+        dates = time.trading_dates(*_span(config))
+    except CalendarError as error:
+        raise ConfigError([f"backtest_config: {error}"]) from error
     if not dates:
         first, last = _span(config)
         raise ConfigError(

@@ -10,6 +10,8 @@ from typing import Protocol
 
 from mismartera.bars.instants import to_iso
 
+_SPEED_MAX = 1_000_000
+
 
 class Clock(Protocol):
     """What the engine needs of a clock. Instants are microseconds since the epoch, UTC.
@@ -187,8 +189,10 @@ class PacedClock:
 
 
 def _checked(speed: float) -> float:
-    if isinstance(speed, bool) or not 0 < speed < math.inf:
-        raise ValueError(f"the speed of a paced clock is a number above 0: found {speed!r}")
+    if isinstance(speed, bool) or not 0 < speed <= _SPEED_MAX:
+        raise ValueError(
+            f"the speed of a paced clock is a number above 0, at most {_SPEED_MAX:,}: found {speed!r}"
+        )
     return speed
 
 

@@ -46,6 +46,31 @@ def test_text_of_many_forms_is_one_moment(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "form", "first"),
+    [
+        ([20240702], "%Y%m%d", "2024-07-02T04:00:00+00:00"),
+        ([202407020930, 202407021600], "%Y%m%d%H%M", MOMENT),
+        ([20240702093000], "%Y%m%d%H%M%S", MOMENT),
+        ([202402020000, 202402050000, None], "%Y%m%d%H%M", "2024-02-02T05:00:00+00:00"),
+    ],
+)
+def test_dates_that_are_written_as_numbers_are_read_as_dates(
+    values: list[int | None], form: str, first: str
+) -> None:
+    for column in (pl.Series("time", values), pl.Series("time", values).cast(pl.String)):
+        stamps = instants(column)
+        assert shown(stamps)[0] == first
+        assert stamps.notes == [f"numbers in 'time' were read as {form}"]
+
+
+def test_milliseconds_of_1976_are_not_taken_for_dates() -> None:
+    days = [datetime(1976, 4, day, tzinfo=UTC) for day in range(1, 29)]
+    stamps = instants([round(day.timestamp() * 1000) for day in days])
+    assert stamps.us.to_list() == [round(day.timestamp() * 1_000_000) for day in days]
+    assert stamps.notes == ["numbers in 'time' were read as milliseconds since 1970"]
+
+
+@pytest.mark.parametrize(
     ("value", "unit"),
     [
         (1_719_927_000, "seconds"), (1_719_927_000_000, "milliseconds"), (1_719_927_000_000_000, "microseconds"),

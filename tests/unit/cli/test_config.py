@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.cli.conftest import Call
-from tests.unit.report.sessions import config
+from tests.unit.report.sessions import config, store
 
 from mismartera import __version__
 
@@ -38,17 +38,24 @@ def test_validate_says_which_sessions_there_would_be(call: Call, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"mode": "never"}, "mode: "), ({"unknown": 1}, "unknown: "), ({"calendar": "NOPE"}, "calendar 'NOPE'"),
-     ({"backtest_config": {"start_date": "2024-07-04", "end_date": "2024-07-04"}}, "has no trading session"),
-     ({"analysis": {"strategies": [{"class": "nowhere:X"}]}}, "analysis.strategies[0].class: ")],
+    [
+        ({"mode": "never"}, "mode: "), ({"unknown": 1}, "unknown: "), ({"calendar": "NOPE"}, "calendar: "),
+        ({"session_name": "x\ud800"}, "session_name: "),
+        ({"backtest_config": {"start_date": "2024-07-04", "end_date": "2024-07-04"}}, "has no trading session"),
+        ({"backtest_config": {"start_date": "1890-07-04", "end_date": "1890-07-05"}}, "backtest_config: 1890-07"),
+        ({"analysis": {"strategies": [{"class": "nowhere:X"}]}}, "analysis.strategies[0].class: "),
+    ],
 )  # fmt: skip
-def test_validate_refuses_what_could_not_run(
+def test_validate_and_run_refuse_what_could_not_run(
     call: Call, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
+    store(tmp_path / "data", {"A": range(3)})
     (tmp_path / "c.json").write_text(json.dumps(config(["A"]) | change))
-    result = call("validate", "c.json")
-    assert (result.status, result.out) == (2, "")
-    assert message in result.err
+    for command in ("validate", "run"):
+        result = call(command, "c.json")
+        assert (result.status, result.out) == (2, "")
+        assert result.err.startswith("error: c.json:\n  ")
+        assert message in result.err
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\x00", '{"a": 1, "a": 2}'])

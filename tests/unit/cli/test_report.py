@@ -101,7 +101,7 @@ def test_what_is_no_events_file_is_named_and_nothing_is_written(
     ("args", "message"),
     [
         (["report", "none.jsonl"], "the events cannot be read from none.jsonl: No such file"),
-        (["report", "c.json", "--out", "c.json"], "written over its events"),
+        (["report", "c.json", "--out", "c.json"], "--out c.json would be written over the events"),
         (["report", "c.json", "--out", "no/r.html"], "cannot be written to no/r.html: No such file"),
         (["report", "c.json", "--out", "data"], "data: it is a folder"),
         (["run", "c.json", "--report", "no/r.html"], "cannot be written to no/r.html: No such file"),

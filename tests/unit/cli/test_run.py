@@ -110,7 +110,7 @@ def test_speed_replaces_that_of_the_configuration(call: Call, tmp_path: Path) ->
     assert call("run", write(tmp_path / "c.json", settings), "--quiet", "--speed", "0").status == 0
     result = call("run", tmp_path / "c.json", "--speed", "-1")
     assert result.status == 2
-    assert "backtest_config.speed_multiplier: -1 is below the minimum; allowed: 0 or more" in result.err
+    assert "backtest_config.speed_multiplier: -1 is below the minimum; allowed: 0 to 1,000,000" in result.err
 
 
 def test_all_problems_of_a_configuration_are_named_one_a_line(call: Call, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_files_that_cannot_be_written_are_told_before_the_run_and_an_older_log_s
 ) -> None:
     path = write(tmp_path / "c.json", config(["A"]))
     (tmp_path / "e.jsonl").write_text("older\n")
-    for options in (["--events", "no/e.jsonl"], ["--events", "e.jsonl", "--dump", "e.jsonl"],
+    for options in (["--events", "no/e.jsonl"], ["--events", "e.jsonl", "--dump", "c.json/d"],
                     ["--events", "e.jsonl", "--log-file", "c.json/x.log"]):  # fmt: skip
         result = call("run", path, *options)
         assert (result.status, result.out) == (2, "")
@@ -236,3 +236,14 @@ def test_a_run_goes_on_without_a_damaged_file_and_says_so(call: Call, tmp_path: 
     assert "data check --repair" in result.err
     assert result.json["bars_streamed"] == 420, "a half day"
     assert result.json["quality"]["A"]["2024-07-02"]["1m"]["present"] == 0
+
+
+def test_what_we_refuse_is_told_with_the_line_of_the_strategy_that_asked(call: Call, tmp_path: Path) -> None:
+    done = call("run", with_strategy(tmp_path, "self.session.emit(5)", "numbers"), "--quiet")
+    assert f"raised at {tmp_path / 'conf' / 'numbers.py'}:6 in on_bar" in done.err
+
+
+def test_a_speed_beyond_all_clocks_is_refused_with_what_is_allowed(call: Call, tmp_path: Path) -> None:
+    done = call("run", write(tmp_path / "c.json", config(["A"])), "--quiet", "--speed", "1e18")
+    assert done.status == 2
+    assert "speed_multiplier: 1e+18 is above the maximum; allowed: 0 to 1,000,000" in done.err

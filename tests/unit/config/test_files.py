@@ -123,3 +123,18 @@ def test_the_dynamic_session_adds_one_symbol_and_removes_another() -> None:
     assert [(indicator.name, indicator.interval) for indicator in config.session_data_config.indicators] == [
         ("SMA", "5m")
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"session_name": "x\ud800"}, 'session_name: "x\\ud800" is no text'),
+        ({"metadata": {"a": ["\udfff"]}}, 'metadata.a[0]: "\\udfff" is no text'),
+        ({"metadata": {"\ud800": 1}}, 'metadata["\\ud800"]: the key is no text'),
+    ],
+)
+def test_half_a_surrogate_pair_is_no_text_anywhere(tmp_path: Path, change: dict[str, object], fault: str) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(minimal(**change)))
+    assert [problem.split(",")[0] for problem in _problems(path)] == [fault]
+    assert _problems(path)[0].isascii()

@@ -86,7 +86,7 @@ CONFIGS = st.fixed_dictionaries(
         "session_data_config": SESSION_DATA,
         "backtest_config": st.fixed_dictionaries(
             {"start_date": st.just("2024-02-29"), "end_date": st.dates(dt.date(2024, 2, 29)).map(str)},
-            optional={"speed_multiplier": POSITIVE, "prefetch_days": st.integers(0, 9)},
+            optional={"speed_multiplier": st.floats(0, 1e6), "prefetch_days": st.integers(0, 9)},
         ),
     },
     optional={

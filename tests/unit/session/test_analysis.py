@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -200,6 +201,35 @@ def test_signals_carry_the_strategys_name_and_what_is_no_number_becomes_null(mak
         ("Recorder", "b", None),
         ("Recorder", "c", "text"),
         ("Recorder", "d", None),
+    ]
+
+
+@pytest.mark.parametrize("name", [object(), None, 5, ["x"], dt.datetime(2024, 7, 2, tzinfo=dt.UTC)])
+def test_a_signal_whose_name_is_no_text_ends_its_strategy_alone(make_system: MakeSystem, name: Any) -> None:
+    log, strategy, other = Log(), Recorder(), Recorder()
+    strategy.on = {"AAA 09:31": lambda: strategy.session.emit(name, 1)}
+    system = make_system(config("AAA", hours=SHORT, on_error="isolate"), strategy, other, log=log)
+    system.run()
+    assert system.summary()["strategy_errors"] == [
+        {"strategy": "Recorder", "error": f"TypeError: a signal's name is a text, not {type(name).__name__}"}
+    ]
+    assert (len(strategy.ends("AAA")), len(other.ends("AAA"))) == (1, 10)
+    assert "signal" not in {event for event, _, _ in log.events}
+
+
+def test_a_call_or_an_addition_that_no_session_is_left_for_is_warned_of(make_system: MakeSystem) -> None:
+    class AddsLate(Recorder):
+        def on_session_close(self) -> None:
+            assert self.session.add_symbol("BBB")
+
+    strategy = AddsLate()
+    strategy.on = {"AAA 09:35": lambda: strategy.session.at("17:00", lambda: None)}
+    system = make_system(config("AAA", hours=SHORT), strategy)
+    system.run()
+    assert system.warnings == [
+        "the call that strategy AddsLate has asked for at 17:00 lies after the last session of the run: it did "
+        "not act",
+        "the addition of BBB lies after the last session of the run: it did not act",
     ]
 
 

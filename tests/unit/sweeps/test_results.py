@@ -20,7 +20,7 @@ from mismartera.sweeps.identity import Keys
 from mismartera.sweeps.kept import FINISHED_NAME, KeptResults
 from mismartera.sweeps.table import make_table, names_of, parameter_column, write_table
 from mismartera.sweeps.tasks import Task, plan_tasks, read_base
-from mismartera.sweeps.work import SIGNALS_MAX, Figures, SignalSink, TaskResult, failed
+from mismartera.sweeps.work import SIGNALS_MAX, Figures, SignalSink, TaskResult, error_text, failed
 
 PERIOD = "analysis.strategies[0].params.period"
 
@@ -212,3 +212,10 @@ def test_a_table_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="the results cannot be written to"):
         write_table(pl.DataFrame({"a": [1]}), target)
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_numbers_that_no_double_holds_and_half_characters_do_not_cost_the_table() -> None:
+    column = parameter_column("x", [0.5, 10**400, None])
+    assert column.to_list() == ["0.5", str(10**400), None]
+    said = error_text(ValueError("bad \udce9"))
+    assert pl.Series([said]).to_list() == [r"ValueError: bad \udce9"]
