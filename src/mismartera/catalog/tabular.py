@@ -99,7 +99,8 @@ def _choose(found: list[str], columns: Mapping[str, str]) -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\s_<>]", "", name).lower()
+    # Polars gives the second of two columns of one name a name of its own.
+    return re.sub(r"[\s_<>]", "", re.sub(r"_duplicated_[0-9]+$", "", name)).lower()
 
 
 def _expression(raw: pl.DataFrame, chosen: Mapping[str, str], name: str) -> pl.Expr:

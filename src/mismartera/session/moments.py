@@ -13,10 +13,14 @@ def moment_us(what: str | datetime, time: TimeManager, dates: Sequence[date]) ->
     """The instant of ``what``: an aware datetime, a date-time as text (in exchange time), or a time of day.
 
     A time of day is the next one inside a session of ``dates``; where none has it, the next one of the clock.
-    ValueError for a naive datetime or a text that is none of these.
+    ValueError for a naive datetime or a text that is none of these, TypeError for what is neither.
     """
     if isinstance(what, datetime):
         return to_us(what)
+    if not isinstance(what, str):
+        raise TypeError(
+            f"a time is a text ('10:00', '2024-07-02T10:00') or an aware datetime, not {type(what).__name__}"
+        )
     if "T" in what or "-" in what:
         return time.parse_time(what)
     now_us = time.now_us()

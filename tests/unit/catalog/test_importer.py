@@ -243,6 +243,7 @@ FAILURES: list[tuple[str, Any, str]] = [
     ("c.csv", "", "the file is empty"),
     ("d.csv", "time,open\n1,2\n", "it lacks columns for ['high', 'low', 'close', 'volume']"),
     ("e.csv", CSV.replace("open", "Close"), "could both be 'close'"),
+    ("e2.csv", CSV.replace("open", "close"), "could both be 'close': choose one with --columns OLD=close"),
     ("f.parquet", frame([0]).with_columns(open=pl.lit(value=True)), "column 'open' is Boolean"),
     ("g.parquet", frame([0]).with_columns(timestamp=pl.lit(value=True)), "column 'timestamp' is Boolean"),
     ("h.parquet", frame([0]).with_columns(symbol=pl.lit("MSFT")), "holds ['MSFT'], but 'AAPL' was asked for"),

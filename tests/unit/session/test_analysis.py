@@ -233,6 +233,16 @@ def test_a_call_or_an_addition_that_no_session_is_left_for_is_warned_of(make_sys
     ]
 
 
+def test_what_is_no_time_is_refused_by_its_type(make_system: MakeSystem) -> None:
+    strategy = Recorder()
+    strategy.on = {"AAA 09:31": lambda: strategy.session.at(5, lambda: None)}  # type: ignore[arg-type]
+    system = make_system(config("AAA", hours=SHORT, on_error="isolate"), strategy)
+    with pytest.raises(TypeError, match=r"a time is a text \('10:00', .* or an aware datetime, not float"):
+        system.run_until(5.0)  # type: ignore[arg-type]
+    system.run()
+    assert system.summary()["strategy_errors"][0]["error"].endswith("or an aware datetime, not int")
+
+
 def test_a_call_at_a_time_acts_there_after_the_instant_and_a_past_time_means_now(make_system: MakeSystem) -> None:
     acted: list[str] = []
     strategy = Recorder()
