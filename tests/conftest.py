@@ -46,6 +46,9 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+_WALL_SECONDS = 10.0
+
+
 @pytest.fixture(scope="session")
 def market(tmp_path_factory: pytest.TempPathFactory) -> DataManager:
     """The store of :func:`tests.runs.write_market`; nobody writes to it."""
@@ -70,4 +73,7 @@ def make_system(market: DataManager) -> Iterator[MakeSystem]:
     yield make
     for system in made:
         system.stop()
-    assert [thread.name for thread in threading.enumerate() if thread.name == "mismartera-engine"] == []
+    left = [thread for thread in threading.enumerate() if thread.name == "mismartera-engine"]
+    for thread in left:
+        thread.join(_WALL_SECONDS)  # it has told of its end, and may still be on the way out
+    assert [thread for thread in left if thread.is_alive()] == []
