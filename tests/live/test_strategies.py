@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from tests.live.conftest import MakeStage
-from tests.live.markets import corrected, draw
+from tests.live.markets import SYMBOLS, corrected, draw
 from tests.live.watching import Watcher
 from tests.runs import clock_time, moment, us
 
@@ -224,3 +224,19 @@ def test_a_slow_strategy_of_its_own_thread_does_not_hold_the_others(make_stage: 
     assert slow.ends("AAA") == sorted(slow.ends("AAA"))
     assert slow.ends("AAA")[-1] == "10:12"
     assert "10:05" not in slow.ends("AAA"), "stale by the time it came back"
+
+
+def test_f11_what_is_told_can_be_read_even_if_nothing_newer_was_shown(make_stage: MakeStage) -> None:
+    newest: list[tuple[str, str]] = []
+
+    class Reads(Watcher):
+        def on_revision(self, bar: Bar) -> None:
+            super().on_revision(bar)
+            view = self.session.bars(bar.symbol, bar.interval)
+            newest.append((clock_time(bar.end_us), "" if view is None else clock_time(view[-1].end_us)))
+
+    stage = make_stage(draw(), until="10:08", strategies=[Reads()])
+    stage.set("10:03:30", mute=True)  # nobody's bar of this minute comes: REST has it
+    stage.set("10:04:30", mute=False)
+    stage.play()
+    assert [read for read in newest if read[0] == "10:04"] == [("10:04", "10:04")] * len(SYMBOLS)

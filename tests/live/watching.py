@@ -26,6 +26,8 @@ class Watcher(Strategy):
         self.on.get(f"{bar.symbol} {clock_time(bar.end_us)}", int)()
 
     def on_revision(self, bar: Bar) -> None:
+        view = self.session.bars(bar.symbol, bar.interval)
+        assert view is None or bar.end_us in view.end_us, "what was filled in or changed can be read"
         self.revisions.append(bar)
 
     def on_session_active(self, active: bool, reason: str) -> None:

@@ -268,6 +268,7 @@ class EngineDesk:
             return
         if self.tape.replace(entry.symbol, grown, change.batch.shared):
             return
+        parts.state.fill_in(grown.end_us, self.tape.head_end)
         bar = ArrivedStrip(grown, change.batch.shared).bars(0.0)[0]
         parts.publisher.publish(
             "revision", symbol=bar.symbol, interval=bar.interval, start=to_iso(bar.start_us), open=bar.open,

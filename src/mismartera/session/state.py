@@ -124,6 +124,20 @@ class SessionState:
             self.behind_us = {}
             self.watermark_us = max(self.watermark_us, until_us)
 
+    def pin(self, end_us: int) -> None:
+        """Joining symbols are visible up to ``end_us``: their backlog is shown end by end."""
+        with self.lock:  # a removal on another thread takes symbols out
+            for symbol, until_us in self.behind_us.items():
+                self.behind_us[symbol] = max(until_us, end_us)
+
+    def fill_in(self, end_us: int, head_us: int | None) -> None:
+        """A bar that ends then was filled in, and is never shown: it is visible, with all that ended by then.
+
+        Of symbols that join, what waits to be shown, from ``head_us`` on, is not.
+        """
+        self.pin(end_us if head_us is None else min(end_us, head_us - 1))
+        self.watermark_us = max(self.watermark_us, end_us)
+
     def shut(self) -> None:
         """Answer no more reads until the engine has the word again."""
         with self.lock:

@@ -207,7 +207,7 @@ class Streamer:
         tape, state, analysis = self.tape, self._state, self._analysis
         k = tape.position
         if state.behind_us:
-            self._pin(end_us)
+            self._state.pin(end_us)
         state.watermark_us = max(state.watermark_us, end_us)
         tape.position = k + 1
         if self._is_stepped:
@@ -237,7 +237,7 @@ class Streamer:
         self.shown.book()
         tape.skip_before(fresh_us)
         self.shown.begin(tape)
-        self._pin(fresh_us - 1)
+        self._state.pin(fresh_us - 1)
         self._state.watermark_us = max(self._state.watermark_us, min(fresh_us - 1, now_us))
 
     def _caught_up(self, now_us: int) -> None:
@@ -283,13 +283,6 @@ class Streamer:
             self._tell.deactivate(reason, 0, None, GateState.CLOSED)
         elif self._gate.state is not GateState.CLOSED:  # stopped in the middle of a catch-up
             self._tell.cause(GateState.CLOSED, reason)
-
-    def _pin(self, end_us: int) -> None:
-        """Joining symbols are visible up to ``end_us``: their backlog is shown end by end."""
-        with self._state.lock:  # a removal on another thread takes symbols out
-            behind_us = self._state.behind_us
-            for symbol, until_us in behind_us.items():
-                behind_us[symbol] = max(until_us, end_us)
 
     def _unpin(self) -> None:
         """Once the backlog is shown, nobody is behind. In a pause all of it is visible, and not yet delivered."""

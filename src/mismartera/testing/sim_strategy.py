@@ -93,12 +93,14 @@ class SimStrategy(Strategy):
         self.must("I4", is_ordered, f"{slice!r} is out of the order of rank and interval")
 
     def on_revision(self, bar: Bar) -> None:
-        """Only while active, nothing removed."""
+        """Only while active, nothing removed; what is told can be read."""
         self.is_called("a revision")
         self.must("I1", self.session.is_active, f"the revision of {bar!r} while the session is not active")
         self.must(
             "I7", self.removed.get(bar.symbol, 0) < bar.generation, f"a revision of {bar!r}, which was removed"
         )
+        seen = self.session.bars(bar.symbol, bar.interval)
+        self.must("I3", seen is not None and bar.start_us in seen.start_us, f"the revised {bar!r} cannot be read")
 
     def on_session_active(self, active: bool, reason: str) -> None:
         """Transitions alternate."""
