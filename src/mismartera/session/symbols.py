@@ -144,6 +144,14 @@ class SymbolRegistry:
         """The names of :meth:`members`."""
         return tuple(member.symbol for member in self.members(*states))
 
+    def never_announced(self) -> tuple[str, ...]:
+        """The additions of symbols that were asked for when no session was left for them."""
+        return tuple(
+            f"the addition of {member.symbol}"
+            for member in self.members(SymbolState.PENDING)
+            if not member.announced
+        )
+
     def desired(self) -> tuple[str, ...]:
         """The symbols that the session has or is about to have, in rank order."""
         return tuple(member.symbol for member in self.members() if _is_desired(member))
