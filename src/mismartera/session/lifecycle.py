@@ -68,14 +68,15 @@ class SymbolLifecycle(SymbolCommands):
         if member.state is SymbolState.LOADED and self._parts.registry.is_current(member):
             self._parts.state.drop(member.symbol)
             self._parts.delivery.fence(member.symbol, member.generation)
-            self._book_out(member)
+            self._book_out(member, is_gone=member.retry_us is None)  # after a while it is tried again
 
-    def _book_out(self, member: Member) -> None:
+    def _book_out(self, member: Member, *, is_gone: bool = True) -> None:
         parts, symbol = self._parts, member.symbol
         if self._session is not None and member.state is SymbolState.LOADED:
             parts.tally.add(member, self._session.date, parts.quality, self.time.now_us())
         parts.quality.forget(symbol)
-        parts.supply.leave(member)
+        if is_gone:
+            parts.supply.leave(member)
         parts.streamer.drop(symbol)
 
     def _leaving(self, member: Member) -> None:
