@@ -318,7 +318,3 @@ class SessionCoordinator(SymbolLifecycle):
         self._fail(loading.failed)
         if self._is_open:
             self._parts.streamer.join(loading.lane, loading.members)
-
-    def _warn_of_what_was_late(self) -> None:
-        for what in (*self.agenda.labels(), *self._parts.registry.never_announced()):
-            self._parts.warn(f"{what} lies after the last session of the run: it did not act")

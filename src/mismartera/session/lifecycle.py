@@ -87,6 +87,11 @@ class SymbolLifecycle(SymbolCommands):
             self.publisher.publish("symbol_removed", symbol=symbol, reason="removed")
             self._notify("on_symbol_removed", symbol)
 
+    def _warn_of_what_was_late(self) -> None:
+        additions = (f"the addition of {symbol}" for symbol in self._parts.registry.never_announced())
+        for what in (*self.agenda.labels(), *additions):
+            self._parts.warn(f"{what} lies after the last session of the run: it did not act")
+
     def _all_failed(self) -> RunFailedError:
         return RunFailedError(
             "; ".join(f"{s} failed: {reason}" for s, reason in self.get_failed_symbols().items())

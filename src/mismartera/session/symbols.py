@@ -145,12 +145,8 @@ class SymbolRegistry:
         return tuple(member.symbol for member in self.members(*states))
 
     def never_announced(self) -> tuple[str, ...]:
-        """The additions of symbols that were asked for when no session was left for them."""
-        return tuple(
-            f"the addition of {member.symbol}"
-            for member in self.members(SymbolState.PENDING)
-            if not member.announced
-        )
+        """Symbols that were asked for, and that no session has begun to load."""
+        return tuple(member.symbol for member in self.members(SymbolState.PENDING) if not member.announced)
 
     def desired(self) -> tuple[str, ...]:
         """The symbols that the session has or is about to have, in rank order."""
