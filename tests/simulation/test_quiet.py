@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.simulation.day import Day, minutes
+
+from mismartera.errors import RunFailedError
 
 YESTERDAY = minutes("2024-07-02T09:30-04:00", "2024-07-02T09:40-04:00")
 TODAY = minutes("2024-07-03T09:30-04:00", "2024-07-03T11:00-04:00")
@@ -31,13 +34,15 @@ def test_a_symbol_that_has_not_traded_today_is_loaded_when_rest_has_confirmed_it
 def test_a_stream_that_is_mute_is_not_believed_while_rest_has_trades() -> None:
     day = late_start({"A": [*YESTERDAY, *TODAY]}, "A")
     day.feed.state.mute = True
-    day.coordinator.run()
+    with pytest.raises(RunFailedError, match="the feed is stale"):
+        day.coordinator.run()
     assert not day.events("session_activated", "symbol_loaded")
 
 
 def test_one_that_traded_earlier_today_must_send_data_to_be_believed() -> None:
     day = late_start({"A": [*YESTERDAY, *TODAY[:10]]}, "A")
-    day.coordinator.run()
+    with pytest.raises(RunFailedError, match="the feed is stale"):
+        day.coordinator.run()
     assert not day.events("session_activated", "symbol_loaded")
 
 

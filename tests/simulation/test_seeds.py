@@ -17,6 +17,7 @@ from mismartera.feeds.port import Floats, Ints, Rejected
 from mismartera.feeds.sift import RawBars
 from mismartera.live import ledger, today
 from mismartera.live.checks import Checks
+from mismartera.live.deadlines import Deadlines
 from mismartera.live.desk import EngineDesk
 from mismartera.live.entry import Entry
 from mismartera.live.ledger import DayLedger
@@ -44,6 +45,7 @@ from mismartera.testing.simulation import Simulation
 CHUNKS = [range(first, first + 10) for first in range(0, 40, 10)]
 BREACH_SEEDS = range(300, 312)
 FENCE_SEEDS = (317, 392)
+LOADING_SEEDS = (80_329, 80_373)
 FELT_SEEDS = (304, *BREACH_SEEDS)
 
 
@@ -163,6 +165,12 @@ def test_a_planted_breach_of_the_fence_is_caught(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Delivery, "is_fenced", _never)
     monkeypatch.setattr(ArrivingTape, "remove", _stay)
     assert any(" I7: " in (Simulation(seed).run().violation or "") for seed in FENCE_SEEDS)
+
+
+def test_a_planted_breach_of_the_time_that_loading_may_take_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I6: a symbol that is not there in time waits for ever."""
+    monkeypatch.setattr(Deadlines, "_passed", _stay)
+    assert all(" I6: " in (Simulation(seed).run().violation or "") for seed in LOADING_SEEDS)
 
 
 def test_few_bars_are_taken_as_many_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock
 
+NO_START = -1
 FEW_BARS = 8
 """So few are done with sooner in plain Python than by NumPy, and by whoever has them than by another thread."""
 Floats = NDArray[np.float64]
@@ -113,12 +114,14 @@ class Rejected(Struct, frozen=True):
 
     ``reason`` is the rule's name: one of :data:`mismartera.bars.validation.RULES`, or what a feed adds to them.
     ``symbols`` has one entry per message, "" where it names none. ``detail`` describes one of them.
+    ``starts_us``: when the bar of each message began, :data:`NO_START` where nobody can tell; empty if of none.
     """
 
     reason: str
     count: int
     detail: str
     symbols: tuple[str, ...] = ()
+    starts_us: tuple[int, ...] = ()
 
 
 FeedMessage = (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mismartera.bars.instants import SECOND_US, to_datetime
 from mismartera.bars.interval import Interval
 from mismartera.bars.validation import RULES, broken_rule, grid_us
-from mismartera.feeds.port import FEW_BARS, BarsArrived, Floats, Ints, Rejected
+from mismartera.feeds.port import FEW_BARS, NO_START, BarsArrived, Floats, Ints, Rejected
 
 PRICE_MAX, VOLUME_MAX = 1e12, 1e18
 """More is no market's: a price of 1e308 is finite, and still breaks every sum that it enters."""
@@ -133,7 +133,13 @@ def _grouped(bars: RawBars, reasons: dict[int, tuple[str, str]]) -> list[Rejecte
     for row in sorted(reasons):
         groups.setdefault(reasons[row][0], []).append(row)
     return [
-        Rejected(name, len(rows), reasons[rows[0]][1], tuple(bars.symbols[row] for row in rows))
+        Rejected(
+            name,
+            len(rows),
+            reasons[rows[0]][1],
+            tuple(bars.symbols[row] for row in rows),
+            tuple(bars.start_us[rows].tolist()),
+        )
         for name, rows in groups.items()
     ]
 
@@ -144,10 +150,16 @@ def merged(rejected: Iterable[Rejected]) -> list[Rejected]:
     for one in rejected:
         groups.setdefault(one.reason, []).append(one)
     return [
-        Rejected(reason, sum(one.count for one in group), group[0].detail, _symbols_of(group))
+        Rejected(reason, sum(one.count for one in group), group[0].detail, _symbols_of(group), _starts_of(group))
         for reason, group in groups.items()
     ]
 
 
 def _symbols_of(group: Iterable[Rejected]) -> tuple[str, ...]:
     return tuple(symbol for one in group for symbol in one.symbols)
+
+
+def _starts_of(group: Sequence[Rejected]) -> tuple[int, ...]:
+    if not any(one.starts_us for one in group):
+        return ()
+    return tuple(us for one in group for us in one.starts_us or (NO_START,) * len(one.symbols))

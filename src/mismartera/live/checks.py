@@ -19,6 +19,7 @@ from mismartera.feeds.port import BackfillResult, Feed
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry, Mark, Rows
 from mismartera.live.ledger import DayLedger
+from mismartera.live.rejections import book_rejected
 from mismartera.live.requests import Requests
 from mismartera.live.sifting import Merge, SymbolRows
 from mismartera.live.timers import Timers
@@ -225,8 +226,8 @@ class Checks:
         due = int(ledger.windows.end.searchsorted(asked_us - self._settings.grace_us, side="right"))
         entries = [e for e in entries if ledger.entries.get(e.symbol) is e and e.has_joined and e.held is None]
         rows_of = SymbolRows(result.block, self._session, ledger.windows)
+        doubts = book_rejected(result.rejected, entries, ledger, self._engine)
         for entry in entries:
-            bad = sum(rejected.symbols.count(entry.symbol) for rejected in result.rejected)
             if (found := rows_of(entry.symbol)) is None:
                 continue
             windows, prices = found
@@ -239,10 +240,10 @@ class Checks:
                     changes[entry] = rows
                 if merge.filled:
                     self.tell_backfilled(entry, merge.filled)
-            if not bad:  # else one of its minutes has a bar that cannot be had
-                filled = frozenset(windows.tolist())
-                asked = only[entry] if only is not None else range(first, due)
-                self.confirm_quiet(entry, [w for w in asked if w not in filled and w < due])
+            filled = frozenset(windows.tolist())
+            asked = only[entry] if only is not None else range(first, due)
+            quiet = [w for w in asked if w not in filled and w < due]
+            self.confirm_quiet(entry, doubts.without(entry, quiet))
         if changes:
             update, data = ledger.put(changes, as_backlog=False)
             self._engine.replaced(data)

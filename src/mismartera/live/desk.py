@@ -78,7 +78,9 @@ class EngineDesk:
         prepared, refused = self._prepared, self._refused
         self._prepared, self._refused = [], []
         wanted = {member.symbol: member for member in members}
-        ready = {entry: self._versions[entry] for entry in prepared if wanted.get(entry.symbol) is entry.member}
+        gone = [member for member, _, _ in refused]
+        prepared = [e for e in prepared if wanted.get(e.symbol) is e.member and e.member not in gone]
+        ready = {entry: self._versions[entry] for entry in prepared}
         for entry, found in ready.items():
             found.loaded = entry.member.state is SymbolState.LOADED
         self._parts.state.put({entry.symbol: found for entry, found in ready.items()})
@@ -163,7 +165,8 @@ class EngineDesk:
 
         def tell() -> None:
             for entry in entries:
-                if self._parts.registry.advance(entry.member, SymbolState.LOADING):
+                if entry.member.state is SymbolState.FAILED and self._parts.registry.is_current(entry.member):
+                    self._parts.registry.advance(entry.member, SymbolState.LOADING)
                     self.retry(entry.member)
 
         self._do(tell)

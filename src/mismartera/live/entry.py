@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 Codes = NDArray[np.uint8]
 
 LIVE, BACKFILL, REVISED = range(len(SOURCES))
+LET_IN = -1
 
 
 class Mark:
@@ -55,6 +56,7 @@ class Entry(Struct, eq=False):
     """``index``: its row in the ledger's tables. ``held`` is None unless bars are kept back for a splice.
 
     ``batch`` is None until it has joined; ``row`` is its place there. ``halted_us``: since when trading is halted.
+    ``admission``: :attr:`Flow.admissions` when it joined, if the stream kept it from being loaded; else LET_IN.
     """
 
     member: Member
@@ -68,8 +70,11 @@ class Entry(Struct, eq=False):
     halted_us: int | None = None
     is_told_halted: bool = False
     attempts: int = 0
+    admission: int = LET_IN
     counts: dict[str, int] = {}
     """By fate, the bars that were counted one by one; see :meth:`DayLedger.counts_of`."""
+    rejected: dict[int, int] = {}
+    """By their start, how many bars of the vendor's store cannot be used."""
 
     @property
     def symbol(self) -> str:

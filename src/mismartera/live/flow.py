@@ -29,7 +29,8 @@ class FlowSettings(Struct, frozen=True):
 
 
 class Flow:
-    """Begins held: whoever makes it has told the engine so. ``epoch`` counts connections.
+    """Begins held: whoever makes it has told the engine so. ``epoch`` counts connections, ``admissions`` how often
+    it has begun to let symbols be loaded.
 
     ``is_fetching`` is asked whether what was missed is still being fetched, ``silent_until_us`` until when the
     silence since an instant is explained: all symbols halted or quiet; None if it is not. After a sleep of
@@ -56,11 +57,17 @@ class Flow:
         self._made_us = clock.now_us()
         self.connected = False
         self.epoch = 0
+        self.admissions = 0
 
     @property
     def is_good(self) -> bool:
         """True if the stream can be relied on."""
         return self.connected and (self._has_data or self._has_nothing or not self._needs_data)
+
+    @property
+    def keeps_from_loading(self) -> bool:
+        """True while the engine holds the session because of the stream: nobody can tell who is caught up."""
+        return self._is_held or self._is_behind
 
     def begin(self, session: TradingSession) -> None:
         """The next session: what is not connected by its open is stale."""
@@ -127,7 +134,7 @@ class Flow:
         if is_behind:
             self._engine.hold(GateState.CATCHING_UP, "lag", lag_us)
         else:
-            self._engine.lift(GateState.CATCHING_UP)
+            self._lift(GateState.CATCHING_UP)
 
     def reflect(self) -> None:
         """Hold the session if the stream cannot be relied on, or something is still being fetched."""
@@ -138,7 +145,11 @@ class Flow:
         if is_held:
             self._engine.hold(GateState.STALE, "stale")
         else:
-            self._engine.lift(GateState.STALE)
+            self._lift(GateState.STALE)
+
+    def _lift(self, cause: GateState) -> None:
+        self._engine.lift(cause)
+        self.admissions += not self.keeps_from_loading
 
     def watch(self) -> None:
         """Look again when the stream will have been silent for too long."""

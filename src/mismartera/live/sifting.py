@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock
-from mismartera.feeds.port import BackfillResult
 from mismartera.live.entry import BACKFILL, LIVE, REVISED, Entry, Held, Mark, Rows
 from mismartera.live.ledger import DayLedger
 from mismartera.session.windows import Windows
@@ -93,10 +92,8 @@ class Merge:
             if counts_duplicates:
                 ledger.count(entry, "duplicate", int((~differ).sum()))
 
-    def fetched(self, result: BackfillResult, rows_of: SymbolRows) -> None:
-        """What the vendor's store has of the symbol, with all that is wrong with it."""
-        if bad := sum(rejected.symbols.count(self._entry.symbol) for rejected in result.rejected):
-            self._ledger.count(self._entry, "rejected", bad)
+    def fetched(self, rows_of: SymbolRows) -> None:
+        """What the vendor's store has of the symbol."""
         if (found := rows_of(self._entry.symbol)) is None:
             return
         if outside := rows_of.outside(self._entry.symbol):

@@ -12,10 +12,12 @@ from mismartera.errors import FeedUnavailableError, KeysRefusedError, Mismartera
 from mismartera.feeds.port import Feed
 from mismartera.live.answers import Answer, PastSource, fetch
 from mismartera.live.checks import Checks
+from mismartera.live.deadlines import Deadlines
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry, Rows
 from mismartera.live.flow import Flow
 from mismartera.live.ledger import DayLedger
+from mismartera.live.rejections import book_rejected
 from mismartera.live.requests import Requests
 from mismartera.live.sifting import Merge, SymbolRows
 from mismartera.live.timers import Timers
@@ -25,7 +27,7 @@ from mismartera.timing import WallClock
 
 RECENT_SESSIONS = 10
 """A symbol without any bar in so many sessions is not one that can be traded."""
-_RETRY_SECONDS, _FAILED_RETRY_US = (2, 5, 10, 20, 30), 60 * SECOND_US
+_RETRY_SECONDS = (2, 5, 10, 20, 30)
 
 
 class Splices:
@@ -46,7 +48,6 @@ class Splices:
         self._clock = clock
         self._engine = engine
         self._grace_us = grace_us
-        self._load_timeout_us = load_timeout_us
         self._confirmed: set[Entry] = set()
         self._asked: set[Entry] = set()
         self._failures = 0
@@ -56,6 +57,10 @@ class Splices:
         self._proof_us = int(ledger.windows.end[0]) + grace_us
         self.is_open = self._is_over = False
         self.prepared: dict[Entry, SymbolData] = {}
+        self._deadlines = Deadlines(
+            ledger, flow, timers, clock, engine, give_up=self._fail, bring_in=self._bring_in_again,
+            not_before_us=self._proof_us, timeout_us=load_timeout_us, grace_us=grace_us,
+        )  # fmt: skip
 
     @property
     def is_fetching(self) -> bool:
@@ -67,11 +72,7 @@ class Splices:
     def start(self, entries: Sequence[Entry]) -> None:
         """Bring these symbols in."""
         self._feed.subscribe([entry.symbol for entry in entries])
-        deadline_us = max(self._clock.now_us(), self._proof_us) + self._load_timeout_us
-        for entry in entries:
-            entry.attempts += 1
-            attempt = entry.attempts
-            self._timers.at(deadline_us, lambda e=entry, a=attempt: self._timed_out(e, a))  # type: ignore[misc]
+        self._deadlines.begin(entries)
 
     def open(self, taken: frozenset[str], *, is_late: bool) -> None:
         """The session has opened; the engine has taken these symbols, which were prepared, and none besides.
@@ -85,6 +86,7 @@ class Splices:
         self.prepared = {}
         if late:
             self._engine.joined(late, Update())
+            self._deadlines.joined(late)
         self._ask()
 
     def confirmed(self, symbols: Sequence[str]) -> None:
@@ -114,6 +116,7 @@ class Splices:
     def stop(self) -> None:
         """The session is over: nothing is asked or released any more."""
         self._is_over = True
+        self._deadlines.stop()
 
     def give_up(self) -> None:
         """The session has ended: what is still held is taken as it is; the last comparison does the rest."""
@@ -188,6 +191,8 @@ class Splices:
         if isinstance(error, KeysRefusedError):
             self._engine.feed_failed(str(error))
             return
+        if not entries:
+            return  # those that it was for have failed, or left, meanwhile
         seconds = float(_RETRY_SECONDS[min(self._failures, len(_RETRY_SECONDS) - 1)])
         if isinstance(error, FeedUnavailableError):
             seconds = max(seconds, error.retry_after_seconds)
@@ -215,8 +220,8 @@ class Splices:
         rows_of = None if answer.result is None else SymbolRows(answer.result.block, self._session, ledger.windows)
         for entry in entries:
             merge = merges[entry] = Merge(ledger, entry)
-            if answer.result is not None and rows_of is not None:
-                merge.fetched(answer.result, rows_of)
+            if rows_of is not None:
+                merge.fetched(rows_of)
             merge.arrived(entry.held or ())
             entry.held = None
             self._starting.discard(entry)
@@ -242,6 +247,7 @@ class Splices:
             self._engine.grew(update)
         elif new:
             self._engine.joined(new, update)
+            self._deadlines.joined(new)
         else:
             self._engine.grew(update)
 
@@ -264,11 +270,12 @@ class Splices:
             if filled := merge.filled:
                 checks.tell_backfilled(entry, filled)
         if answer.result is not None:
+            doubts = book_rejected(answer.result.rejected, merges, ledger, self._engine)
             first = int(ledger.windows.start.searchsorted(first_us))
             last = int(ledger.windows.end.searchsorted(answer.asked_us - self._grace_us, side="right"))
             for entry, windows in ledger.unknown(first, max(first, last)):
                 if entry in merges:
-                    checks.confirm_quiet(entry, windows)
+                    checks.confirm_quiet(entry, doubts.without(entry, windows))
         for entry in merges:
             checks.drop_settled(entry)
         checks.want([(entry, windows) for entry, windows in ledger.unknown(0, ledger.ended) if entry in merges])
@@ -277,24 +284,14 @@ class Splices:
         """The vendor will never have it."""
         self._fail(entry, reason, None)
 
-    def _timed_out(self, entry: Entry, attempt: int) -> None:
-        is_waiting = self._ledger.entries.get(entry.symbol) is entry and not entry.has_joined
-        if is_waiting and attempt == entry.attempts and not self._is_over:
-            again_us = self._clock.now_us() + min(2 ** (attempt - 1), 8) * _FAILED_RETRY_US
-            self._fail(entry, f"not loaded after {self._load_timeout_us / SECOND_US:g} s", again_us)
-
     def _fail(self, entry: Entry, reason: str, retry_us: int | None) -> None:
         self.left(entry)
         self._feed.unsubscribe([entry.symbol])
         if retry_us is None and not entry.has_joined:
             self._ledger.leave(entry)  # one that has joined is let go by the engine, once it is booked
-        elif retry_us is not None:
-            self._timers.at(retry_us, lambda: self._retry(entry))
         self._engine.failed([entry], reason, retry_us)
         self._flow.reflect()
 
-    def _retry(self, entry: Entry) -> None:
-        if self._ledger.entries.get(entry.symbol) is entry and not self._is_over:
-            self._engine.retried([entry])
-            entry.held = []
-            self.start([entry])
+    def _bring_in_again(self, entry: Entry) -> None:
+        entry.held = []
+        self.start([entry])

@@ -34,12 +34,13 @@ class SymbolCommands(ABC):
         own = None if streams is None else parse_streams(streams)
         with self._parts.registry.changed:
             self._parts.inbox.check_room()
+            before = self._parts.registry.get(symbol)
             member = self._parts.registry.add(symbol, own)
             if member is None:
                 return False
             self._parts.state.own_streams[symbol] = own or ()
             labels = None if own is None else tuple(interval.label for interval in own)
-            self._parts.commands.accept("add", symbol, labels, lambda: self._arriving_now(member))
+            self._parts.commands.accept("add", symbol, labels, lambda: self._arriving_now(member, before))
             return True
 
     def remove_symbol(self, symbol: str) -> bool:
@@ -181,8 +182,8 @@ class SymbolCommands(ABC):
         return Standing(member.symbol, member.state, member.reason, member.generation, member.rank, intervals)
 
     @abstractmethod
-    def _arriving_now(self, member: Member) -> None:
-        """On the engine's thread: ``member`` was added."""
+    def _arriving_now(self, member: Member, before: Member | None) -> None:
+        """On the engine's thread: ``member`` was added; ``before`` is the stay of its name that had failed."""
 
     @abstractmethod
     def _leaving(self, member: Member) -> None:

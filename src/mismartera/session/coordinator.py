@@ -84,7 +84,7 @@ class SessionCoordinator(SymbolLifecycle):
         try:
             if all(map(self._run_session, self._sessions())):
                 self._warn_of_what_was_late()
-                if self.get_failed_symbols() and not self.publisher.counts["symbol_loaded"]:
+                if self._unavailable() and not self.publisher.counts["symbol_loaded"]:
                     raise self._all_failed()
         finally:
             try:
@@ -198,7 +198,7 @@ class SessionCoordinator(SymbolLifecycle):
         parts.streamer.close(reason)
         if end_us is not None:
             self._complete(end_us)
-        members = parts.registry.members(SymbolState.LOADED)
+        members = self._of_session()
         if whole_day:
             parts.tally.add_day(members, session.date, parts.quality)
         else:
@@ -210,7 +210,7 @@ class SessionCoordinator(SymbolLifecycle):
             for member in members if parts.publisher.wants_gaps else ():
                 parts.publisher.publish_gaps(parts.quality.gaps(member.symbol))
             self.publisher.publish("session_closed", date=session.date.isoformat())
-            self._record(session.date, [member.symbol for member in members])
+            self._record(session.date, self.loaded_in_order())
 
     def _complete(self, end_us: int) -> None:
         """Wait until all is known of the session: what was never shown is readable, too."""
@@ -225,7 +225,7 @@ class SessionCoordinator(SymbolLifecycle):
         parts, session = self._parts, self._session
         if parts.gate.state is GateState.CLOSED or session is None:
             return
-        for member in parts.registry.members(SymbolState.LOADED):
+        for member in self._of_session():
             parts.tally.add(member, session.date, parts.quality, self.time.now_us())
         parts.tally.add_session(parts.streamer.tape.base_shown, parts.streamer.tape.derived_shown)
         self._record(session.date, self.loaded_in_order())

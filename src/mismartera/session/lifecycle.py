@@ -29,7 +29,9 @@ class SymbolLifecycle(SymbolCommands):
         self.publisher = parts.publisher
         self.agenda = parts.agenda
 
-    def _arriving_now(self, member: Member) -> None:
+    def _arriving_now(self, member: Member, before: Member | None) -> None:
+        if before is not None and self._parts.state.drop(before.symbol):  # it would have been tried again
+            self._book_out(before)
         self._arriving.append((member, "added"))
         if self._is_open:
             self._announce(member, "added")
@@ -64,19 +66,24 @@ class SymbolLifecycle(SymbolCommands):
                 self._notify("on_symbol_failed", member.symbol)
 
     def _give_up(self, member: Member) -> None:
-        """A symbol that was loaded has failed: nothing of it is read or delivered any more."""
-        if member.state is SymbolState.LOADED and self._parts.registry.is_current(member):
+        """A symbol that had data has failed for good: nothing of it is read or delivered any more.
+
+        What came of one that is tried again is kept for then.
+        """
+        if member.retry_us is None and self._parts.registry.is_current(member) and self._has_data(member):
             self._parts.state.drop(member.symbol)
             self._parts.delivery.fence(member.symbol, member.generation)
-            self._book_out(member, is_gone=member.retry_us is None)  # after a while it is tried again
+            self._book_out(member)
 
-    def _book_out(self, member: Member, *, is_gone: bool = True) -> None:
+    def _has_data(self, member: Member) -> bool:
+        return member.state is SymbolState.LOADED or member.symbol in self._parts.state.symbols
+
+    def _book_out(self, member: Member) -> None:
         parts, symbol = self._parts, member.symbol
         if self._session is not None and member.state is SymbolState.LOADED:
             parts.tally.add(member, self._session.date, parts.quality, self.time.now_us())
         parts.quality.forget(symbol)
-        if is_gone:
-            parts.supply.leave(member)
+        parts.supply.leave(member)
         parts.streamer.drop(symbol)
 
     def _leaving(self, member: Member) -> None:
@@ -93,9 +100,21 @@ class SymbolLifecycle(SymbolCommands):
             self._parts.warn(f"{what} lies after the last session of the run: it did not act")
 
     def _all_failed(self) -> RunFailedError:
-        return RunFailedError(
-            "; ".join(f"{s} failed: {reason}" for s, reason in self.get_failed_symbols().items())
-        )
+        return RunFailedError("; ".join(f"{m.symbol} failed: {m.reason}" for m in self._unavailable()))
+
+    def _unavailable(self) -> list[Member]:
+        """Symbols that have failed, and those that have, and are being tried again."""
+        return [member for member in self._parts.registry.members() if member.reason]
+
+    def _of_session(self) -> list[Member]:
+        """Symbols whose bars were the session's: those that are loaded, and those that it ended too early for."""
+        registry, quality = self._parts.registry, self._parts.quality
+        waiting = registry.desired()
+        return [
+            member for member in registry.members()
+            if member.state is SymbolState.LOADED
+            or (member.symbol in waiting and quality.counts(member.symbol, None) is not None)
+        ]  # fmt: skip
 
     def _notify(self, callback: str, *args: object) -> None:
         with self._parts.delivery.running():

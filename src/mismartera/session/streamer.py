@@ -95,7 +95,8 @@ class Streamer:
         self.look()
 
     def drop(self, symbol: str) -> None:
-        """Take a symbol that was removed off the tape."""
+        """Take a symbol that was removed, or has failed, off the tape."""
+        self._joining = [member for member in self._joining if member.symbol != symbol]
         self.shown.book()
         self.tape.remove(symbol)
         self.shown.begin(self.tape)

@@ -25,6 +25,7 @@ class Member(Struct):
     """A symbol's stay in the run. A removed and added symbol is a new member of the next generation, ranking
     last. ``announced``: it was published as pending; of one that was not, no removal is told either. ``is_told``:
     it was published as loaded. ``retry_us``: it has failed for a while, and is tried again then: it stays desired.
+    ``reason``: why it has failed; of one that is tried again, why it had, until it is loaded.
     """
 
     symbol: str
@@ -64,7 +65,7 @@ class Stay:
 
     @property
     def reason(self) -> str:
-        """Why it failed; "" if it has not."""
+        """Why it failed, or had failed before it was tried again; "" if it has not."""
         return self._member.reason
 
 
@@ -118,7 +119,7 @@ class SymbolRegistry:
             if not self.is_current(member):
                 return False
             member.state = state
-            member.reason = reason
+            member.reason = reason or (member.reason if state is SymbolState.LOADING else "")
             if state is not SymbolState.FAILED:
                 member.retry_us = None
             # a failed stay does not count as one

@@ -85,12 +85,15 @@ class Transitions:
         """``member`` is caught up: from now on it is read and delivered, unless it was removed meanwhile."""
         with self._registry.changed:
             data = self._state.symbols.get(member.symbol)
+            is_early = member.state is SymbolState.FAILED  # it was to be tried again later
+            was_told = member.is_told and not member.reason
             if not self._registry.advance(member, SymbolState.LOADED) or data is None:
                 return
             data.loaded = True
-            was_told = member.is_told
             member.is_told = True
         if was_told:
             return
+        if is_early:
+            self._publisher.publish("symbol_pending", symbol=member.symbol, reason="retried")
         self._publisher.publish("symbol_loaded", symbol=member.symbol, reason="caught_up")
         self._analysis.notify_of(member.symbol, member.generation, "on_symbol_loaded", member.symbol)

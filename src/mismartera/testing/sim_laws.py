@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mismartera.bars import parse_interval
-from mismartera.bars.instants import MINUTE_US, to_iso
+from mismartera.bars.instants import MINUTE_US, SECOND_US, to_iso, to_us
 from mismartera.indicators import resolve_indicator
 from mismartera.live.batch import base_block
 from mismartera.session.derive import derive
 from mismartera.session.processor import with_indicators
 from mismartera.session.windows import session_windows
 from mismartera.testing.sim_log import must
+
+_LOADING_MAX_US = 240 * SECOND_US
+"""Its time-out, the stream's first minute, and a slow strategy."""
 
 if TYPE_CHECKING:  # they know each other
     from mismartera.testing.simulation import Simulation
@@ -38,6 +42,21 @@ def check_events(simulation: Simulation) -> None:
             seen.add(key)
             must("I1", line["lag_seconds"] <= threshold, f"{key} is shown {line['lag_seconds']} s late")
             must("I1", active, f"{key} is shown while the session is not active")
+
+
+def check_loading(simulation: Simulation) -> None:
+    """I6: whoever is on its way is loaded or has failed soon: its time is up, and the stream had its minute."""
+    since: dict[str, int] = {}
+    for line in [*simulation.log.lines, {"event": "end", "time": to_iso(simulation.until_us)}]:
+        now_us = to_us(datetime.fromisoformat(line["time"]))
+        symbol = str(line.get("symbol"))
+        if line["event"] == "symbol_pending":
+            since[symbol] = max(now_us, simulation.session.open_us)
+        elif line["event"] in {"symbol_loaded", "symbol_failed", "symbol_removed", "end"}:
+            for who in list(since) if line["event"] == "end" else [symbol]:
+                first_us = since.pop(who, now_us)
+                took_us = now_us - first_us - simulation.world.slept_us(first_us, now_us)
+                must("I6", took_us <= _LOADING_MAX_US, f"{who} was on its way for {took_us / 1e6:.0f} s")
 
 
 def check_end(simulation: Simulation) -> None:

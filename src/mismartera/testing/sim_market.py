@@ -53,6 +53,8 @@ class SimMarket:
 
     def __init__(self) -> None:
         self.minutes: dict[str, dict[int, Minute]] = {}
+        self.spoiled: set[tuple[str, int]] = set()
+        """Bars, by symbol and start, that break a rule in the vendor's store."""
 
     def trade(self, symbol: str, starts: Iterable[int], rng: Random, share: float) -> None:
         """Let ``symbol`` trade in that share of the minutes."""
@@ -69,7 +71,7 @@ class SimMarket:
         return [
             (start, minute.known(now_us))
             for start, minute in sorted(found.items())
-            if first_us <= start < last_us and start + MINUTE_US <= now_us
+            if first_us <= start < last_us and start + MINUTE_US <= now_us and (symbol, start) not in self.spoiled
         ]
 
     def is_final(self, bar: Bar) -> bool:
@@ -163,8 +165,13 @@ class SimFeed:
         starts = np.array([start for found in rows for start, _ in found], dtype=np.int64)
         values = np.array([v for found in rows for _, v in found], dtype=np.float64).reshape(-1, 5).T
         return BackfillResult(
-            interval, BarBlock(tuple(kept), offsets, starts, *(v.copy() for v in values)), refused
-        )
+            interval, BarBlock(tuple(kept), offsets, starts, *(v.copy() for v in values)), refused,
+            tuple(
+                Rejected("high_low_order", 1, f"{symbol} at {us}", (symbol,), (us,))
+                for symbol, us in sorted(self._market.spoiled)
+                if symbol in kept and start_us <= us < end_us and us + MINUTE_US <= known_us
+            ),
+        )  # fmt: skip
 
     def reconnect(self, reason: str) -> None:
         """See the port."""

@@ -97,8 +97,11 @@ class SimWorld:
 
     def awake_us(self, since_us: int) -> int:
         """How long the machine was awake since then."""
-        slept_us = sum(max(last - max(first, since_us), 0) for first, last in self._sleeps)
-        return self._now_us - since_us - slept_us
+        return self._now_us - since_us - self.slept_us(since_us, self._now_us)
+
+    def slept_us(self, since_us: int, until_us: int) -> int:
+        """How long the machine slept between these."""
+        return sum(max(min(last, until_us) - max(first, since_us), 0) for first, last in self._sleeps)
 
     def advance(self, until_us: int | None, is_enough: Callable[[], bool]) -> bool:
         """Let things happen until ``is_enough`` (True) or ``until_us`` (False)."""

@@ -84,7 +84,7 @@ def encode_answer(request: int, answer: Answered) -> bytes:
         return _packed((request, type(answer).__name__, str(answer), seconds))
     block = answer.block
     columns = np.stack([column.view(np.int64) for column in (block.start, *block.columns)]).tobytes()
-    rejected = [(r.reason, r.count, r.detail, r.symbols) for r in answer.rejected]
+    rejected = [(r.reason, r.count, r.detail, r.symbols, r.starts_us) for r in answer.rejected]
     body = (
         answer.interval, block.symbols, block.offsets.astype(np.int64).tobytes(), columns, dict(answer.refused),
         rejected, answer.duplicates, answer.conflicts,
@@ -105,7 +105,10 @@ def decode_answer(payload: bytes) -> tuple[int, Answered]:
         start,
         *(p.view(np.float64) for p in prices),
     )
-    bad = tuple(Rejected(reason, count, detail, tuple(names)) for reason, count, detail, names in rejected)
+    bad = tuple(
+        Rejected(reason, count, detail, *map(tuple, of_each))  # an older journal has the symbols, and no starts
+        for reason, count, detail, *of_each in rejected
+    )
     return request, BackfillResult(interval, block, refused, bad, duplicates, conflicts)
 
 

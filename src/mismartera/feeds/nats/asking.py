@@ -140,7 +140,10 @@ def _result(answer: _Answer, asked: Sequence[str], interval: Interval, now_us: i
     keep &= ended
     offsets = np.concatenate(([0], np.cumsum(np.bincount(owner[keep], minlength=len(kept)))))
     block = BarBlock(tuple(kept), offsets.astype(np.int64), start[keep], *(column[keep] for column in columns))
-    told = tuple(Rejected(one.reason, one.count, one.detail, tuple(one.symbols)) for one in done.rejected)
+    told = tuple(
+        Rejected(one.reason, one.count, one.detail, tuple(one.symbols), tuple(one.starts_us))
+        for one in done.rejected
+    )
     return BackfillResult(
         interval.label, block, dict(done.refused), (*told, *rejected), done.duplicates, done.conflicts
     )

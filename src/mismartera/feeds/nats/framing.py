@@ -63,7 +63,8 @@ def to_wire(message: FeedMessage) -> Iterator[BusMessage]:
 def dropped(message: Rejected) -> Dropped:
     """``message`` for the bus; of very many symbols only the first are named."""
     symbols = [symbol[:SYMBOL_LENGTH_MAX] for symbol in message.symbols[:ROWS_MAX]]
-    return Dropped(message.reason[:64], message.count, one_line(message.detail), symbols)
+    starts_us = list(message.starts_us[:ROWS_MAX])
+    return Dropped(message.reason[:64], message.count, one_line(message.detail), symbols, starts_us)
 
 
 def weight(message: BusMessage) -> int:

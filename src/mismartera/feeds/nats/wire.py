@@ -115,6 +115,7 @@ class Dropped(Struct, tag="dropped"):
     count: Annotated[int, Meta(ge=1)]
     detail: Words
     symbols: Annotated[list[str], Meta(max_length=ROWS_MAX)]
+    starts_us: Annotated[list[Annotated[int, Meta(ge=-1, lt=2**62)]], Meta(max_length=ROWS_MAX)] = []
 
 
 BusMessage = Bars | Status | Up | Down | Taken | Refused | Warned | Dropped
