@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from tests.simulation.day import Day, minutes
 
 from mismartera.errors import RunFailedError
+from mismartera.feeds.port import SymbolRefused
 
+YESTERDAY = minutes("2024-07-02T15:50-04:00", "2024-07-02T16:00-04:00")
 MORNING = minutes("2024-07-03T09:30-04:00", "2024-07-03T11:00-04:00")
 SYMBOLS = ("symbol_pending", "symbol_failed", "symbol_loaded", "symbol_removed")
 
 
-def late_day(*symbols: str, **options: Any) -> Day:
-    """A session that is joined at 10:00:00.5 on a day on which all symbols trade every minute."""
+def late_day(*symbols: str, start: str = "10:00:00.5") -> Day:
+    """A session that is joined at ``start`` on a day on which all symbols trade every minute."""
     streaming = {"load_timeout_seconds": 30.0}
     config = {
         "calendar": "XNYS",
         "session_data_config": {"symbols": list(symbols), "streams": ["1m", "5m"], "streaming": streaming},
     }
-    traded = dict.fromkeys(("A", "B"), MORNING)
-    return Day(config, "2024-07-03T10:00:00.5-04:00", "2024-07-03T10:20:00-04:00", traded, **options)
+    traded = dict.fromkeys(("A", "B"), [*YESTERDAY, *MORNING])
+    return Day(config, f"2024-07-03T{start}-04:00", "2024-07-03T10:20:00-04:00", traded)
 
 
 def moments(day: Day, *names: str) -> list[tuple[str, str, str]]:
@@ -101,6 +101,30 @@ def test_asking_again_for_one_that_failed_for_a_while_makes_a_new_stay_of_it() -
     shown = [line for line in day.log.lines if line["event"] == "bar"]
     assert [line["time"][11:16] for line in shown] == [f"14:{minute:02}" for minute in range(4, 21)], "each once"
     assert len(day.dumps.tables["2024-07-03", "A", "1m"]) == 50
+
+
+def test_one_that_is_refused_while_it_waits_for_the_stream_is_gone() -> None:
+    day = late_day("A", "B")
+    day.feed.state.mute = True
+    day.at("2024-07-03T10:01:00-04:00", lambda: day.feed.say(SymbolRefused("A", "no plan for it")))
+    day.at("2024-07-03T10:01:30-04:00", lambda: setattr(day.feed.state, "mute", False))
+    day.coordinator.run()
+    assert moments(day, *SYMBOLS)[2:] == [
+        ("14:01", "symbol_failed", "no plan for it"), ("14:02", "symbol_loaded", "caught_up"),
+    ]  # fmt: skip
+    assert day.coordinator.get_loaded_symbols() == {"B"}
+    assert {line["symbol"] for line in day.log.lines if line["event"] == "bar"} == {"B"}
+    assert [symbol for _, symbol, _ in day.dumps.tables] == ["B", "B"]
+
+
+def test_one_that_is_refused_after_it_was_prepared_for_the_open_fails_there_once() -> None:
+    day = late_day("A", "B", start="09:25:00")
+    day.at("2024-07-03T09:29:00-04:00", lambda: day.feed.say(SymbolRefused("A", "no plan for it")))
+    day.coordinator.run()
+    assert moments(day, *SYMBOLS)[2:] == [
+        ("13:30", "symbol_failed", "no plan for it"), ("13:30", "symbol_loaded", "caught_up"),
+    ]  # fmt: skip
+    assert day.coordinator.get_loaded_symbols() == {"B"}
 
 
 def test_the_others_are_not_kept_by_one_that_cannot_be_loaded() -> None:

@@ -231,7 +231,7 @@ class SimFeed:
             self._put(one)
         self.send([kept[row] for row in good.tolist()])
 
-    def say(self, message: StatusChanged | Rejected) -> None:
+    def say(self, message: StatusChanged | Rejected | SymbolRefused) -> None:
         """Something that is no bar."""
         if self.is_connected:
             self._put(message)
