@@ -20,7 +20,7 @@ def late_day(*symbols: str, start: str = "10:00:00.5") -> Day:
         "calendar": "XNYS",
         "session_data_config": {"symbols": list(symbols), "streams": ["1m", "5m"], "streaming": streaming},
     }
-    traded = dict.fromkeys(("A", "B"), [*YESTERDAY, *MORNING])
+    traded = dict.fromkeys(("A", "B"), (*YESTERDAY, *MORNING))
     return Day(config, f"2024-07-03T{start}-04:00", "2024-07-03T10:20:00-04:00", traded)
 
 

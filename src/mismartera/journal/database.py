@@ -25,6 +25,8 @@ _LIVENESS: Final[Mapping[str, int]] = MappingProxyType({
     "tcp_user_timeout": 20_000,
 })  # fmt: skip
 """Of PostgreSQL, unless the URL says otherwise: how soon it is noticed that a server has vanished."""
+_VERSION_TABLE, _TABLES = "alembic_version", frozenset({"sessions", "events"})
+"""What makes a database a journal, of whatever revision."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -68,9 +70,11 @@ class Database:
         """The migration at which it stands; None for an empty database."""
         with self.reading() as connection:
             names = set(inspect(connection).get_table_names())
-            if "alembic_version" in names:
+            is_journal = _VERSION_TABLE in names and names.issuperset(_TABLES)
+            if is_journal:
                 return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
-            if names & {"sessions", "events"}:
+            # A server's database may serve others, too: only names that we would use are in the way there.
+            if names if self.is_sqlite else names & {_VERSION_TABLE, *_TABLES}:
                 raise JournalError(
                     f"{self.label} has tables, but is no journal of mismartera: name another database"
                 )
@@ -209,6 +213,9 @@ def _make_engine(url: URL, *, is_sqlite: bool) -> Engine:
 
 def _settle_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001  # the signature of a listener
     connection.isolation_level = None  # BEGIN is ours to say
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if names and not names.issuperset(_TABLES):
+        return  # it is not ours: not even its journal mode is changed
     for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -81,7 +82,10 @@ def _pool(workers: int, desk: Desk) -> Iterator[_Pool]:
     executor = ProcessPoolExecutor(workers, context, initializer=begin, initargs=(reader,))
     before = set(multiprocessing.active_children())
     try:
-        with _no_interrupts():  # a worker that is starting would answer Ctrl-C with a traceback
+        with (
+            _no_interrupts(),
+            _without_a_script_that_is_no_file(),
+        ):  # a worker that is starting would answer Ctrl-C with a traceback
             ups = [executor.submit(ready) for _ in range(workers)]  # each starts a process
         processes = [process for process in multiprocessing.active_children() if process not in before]
         while not _is_up(ups[0], desk):
@@ -105,6 +109,21 @@ def _is_up(up: Future[None], desk: Desk) -> bool:
             'if __name__ == "__main__":, because every worker imports the script'
         ) from error
     return True
+
+
+@contextmanager
+def _without_a_script_that_is_no_file() -> Iterator[None]:
+    """What came through standard input has the file ``<stdin>``, which no worker could import, nor needs to."""
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    if path is None or Path(path).exists():
+        yield
+        return
+    del main.__file__
+    try:
+        yield
+    finally:
+        main.__file__ = path
 
 
 @contextmanager

@@ -61,8 +61,10 @@ def sweep(
     Raises ConfigError for a configuration or grid that is wrong, StoreError for a store that cannot be read,
     UsageError for a cluster that cannot be reached, RunFailedError if no worker can be started.
     """
-    if workers is not None and workers < 1:
-        raise UsageError(f"a sweep needs at least one worker, not {workers}")
+    if workers is not None and (type(workers) is not int or workers < 1):
+        raise UsageError(f"workers is a whole number of processes, at least one, not {workers!r}")
+    if out is not None and not str(out):
+        raise UsageError("out names a folder; it is empty")
     if workers is not None and dask is not None:
         raise UsageError("workers and dask exclude each other: a cluster has its own workers")
     plan = make_plan(config, grid, data, folder=None if folder is None else Path(folder))

@@ -222,6 +222,15 @@ def test_a_script_without_a_guard_is_told_what_to_do(own_stage: Path) -> None:
     assert done.stdout == "2\n"
 
 
+def test_a_sweep_can_be_called_from_standard_input(own_stage: Path) -> None:
+    call = "sweep('c.json', {'split': 'day'}, data='data', workers=1)"
+    done = subprocess.run(
+        [sys.executable, "-"], cwd=own_stage, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=True,
+        input=f"from mismartera import sweep\nprint({call}.height, __file__)\n",
+    )  # fmt: skip
+    assert done.stdout == "2 <stdin>\n"
+
+
 def test_an_executor_of_another_version_is_refused(own_stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mismartera.sweeps.running.__version__", "0.0.1")
     table = sweep(own_stage / "c.json", {"split": "day"}, data=own_stage / "data", workers=1)
@@ -230,6 +239,13 @@ def test_an_executor_of_another_version_is_refused(own_stage: Path, monkeypatch:
 
 
 def test_what_cannot_be_is_refused_in_python(own_stage: Path) -> None:
-    for options, what in (({"workers": 0}, "at least one worker"), ({"workers": 2, "dask": "x"}, "exclude")):
+    for options, what in (
+        ({"workers": 0}, "at least one, not 0"),
+        ({"workers": 1.5}, "whole number"),
+        ({"workers": True}, "not True"),
+        ({"workers": "2"}, "not '2'"),
+        ({"out": ""}, "it is empty"),
+        ({"workers": 2, "dask": "x"}, "exclude"),
+    ):
         with pytest.raises(UsageError, match=what):
             sweep(own_stage / "c.json", {"split": "day"}, data=own_stage / "data", **options)

@@ -107,12 +107,21 @@ def test_d10_another_revision_is_refused_with_its_number(tmp_path: Path, revisio
         Database.at(path).upgrade()
 
 
-def test_d10_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tables", [["events"], ["notes"], ["notes", "alembic_version"]], ids=" and ".join)
+def test_d10_a_database_of_something_else_is_left_alone(tmp_path: Path, tables: list[str]) -> None:
     path = tmp_path / "other.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE events (id INTEGER)")
-    with pytest.raises(JournalError, match="no journal of mismartera"):
-        open_database(path, make=True)
+    connection = sqlite3.connect(path)
+    for table in tables:
+        connection.execute(f"CREATE TABLE {table} (version_num TEXT)")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+    for call in (lambda: open_database(path, make=True), lambda: Database.at(path).upgrade()):
+        with pytest.raises(JournalError, match="has tables, but is no journal of mismartera: name another"):
+            call()
+    assert "no journal of mismartera" in refusal(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["other.db"]
 
 
 @pytest.mark.parametrize("url", ["mysql://u@h/x", "sqlite://", "nonsense", "oracle://x"])

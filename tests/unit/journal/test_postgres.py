@@ -91,6 +91,15 @@ def test_the_migrations_make_the_tables_that_the_code_knows(server: PostgresServ
 
 def test_d10_what_is_no_journal_is_named(server: PostgresServer) -> None:
     assert "is empty" in refusal(server.make_database())
+    other = server.make_database()
+    engine = create_engine(other.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE notes (id INTEGER)")
+    assert "is empty" in refusal(other), "a database may be shared"
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT)")
+    assert "is no journal of mismartera" in refusal(other)
+    engine.dispose()
     assert 'database "nowhere" does not exist' in refusal(server.url("nowhere"))
 
 
