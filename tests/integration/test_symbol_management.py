@@ -239,7 +239,7 @@ def test_a_symbol_has_its_own_streams(make_system: MakeSystem) -> None:
     assert system.coordinator.get_streamed_data() == {"AAA": ["1m"], "CCC": []}
     assert system.coordinator.get_generated_data() == {"AAA": ["15m"], "CCC": ["5m"]}
     assert closes(system, "CCC", "5m") == ["09:35", "09:40", "09:45", "09:50", "09:55", "10:00"]
-    with pytest.raises(ValueError, match="1m bars of CCC were not requested"):
+    with pytest.raises(ValueError, match="1m bars of CCC were not requested; its own streams are 5m"):
         system.session_data.get_bars("CCC", "1m")
     base = system.session_data.get_bars("CCC", "1m", internal=True)
     assert base is not None and len(base) == 30

@@ -137,6 +137,23 @@ def test_quality_is_told_in_bins_of_the_session(stands: MakeStand) -> None:
     assert (found["FIFTEEN"]["expected"], found["FIFTEEN"]["present"]) == (60, 15)
 
 
+def test_quality_of_an_unknown_symbol_is_404(stands: MakeStand) -> None:
+    stand = stands(config("AAA"))
+    assert list(stand.get("/api/quality?symbol=AAA")["symbols"]) == ["AAA"]
+    reply = stand.client.get("/api/quality?symbol=AAA&symbol=NOPE")
+    assert (reply.status_code, reply.json()["error"]["code"]) == (404, "unknown_symbol")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/symbols", "/api/session", "/healthz", "/", "/docs", "/openapi.json", "/metrics"]
+)
+def test_every_read_can_be_asked_for_its_head_alone(stands: MakeStand, path: str) -> None:
+    stand = stands(config("AAA"))
+    reply = stand.client.head(path)
+    assert (reply.status_code, reply.content) == (200, b"")
+    assert reply.headers["content-type"] == stand.client.get(path).headers["content-type"]
+
+
 def test_rows_tell_lag_and_sparkline(stands: MakeStand) -> None:
     rows = {row["symbol"]: row for row in stands(config("AAA", "FIFTEEN")).get("/api/symbols?spark=3")["symbols"]}
     assert rows["AAA"]["spark"] == [128.0, 129.0, 130.0]

@@ -126,6 +126,7 @@ class Run(Struct):
     progress: AbstractContextManager[object]
     show: Callable[[], None]
     failure: Exception | None = None
+    has_report: bool = False
     signals: StopSignals = field(default_factory=StopSignals)
 
 
@@ -150,12 +151,12 @@ def carry_out(path: str, options: OutputOptions, build: Callable[[], Run]) -> in
             except ConfigError as error:  # found while building: still the file's fault
                 raise ConfigError(error.problems, source=path) from error
             all_is_loaded()
-            _drive(run)
+            _drive(run, options)
             _keep_report(run, options)
         return _report(run, options)
 
 
-def _drive(run: Run) -> None:
+def _drive(run: Run, options: OutputOptions) -> None:
     """Start, wait for the end whatever it is, and close the files."""
     try:
         with run.signals:
@@ -164,7 +165,7 @@ def _drive(run: Run) -> None:
                     _wait(run)
             except Exception as error:  # noqa: BLE001  # whatever ended the run is reported with its summary
                 run.failure = error
-            _stay(run)
+            _stay(run, options)
             run.system.stop()
     except KeyboardInterrupt:  # the second signal: nobody waits for the callback that is running
         run.system.coordinator.inbox.stop()
@@ -188,8 +189,8 @@ def _wait(run: Run) -> None:
             run.listeners.events.flush()
 
 
-def _stay(run: Run) -> None:
-    """After the run's end a page that was asked for can be looked at until somebody has seen enough."""
+def _stay(run: Run, options: OutputOptions) -> None:
+    """After the run's end, with all its files there, its page can be looked at until somebody has seen enough."""
     serving = run.listeners.serving
     if serving is None or not serving.stays or run.signals.received is not None:
         return
@@ -197,6 +198,9 @@ def _stay(run: Run) -> None:
         return
     if run.failure is not None:
         say(f"error: the run failed: {_shown(run.failure)}")
+    _keep_report(run, options)
+    if run.listeners.events is not None:
+        run.listeners.events.flush()
     say(f"the run has {run.system.outcome}: its page stays until Ctrl-C")
     run.signals.wait(_POLL_SECONDS)
 
@@ -220,12 +224,13 @@ def _serving(options: OutputOptions) -> Serving | None:
 def _keep_report(run: Run, options: OutputOptions) -> None:
     """Write the report, however the run ended. While a callback still runs, its events are still being made."""
     keeper = run.listeners.report
-    if keeper is None:
+    if keeper is None or run.has_report:
         return
     if run.system.is_running():
         say("no report: a strategy's callback was still running")
         return
     try:
+        run.has_report = True
         keeper.write(run.system.summary(), "; ".join(_ending(run, options)[1]))
     except MismarteraError as error:
         run.failure = run.failure or error

@@ -30,19 +30,19 @@ def file_routes() -> APIRouter:
             return Response(status_code=304, headers=headers)
         return Response(body, headers={**headers, "content-type": kind})
 
-    @routes.api_route("/", methods=["GET", "HEAD"])
+    @routes.get("/")
     async def page(request: Request) -> Response:
         return reply(request, "index.html")
 
-    @routes.api_route("/docs", methods=["GET", "HEAD"])
+    @routes.get("/docs")
     async def docs(request: Request) -> Response:
         return reply(request, "docs.html")
 
-    @routes.api_route("/favicon.ico", methods=["GET", "HEAD"])
+    @routes.get("/favicon.ico")
     async def icon(request: Request) -> Response:
         return reply(request, "icon.svg")
 
-    @routes.api_route("/static/{name}", methods=["GET", "HEAD"])
+    @routes.get("/static/{name}")
     async def file(request: Request, name: str) -> Response:
         return reply(request, name)
 

@@ -100,7 +100,9 @@ class Guard:
                 scope[_WHO] = self._let_in(scope, is_stream=True)
                 await self._app(scope, receive, send)
             else:
-                await self._app(scope, await self._checked(scope, receive), sealed.send)
+                receive = await self._checked(scope, receive)
+                is_head = scope["method"] == "HEAD"  # the same without its body, which the server leaves out
+                await self._app({**scope, "method": "GET"} if is_head else scope, receive, sealed.send)
         except Refusal as refusal:
             await _refuse(refusal, scope, send if scope["type"] == "websocket" else sealed.send)
         except MismarteraError as error:

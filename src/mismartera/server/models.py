@@ -26,7 +26,7 @@ class AddSymbols(_Request):
 class Speed(_Request):
     """Seconds of the session's clock per second of the wall."""
 
-    speed: Annotated[float, Field(gt=0, le=1_000_000, strict=False, allow_inf_nan=False)]
+    speed: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 
 
 class SignIn(_Request):

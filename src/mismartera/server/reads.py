@@ -113,12 +113,14 @@ def _series_routes(routes: APIRouter, view: SessionView) -> None:
         reason = view.why_empty(symbol) if found is None else None
         return answer({**_about(view), "symbol": symbol, "reason": reason, "indicators": found})
 
-    @routes.get("/api/quality", response_model=models.QualityMap, responses=errors())
+    @routes.get("/api/quality", response_model=models.QualityMap, responses=errors(404))
     async def get_quality(
         bins: Annotated[int, Query(ge=1, le=500)] = 39,
         symbol: Annotated[list[str] | None, Query(max_length=SYMBOLS_MAX)] = None,
     ) -> Response:
         """How complete the bars are that were due by now: per symbol, and in equal stretches of the session."""
+        for one in symbol or ():
+            view.standing(one)
         return answer({**_about(view), **quality_map(view, bins, symbol)})
 
 

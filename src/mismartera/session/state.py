@@ -209,9 +209,11 @@ class SessionState:
         data = self.symbols.get(symbol)
         asked = (*self.intervals, *self.own_streams.get(symbol, ()))
         if not (data.is_public(interval) if data else not asked or interval in asked):
+            own = self.own_streams.get(symbol, ())
+            whose = "its own streams are" if own else "the session's streams are"
             raise ValueError(
-                f"{label} bars of {symbol} were not requested; the session's streams are "
-                f"{', '.join(map(str, self.intervals)) or 'none'}"
+                f"{label} bars of {symbol} were not requested; {whose} "
+                f"{', '.join(map(str, own or self.intervals)) or 'none'}"
             )
         return interval
 

@@ -105,6 +105,7 @@ def test_serve_runs_a_live_session_with_the_options_of_live(
     ]  # fmt: skip
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         stays(process)
+        assert "<html" in report.read_text("utf-8"), "it is there as soon as the run is over"
         assert main(["status", "--json"]) == 0
         told = json.loads(capsys.readouterr().out)
         process.send_signal(signal.SIGINT)
@@ -113,7 +114,6 @@ def test_serve_runs_a_live_session_with_the_options_of_live(
     assert told["session"] | {"mode": "live", "outcome": "finished", "can_step": False} == told["session"]
     assert [row["close"] for row in told["symbols"]] == [120.0, 220.0], "of the minute that ended at 09:50"
     assert "1 session" in out
-    assert "<html" in report.read_text("utf-8")
     assert main(["sessions", "--journal", str(journal), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sessions"][0]["outcome"] == "finished"
 
