@@ -76,6 +76,18 @@ def test_what_flows_by_its_first_minute_never_fails() -> None:
     ]  # fmt: skip
 
 
+def test_in_a_pause_symbols_are_loaded_as_soon_as_the_stream_speaks() -> None:
+    day = late_day("A")
+    day.at("2024-07-03T10:00:30-04:00", day.coordinator.inbox.pause)
+    day.at("2024-07-03T10:10:30-04:00", day.coordinator.inbox.resume)
+    day.coordinator.run()
+    assert moments(day, *SYMBOLS, "session_activated", "session_state")[1:4] == [
+        ("14:00", "session_state", "paused"),
+        ("14:01", "symbol_loaded", "caught_up"),
+        ("14:10", "session_activated", "caught_up"),
+    ]
+
+
 def test_one_that_failed_for_a_while_can_be_removed_and_added_again() -> None:
     day = late_day("A")
     day.feed.state.mute = True

@@ -101,15 +101,18 @@ class Merge:
         self.backfilled(*found, counts_duplicates=True)
 
     def arrived(self, held: Iterable[Held], *, late_fate: str = "accepted") -> None:
-        """Bars of the stream, in their order. A correction is right; where a plain bar differs from the vendor's
-        store, that is.
+        """Bars of the stream, in their order. A correction is right, and what it corrects may come again; where a
+        plain bar differs from the vendor's store, that is.
         """
+        corrected = self._entry.corrected
         for bar in held:
             present = self._present(bar.window)
+            if bar.is_correction:
+                corrected.add(bar.window)
             if present is None:
                 self._found[bar.window] = (bar.prices, LIVE)
                 self._ledger.count(self._entry, late_fate)
-            elif present == bar.prices:
+            elif present == bar.prices or (bar.window in corrected and not bar.is_correction):
                 self._ledger.count(self._entry, "duplicate")
             else:
                 self._ledger.count(self._entry, "revised")

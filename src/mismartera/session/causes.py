@@ -39,13 +39,13 @@ class Causes:
             self._tell.cause(cause, reason)
 
     def lift(self, cause: GateState) -> bool:
-        """The cause is gone; True if an open session is held by nothing any more."""
+        """The cause is gone; True if nothing keeps an open session from catching up any more."""
         if self._reasons.pop(cause, None) is None or self._gate.state is GateState.CLOSED:
             return False
         worst = self._worst()
         if worst is not None and self._gate.state is cause:
             self._tell.cause(worst, self._reasons[worst])
-        return worst is None
+        return not self.keep_from_loading
 
     def open(self) -> None:
         """A session opens: active, unless it is held."""

@@ -1,0 +1,41 @@
+"""A correction of the stream is right, whatever of the bar that it corrects comes again (F10)."""
+
+from __future__ import annotations
+
+import pytest
+from tests.simulation.day import Day, minutes, us
+
+YESTERDAY = minutes("2024-07-02T15:50-04:00", "2024-07-02T16:00-04:00")
+MORNING = minutes("2024-07-03T09:30-04:00", "2024-07-03T11:00-04:00")
+CORRECTED_US = us("2024-07-03T10:04-04:00")
+
+
+@pytest.mark.parametrize(
+    "again", ["2024-07-03T10:05:30-04:00", "2024-07-03T10:08:30-04:00"], ids=["at once", "later"]
+)
+def test_a_bar_that_comes_again_does_not_undo_its_correction(again: str) -> None:
+    day = Day(
+        {"calendar": "XNYS", "session_data_config": {"symbols": ["A"], "streams": ["1m", "5m"]}},
+        "2024-07-03T09:25-04:00", "2024-07-03T10:20-04:00", {"A": (*YESTERDAY, *MORNING)},
+    )  # fmt: skip
+    old = day.market.minutes["A"][CORRECTED_US].values
+    new = (*old[:1], old[1] + 5.0, *old[2:])
+    day.at("2024-07-03T10:05:20-04:00", lambda: day.feed.send([("A", CORRECTED_US, new)], corrections=True))
+    day.at(again, lambda: day.feed.send([("A", CORRECTED_US, old)]))
+    seen: list[float] = []
+
+    def look() -> None:
+        bars = day.coordinator.session_data.get_bars("A", "1m", internal=True)
+        assert bars is not None
+        seen.append(float(bars.high[bars.start_us.searchsorted(CORRECTED_US)]))
+
+    for at in ("10:05:10", "10:05:25", "10:05:40", "10:09:00"):
+        day.at(f"2024-07-03T{at}-04:00", look)
+    minute = day.market.minutes["A"][CORRECTED_US]
+    minute.corrected_us, minute.correction = us("2024-07-03T10:05:20-04:00"), new  # in the vendor's store, too
+    day.coordinator.run()
+    assert seen == [old[1], new[1], new[1], new[1]]
+    counts = day.coordinator.tally.counts["A"]
+    assert (counts["revised"], counts["duplicate"]) == (1, 1)
+    (told,) = [line for line in day.log.lines if line["event"] == "revision" and line["interval"] == "1m"]
+    assert told["high"] == new[1]
