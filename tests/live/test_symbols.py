@@ -237,7 +237,8 @@ def test_s10_a_feed_slower_than_real_time_is_never_fresh(make_stage: MakeStage) 
     stage = make_stage(draw(), until="10:10")
     stage.faults.delay_seconds = 120
     stage.is_whole = False  # what is newer than two minutes comes from REST at the end
-    stage.play()
+    stage.play(fails=True)
+    assert "not loaded after 60 s: the feed is behind" in stage.log.of("symbol_failed")[0]["reason"]
     assert not stage.log.of("bar")
     assert not stage.log.of("session_activated")
 

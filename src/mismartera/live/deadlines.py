@@ -76,7 +76,7 @@ class Deadlines:
         again_us = self._clock.now_us() + 2 ** min(entry.attempts - 1, _DOUBLINGS_MAX) * _RETRY_US
         reason = f"not loaded after {self._timeout_us / SECOND_US:g} s"
         if entry.has_joined:
-            self._engine.failed([entry], f"{reason}: the feed is stale", again_us)
+            self._engine.failed([entry], f"{reason}: {self._flow.keeps_from_loading}", again_us)
         else:
             self._give_up(entry, reason, again_us)
         self._at(again_us, entry, self._again)

@@ -75,18 +75,17 @@ class EngineDesk:
         """Install what is prepared of ``members``; those, and the ones that are refused, with the reasons."""
         self._slices.clear()
         self._is_open = True
-        prepared, refused = self._prepared, self._refused
-        self._prepared, self._refused = [], []
+        (prepared, refused), self._prepared, self._refused = (self._prepared, self._refused), [], []
         wanted = {member.symbol: member for member in members}
-        gone = [member for member, _, _ in refused]
-        prepared = [e for e in prepared if wanted.get(e.symbol) is e.member and e.member not in gone]
-        ready = {entry: self._versions[entry] for entry in prepared}
+        failed = [(member, reason) for member, reason, _ in refused if wanted.get(member.symbol) is member]
+        for member, _ in failed:
+            wanted.pop(member.symbol, None)
+        ready = {entry: self._versions[entry] for entry in prepared if wanted.get(entry.symbol) is entry.member}
         for entry, found in ready.items():
             found.loaded = entry.member.state is SymbolState.LOADED
         self._parts.state.put({entry.symbol: found for entry, found in ready.items()})
         for member, _, retry_us in refused:
             member.retry_us = retry_us
-        failed = [(member, reason) for member, reason, _ in refused if wanted.get(member.symbol) is member]
         return [entry.member for entry in ready], failed
 
     def retry(self, member: Member) -> None:
@@ -94,7 +93,7 @@ class EngineDesk:
         self._symbols.announce(member, "retried")
 
     def leave(self, member: Member) -> None:
-        """Drop what is on its way of a symbol that was removed."""
+        """Drop what is on its way of a symbol."""
         self._gone[member.symbol] = max(member.generation, self._gone.get(member.symbol, 0))
         self._versions = {entry: data for entry, data in self._versions.items() if entry.member is not member}
 
@@ -109,9 +108,8 @@ class EngineDesk:
 
     def replaced(self, data: Mapping[Entry, SymbolData]) -> None:
         """New versions of symbols: read from now on."""
-        if not data:
-            return
-        self._do(lambda: self._install(data))
+        if data:
+            self._do(lambda: self._install(data))
 
     def prepared(self, data: Mapping[Entry, SymbolData]) -> None:
         """Symbols that are ready for the open."""
@@ -164,10 +162,9 @@ class EngineDesk:
         """Symbols that failed for a while are tried again."""
 
         def tell() -> None:
-            for entry in entries:
-                if entry.member.state is SymbolState.FAILED and self._parts.registry.is_current(entry.member):
-                    self._parts.registry.advance(entry.member, SymbolState.LOADING)
-                    self.retry(entry.member)
+            for member in [entry.member for entry in entries if entry.member.state is SymbolState.FAILED]:
+                if self._parts.registry.advance(member, SymbolState.LOADING):
+                    self.retry(member)
 
         self._do(tell)
 

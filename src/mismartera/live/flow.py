@@ -65,9 +65,9 @@ class Flow:
         return self.connected and (self._has_data or self._has_nothing or not self._needs_data)
 
     @property
-    def keeps_from_loading(self) -> bool:
-        """True while the engine holds the session because of the stream: nobody can tell who is caught up."""
-        return self._is_held or self._is_behind
+    def keeps_from_loading(self) -> str:
+        """Why the engine holds the session because of the stream, and nobody can tell who is caught up; or ""."""
+        return "the feed is behind" if self._is_behind else "the feed is stale" if self._is_held else ""
 
     def begin(self, session: TradingSession) -> None:
         """The next session: what is not connected by its open is stale."""

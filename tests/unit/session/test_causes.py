@@ -32,7 +32,9 @@ class Stage:
         self.causes = Causes(self.gate, self.tell)
 
     def lift(self, cause: GateState) -> None:
-        if self.causes.lift(cause):
+        may_catch_up = self.causes.lift(cause)
+        assert not (may_catch_up and self.causes.keep_from_loading)
+        if may_catch_up and not self.causes.any:
             self.tell.activate("caught_up", 0, None)
 
 
