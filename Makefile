@@ -50,7 +50,7 @@ check: $(INSTALLED)  ## style, types, floors, and the sizes that may only shrink
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/test_tidy.py
+	$(BIN)/pytest tests/tidy
 
 format: $(INSTALLED)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
