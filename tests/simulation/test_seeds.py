@@ -42,7 +42,7 @@ from mismartera.testing.sim_twins import departs, run_checked, unlike_since_open
 from mismartera.testing.simulate import main, needed_events
 from mismartera.testing.simulation import Simulation
 
-CHUNKS = [range(first, first + 10) for first in range(0, 40, 10)]
+CHUNKS = [range(first, first + 10) for first in range(0, 200, 10)]
 BREACH_SEEDS = range(300, 312)
 FENCE_SEEDS = (317, 392)
 LOADING_SEEDS = (80_329, 80_373)

@@ -153,7 +153,7 @@ class PlayedStrategy(SimStrategy):
         self.tells_reads = True
         self.world = _PlayedWorld()  # type: ignore[assignment]  # as much of it as a strategy asks for
 
-    def must(self, law: str, holds: bool, text: str) -> None:
+    def must(self, law: str, holds: bool, text: str, *about: object) -> None:
         """Nothing: the clock is not the world's."""
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from random import Random
 
 from mismartera.bars import Bar
-from mismartera.bars.instants import SECOND_US, to_us
+from mismartera.bars.instants import to_us
 from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
 from mismartera.testing.sim_world import SimulationError, SimWorld
@@ -47,20 +47,26 @@ class SimStrategy(Strategy):
         self.is_called("a bar")
         now_us = self.world.now_us()
         lag_us = now_us - bar.end_us
-        self.must("I5", lag_us >= 0, f"{bar!r} is from the future")
-        self.must("I1", lag_us <= self.threshold_us, f"{bar!r} is stale by {lag_us / SECOND_US} s")
-        self.must("I1", self.session.is_active, f"{bar!r} while the session is not active")
-        self.must("I7", self.removed.get(bar.symbol, 0) < bar.generation, f"{bar!r} after its removal")
+        self.must("I5", lag_us >= 0, "{!r} is from the future", bar)
+        self.must("I1", lag_us <= self.threshold_us, "{!r} is stale by {} us", bar, lag_us)
+        self.must("I1", self.session.is_active, "{!r} while the session is not active", bar)
+        self.must("I7", self.removed.get(bar.symbol, 0) < bar.generation, "{!r} after its removal", bar)
         key = (bar.symbol, bar.interval, bar.start_us, bar.generation)
-        self.must("I3", key not in self.told, f"{bar!r} for the second time")
-        self.must("I5", self.is_final(bar), f"{bar!r} is not final: nobody has sent it since its end")
+        self.must("I3", key not in self.told, "{!r} for the second time", bar)
+        self.must("I5", self.is_final(bar), "{!r} is not final: nobody has sent it since its end", bar)
         self.told[key] = None
         seen = self.session.bars(bar.symbol, bar.interval)
-        self.must("I3", seen is not None and len(seen) > 0, f"{bar!r} cannot be read")
+        self.must("I3", seen is not None and len(seen) > 0, "{!r} cannot be read", bar)
         if seen is not None and len(seen):
-            self.must("I5", to_us(seen[-1].end) <= now_us, f"{seen[-1]!r} can be read at {now_us}")
-            self.must("I11", not seen.close.flags.writeable, f"what can be read of {bar.symbol} can be changed")
-            self.must("I3", bar.start_us in seen.start_us, f"{bar!r} is not among what can be read")
+            self.must(
+                "I5",
+                int(seen.end_us[-1]) <= now_us,
+                "a bar of {} that has not ended can be read at {}",
+                bar.symbol,
+                now_us,
+            )
+            self.must("I11", not seen.close.flags.writeable, "what can be read of {} can be changed", bar.symbol)
+            self.must("I3", bar.start_us in seen.start_us, "{!r} is not among what can be read", bar)
         self.tell_reads(bar)
         self.live()
         self.tell_reads(bar)
@@ -79,18 +85,18 @@ class SimStrategy(Strategy):
         """Once per instant, in their order, fresh, nothing removed, its bars by rank and interval."""
         self.is_called("a slice")
         end_us = to_us(slice.end)
-        self.must("I4", end_us > self.last_slice_us, f"the slice of {slice.end} after a later one, or again")
+        self.must("I4", end_us > self.last_slice_us, "{!r} after a later one, or again", slice)
         self.last_slice_us = end_us
-        self.must("I1", self.world.now_us() - end_us <= self.threshold_us, f"a stale slice of {slice.end}")
+        self.must("I1", self.world.now_us() - end_us <= self.threshold_us, "{!r} is stale", slice)
         places: list[tuple[int, int]] = []
         for symbol, bars in slice.items():
             for bar in bars:
                 removed = self.removed.get(symbol, 0)
-                self.must("I7", removed < bar.generation, f"{bar!r} in a slice after its removal")
-                self.must("I5", bar.end_us == end_us, f"{bar!r} in the slice of {slice.end}")
+                self.must("I7", removed < bar.generation, "{!r} in a slice after its removal", bar)
+                self.must("I5", bar.end_us == end_us, "{!r} in {!r}", bar, slice)
                 places.append((self.ranks.get(symbol, -1), bar.end_us - bar.start_us))
         is_ordered = all(a < b for a, b in pairwise(places))
-        self.must("I4", is_ordered, f"{slice!r} is out of the order of rank and interval")
+        self.must("I4", is_ordered, "{!r} is out of the order of rank and interval", slice)
 
     def on_revision(self, bar: Bar) -> None:
         """Only while active, nothing removed; what is told can be read."""
@@ -122,10 +128,10 @@ class SimStrategy(Strategy):
             self.has_failed = True
             raise RuntimeError("a strategy of the simulation raises")
 
-    def must(self, law: str, holds: bool, text: str) -> None:  # an assertion
+    def must(self, law: str, holds: bool, text: str, *about: object) -> None:  # an assertion
         """End the simulation if ``law`` does not hold: not as an error of the strategy."""
         if not holds:
-            raise Violation(f"{law}: {text}")
+            raise Violation(f"{law}: {text.format(*about)}")
 
     def is_called(self, what: str) -> None:
         """I11: one that has raised is called no more."""
