@@ -39,3 +39,22 @@ def test_a_bar_that_comes_again_does_not_undo_its_correction(again: str) -> None
     assert (counts["revised"], counts["duplicate"]) == (1, 1)
     (told,) = [line for line in day.log.lines if line["event"] == "revision" and line["interval"] == "1m"]
     assert told["high"] == new[1]
+
+
+def test_a_vendor_s_store_that_is_behind_its_stream_does_not_undo_a_correction_and_a_newer_one_is_taken() -> None:
+    day = Day(
+        {
+            "calendar": "XNYS", "session_data_config": {"symbols": ["A"], "streams": ["1m"]},
+            "feed": {"type": "replay", "date": "2024-07-03", "reconcile_minutes": 5},
+        },
+        "2024-07-03T09:25-04:00", "2024-07-03T10:20-04:00", {"A": (*YESTERDAY, *MORNING)},
+    )  # fmt: skip
+    minute = day.market.minutes["A"][CORRECTED_US]
+    old = minute.values
+    new, newer = (*old[:1], old[1] + 5.0, *old[2:]), (*old[:1], old[1] + 7.0, *old[2:])
+    day.at("2024-07-03T10:05:20-04:00", lambda: day.feed.send([("A", CORRECTED_US, new)], corrections=True))
+    minute.corrected_us, minute.correction = us("2024-07-03T10:18:00-04:00"), newer  # the stream never says it
+    day.coordinator.run()
+    told = [(line["time"][11:16], line["high"]) for line in day.log.lines if line["event"] == "revision"]
+    assert told == [("14:05", new[1]), ("14:20", newer[1])]
+    assert day.coordinator.tally.counts["A"]["revised"] == 2

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from tests.simulation.day import Day, minutes
 
+from mismartera import Bar, Strategy
 from mismartera.errors import RunFailedError
 from mismartera.feeds.port import SymbolRefused
 
@@ -13,7 +16,7 @@ MORNING = minutes("2024-07-03T09:30-04:00", "2024-07-03T11:00-04:00")
 SYMBOLS = ("symbol_pending", "symbol_failed", "symbol_loaded", "symbol_removed")
 
 
-def late_day(*symbols: str, start: str = "10:00:00.5") -> Day:
+def late_day(*symbols: str, start: str = "10:00:00.5", strategies: Sequence[Strategy] = ()) -> Day:
     """A session that is joined at ``start`` on a day on which all symbols trade every minute."""
     streaming = {"load_timeout_seconds": 30.0}
     config = {
@@ -21,7 +24,7 @@ def late_day(*symbols: str, start: str = "10:00:00.5") -> Day:
         "session_data_config": {"symbols": list(symbols), "streams": ["1m", "5m"], "streaming": streaming},
     }
     traded = dict.fromkeys(("A", "B"), (*YESTERDAY, *MORNING))
-    return Day(config, f"2024-07-03T{start}-04:00", "2024-07-03T10:20:00-04:00", traded)
+    return Day(config, f"2024-07-03T{start}-04:00", "2024-07-03T10:20:00-04:00", traded, strategies)
 
 
 def moments(day: Day, *names: str) -> list[tuple[str, str, str]]:
@@ -137,6 +140,79 @@ def test_one_that_is_refused_after_it_was_prepared_for_the_open_fails_there_once
         ("13:30", "symbol_failed", "no plan for it"), ("13:30", "symbol_loaded", "caught_up"),
     ]  # fmt: skip
     assert day.coordinator.get_loaded_symbols() == {"B"}
+
+
+@pytest.mark.parametrize("symbol", ["A", "B"])
+def test_one_that_is_removed_and_added_shows_all_its_bars_in_whatever_order_they_come(symbol: str) -> None:
+    day = late_day("A", "B")
+    day.at("2024-07-03T10:03:10-04:00", lambda: day.coordinator.remove_symbol(symbol))
+    day.at("2024-07-03T10:03:20-04:00", lambda: day.coordinator.add_symbol(symbol))
+    day.coordinator.run()
+    bars = [line for line in day.log.lines if line["event"] == "bar" and line["interval"] == "1m"]
+    again = [line["end"][11:16] for line in bars if (line["symbol"], line["generation"]) == (symbol, 2)]
+    assert again == [f"14:{minute:02}" for minute in range(3, 21)]
+    other = [line["end"][11:16] for line in bars if line["symbol"] != symbol]
+    assert other == [f"14:{minute:02}" for minute in range(1, 21)]
+
+
+@pytest.mark.parametrize("is_down", [True, False], ids=["not fetched", "fetched"])
+def test_one_that_failed_and_was_added_and_removed_at_once_is_the_feed_s_no_more(*, is_down: bool) -> None:
+    day = late_day("B")
+    day.at("2024-07-03T10:01:15-04:00", lambda: setattr(day.feed.state, "rest_down" if is_down else "mute", True))
+    day.at("2024-07-03T10:01:15-04:00", lambda: is_down or day.feed.drop(1.0))
+    day.at("2024-07-03T10:01:30-04:00", lambda: day.coordinator.add_symbol("A"))
+
+    def add_and_remove() -> None:
+        assert "A" in day.coordinator.get_failed_symbols()
+        assert day.coordinator.add_symbol("A")
+        assert day.coordinator.remove_symbol("A")
+
+    day.at("2024-07-03T10:03:50-04:00", add_and_remove)
+    wanted: list[list[str]] = []
+    day.at("2024-07-03T10:10:00-04:00", lambda: wanted.append(list(day.feed._desired)))
+    day.coordinator.run()
+    assert wanted == [["B"]]
+    assert moments(day, *SYMBOLS)[-1] == ("14:03", "symbol_removed", "removed")
+
+
+def test_one_that_is_added_while_its_retry_is_answered_is_told_of_its_new_stay_alone() -> None:
+    class Busy(Strategy):
+        def on_bar(self, bar: Bar) -> None:
+            told.append((bar.symbol, bar.generation, "A" in day.coordinator.get_loaded_symbols()))
+            if (bar.symbol, bar.interval, f"{bar.timestamp:%H:%M}") == ("B", "1m", "10:02"):
+                day.world.sleep(20.0)
+                assert self.session.add_symbol("A")
+
+    told: list[tuple[str, int, bool]] = []
+    day = late_day("B", strategies=[Busy()])
+    day.at("2024-07-03T10:01:20-04:00", lambda: setattr(day.feed.state, "rest_down", True))
+    day.at("2024-07-03T10:01:35-04:00", lambda: day.coordinator.add_symbol("A"))  # fails at 10:02:05
+    day.at("2024-07-03T10:02:30-04:00", lambda: setattr(day.feed.state, "rest_down", False))
+    day.coordinator.run()
+    assert {found for found in told if found[0] == "A"} == {("A", 2, True)}
+
+
+def test_between_two_sessions_nothing_fails_and_what_is_tried_again_is_told_once() -> None:
+    traded = dict.fromkeys(("A", "B"), minutes("2024-03-09T23:30+00:00", "2024-03-10T00:20+00:00"))
+    streaming = {"load_timeout_seconds": 15.0}
+    day = Day(
+        {"calendar": "24/7", "session_data_config": {"symbols": ["A"], "streams": ["1m"], "streaming": streaming}},
+        "2024-03-09T23:50:30+00:00", "2024-03-10T00:20:00+00:00", traded,
+    )  # fmt: skip
+    day.at("2024-03-09T23:57:45+00:00", lambda: setattr(day.feed.state, "rest_down", True))
+    day.at("2024-03-09T23:57:50+00:00", lambda: day.coordinator.add_symbol("B"))
+    day.at("2024-03-10T00:02:30+00:00", lambda: setattr(day.feed.state, "rest_down", False))
+    day.coordinator.run()
+    assert moments(day, "symbol_pending", "symbol_failed", "session_closed")[1:6] == [
+        ("23:57", "symbol_pending", "added"),
+        ("23:58", "symbol_failed", "not loaded after 15 s"),
+        ("23:59", "symbol_pending", "retried"),
+        ("23:59", "symbol_failed", "not loaded after 15 s"),
+        ("00:02", "session_closed", ""),
+    ]
+    assert moments(day, "symbol_pending", "symbol_loaded")[-2:] == [
+        ("00:02", "symbol_pending", "retried"), ("00:02", "symbol_loaded", "caught_up"),
+    ]  # fmt: skip
 
 
 def test_the_others_are_not_kept_by_one_that_cannot_be_loaded() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mismartera.bars.instants import MINUTE_US
 from mismartera.feeds import sift
 from mismartera.feeds.port import Floats, Ints, Rejected
 from mismartera.feeds.sift import RawBars
@@ -25,10 +26,11 @@ from mismartera.live.sifting import Merge
 from mismartera.live.update import Update
 from mismartera.session import increment
 from mismartera.session.analysis import AnalysisEngine, StrategyRun
-from mismartera.session.arriving import ArrivingTape
+from mismartera.session.arriving import ArrivingTape, Batch
 from mismartera.session.causes import Causes
 from mismartera.session.delivery import Delivery
 from mismartera.session.gate import Gate
+from mismartera.session.increment import Grown
 from mismartera.session.part import Part
 from mismartera.session.slice import Slice
 from mismartera.session.slice_desk import SliceDesk
@@ -136,10 +138,15 @@ def _at_random(ledger: DayLedger, *windows: int) -> list[Any]:
     return found
 
 
+def _unseen(tape: ArrivingTape, end_us: int, grown: Sequence[Grown], batch: Batch, gone: Any = ()) -> None:
+    _ADD(tape, end_us, grown, batch, gone if end_us // MINUTE_US % 7 else batch.infos_by_name)
+
+
 def _keep(slices: SliceDesk, end_us: int) -> list[Part]:
     return slices._parts.get(end_us, [])
 
 
+_ADD = ArrivingTape.add
 _SYMBOLS, _LOADED = Slice._symbols, Transitions.loaded
 _BACKFILLED, _UNKNOWN = Merge.backfilled, DayLedger.unknown
 
@@ -148,6 +155,7 @@ BREACHES: dict[str, tuple[object, str, object]] = {
     "I1 a held session tells of bars": (Causes, "any", property(_never)),
     "I2 a stream that is away holds nothing": (Causes, "hold", lambda *_, **__: None),
     "I3 a bar is received and has no fate": (DayLedger, "count_each", _only_received),
+    "I3 bars of some minutes are kept, and never shown": (ArrivingTape, "add", _unseen),
     "I4 the bars of a slice are in another order": (Slice, "_symbols", _backwards),
     "I5 a bar passes whose minute has not ended": (sim_market, "sift", _all_pass),
     "I6 a symbol is told as loaded twice": (Transitions, "loaded", _loaded_twice),

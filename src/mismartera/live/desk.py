@@ -219,11 +219,10 @@ class EngineDesk:
 
     def _grow(self, update: Update) -> None:
         for end_us, grown, batch in update.added:
-            self.tape.add(end_us, grown, batch.shared)
-            gone = self._gone.keys() & batch.shared.infos_by_name.keys() if self._gone else ()
-            for symbol in gone:
-                if batch.shared.infos_by_name[symbol].generation <= self._gone[symbol]:
-                    self.tape.remove(symbol)
+            infos = batch.shared.infos_by_name
+            left = self._gone.keys() & infos.keys() if self._gone else ()
+            gone = [symbol for symbol in left if infos[symbol].generation <= self._gone[symbol]]
+            self.tape.add(end_us, grown, batch.shared, gone)
         for change in update.changed:
             self._change(change)
         self._parts.streamer.trim()

@@ -73,8 +73,8 @@ class Entry(Struct, eq=False):
     admission: int = LET_IN
     counts: dict[str, int] = {}
     """By fate, the bars that were counted one by one; see :meth:`DayLedger.counts_of`."""
-    corrected: set[int] = set()
-    """The windows of which the stream has sent a correction."""
+    corrected: dict[int, list[tuple[float, ...]]] = {}
+    """By window of which the stream has sent a correction, the values that it has replaced."""
     rejected: dict[int, int] = {}
     """By their start, how many bars of the vendor's store cannot be used."""
 

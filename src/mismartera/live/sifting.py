@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,11 +86,16 @@ class Merge:
         if known.any():
             ours = ledger.values(entry, window[known])
             differ = (ours != prices[:, known]).any(axis=0)
-            for at in np.flatnonzero(known)[differ].tolist():
+            changed = [at for at in np.flatnonzero(known)[differ].tolist() if self._is_news(window[at], rows[at])]
+            for at in changed:
                 self._found[int(window[at])] = (tuple(rows[at]), REVISED)
-            ledger.count(entry, "revised", int(differ.sum()))
+            ledger.count(entry, "revised", len(changed))
             if counts_duplicates:
-                ledger.count(entry, "duplicate", int((~differ).sum()))
+                ledger.count(entry, "duplicate", len(differ) - len(changed))
+
+    def _is_news(self, window: int, prices: Sequence[float]) -> bool:
+        """False for values that a correction has replaced: the vendor's store may be behind its stream."""
+        return tuple(prices) not in self._entry.corrected.get(int(window), ())
 
     def fetched(self, rows_of: SymbolRows) -> None:
         """What the vendor's store has of the symbol."""
@@ -108,7 +113,8 @@ class Merge:
         for bar in held:
             present = self._present(bar.window)
             if bar.is_correction:
-                corrected.add(bar.window)
+                replaced = corrected.setdefault(bar.window, [])
+                replaced += [present] if present is not None and present != bar.prices else []
             if present is None:
                 self._found[bar.window] = (bar.prices, LIVE)
                 self._ledger.count(self._entry, late_fate)

@@ -121,6 +121,7 @@ class Splices:
     def give_up(self) -> None:
         """The session has ended: what is still held is taken as it is; the last comparison does the rest."""
         self._asked.clear()
+        self._deadlines.stop()
         changes: dict[Entry, Rows] = {}
         for entry in self._ledger.joined():
             held, entry.held = entry.held, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -150,11 +150,18 @@ class ArrivingTape(Tape):
         self._instants: list[tuple[ArrivedStrip, ...]] = []
         self._kept_from = 0
 
-    def add(self, end_us: int, grown: Sequence[Grown], batch: Batch) -> None:
-        """Bars of ``batch`` that end at ``end_us``: readable from now on, once the clock has passed that."""
+    def add(self, end_us: int, grown: Sequence[Grown], batch: Batch, gone: Collection[str] = ()) -> None:
+        """Bars of ``batch`` that end at ``end_us``: readable from now on, once the clock has passed that.
+
+        Those of ``gone``, symbols that have left it, are never shown.
+        """
         for each in grown:
             each.release()
         strips = tuple([ArrivedStrip(each, batch) for each in grown])
+        for symbol in gone:
+            strips = tuple(rest for strip in strips if len(rest := strip.without(symbol)))
+        if not strips:
+            return
         if not self.ends or end_us > self.ends[-1]:
             self._put(len(self.ends), end_us, strips)
             return

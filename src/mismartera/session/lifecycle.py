@@ -30,7 +30,8 @@ class SymbolLifecycle(SymbolCommands):
         self.agenda = parts.agenda
 
     def _arriving_now(self, member: Member, before: Member | None) -> None:
-        if before is not None and self._parts.state.drop(before.symbol):  # it would have been tried again
+        if before is not None and before.retry_us is not None:  # it would have been tried again
+            self._parts.state.drop(before.symbol)
             self._book_out(before)
         self._arriving.append((member, "added"))
         if self._is_open:

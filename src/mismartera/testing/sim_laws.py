@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from mismartera.testing.sim_log import must
 
 _LOADING_MAX_US = 240 * SECOND_US
 """Its time-out, the stream's first minute, and a slow strategy."""
+_TOLD_WITHIN_US = 180 * SECOND_US
 
 if TYPE_CHECKING:  # they know each other
     from mismartera.testing.simulation import Simulation
@@ -57,6 +59,56 @@ def check_loading(simulation: Simulation) -> None:
                 first_us = since.pop(who, now_us)
                 took_us = now_us - first_us - simulation.world.slept_us(first_us, now_us)
                 must("I6", took_us <= _LOADING_MAX_US, f"{who} was on its way for {took_us / 1e6:.0f} s")
+
+
+def check_told(simulation: Simulation) -> None:
+    """I3: whatever minute ended while its symbol was loaded and active, and stayed so, was told: as a bar, or as a
+    revision if it came late.
+    """
+    lines = simulation.log.lines
+    told = {
+        (line["symbol"], line["start"])
+        for line in lines
+        if line["event"] in {"bar", "revision"} and line["interval"] == "1m"
+    }
+    for symbol, series in simulation.final.items():
+        spans = _listening(lines, symbol, simulation.until_us)
+        for start_us in series["1m"][0].tolist() if "1m" in series else ():
+            first_us, last_us = start_us + MINUTE_US, start_us + MINUTE_US + _TOLD_WITHIN_US
+            listens = any(first <= first_us and last_us <= last for first, last in spans)
+            is_told = (symbol, to_iso(start_us)) in told
+            is_awake = not simulation.world.slept_us(start_us, last_us)
+            must(
+                "I3",
+                is_told or not (listens and is_awake),
+                f"the minute {to_iso(start_us)} of {symbol} was never told",
+            )
+
+
+def _listening(lines: Sequence[Mapping[str, Any]], symbol: str, until_us: int) -> list[tuple[int, int]]:
+    """When the session was active, and had ``symbol``, loaded and active."""
+    state = dict.fromkeys(("session", "loaded"), False) | {"symbol": True}
+    spans: list[tuple[int, int]] = []
+    since_us: int | None = None
+    for line in lines:
+        event = line["event"]
+        if event in {"session_activated", "session_deactivated"}:
+            state["session"] = event == "session_activated"
+        elif line.get("symbol") == symbol and event in {"symbol_activated", "symbol_deactivated"}:
+            state["symbol"] = event == "symbol_activated"
+        elif line.get("symbol") == symbol and event.startswith("symbol_"):
+            state["loaded"], state["symbol"] = event == "symbol_loaded", True
+            if event == "symbol_removed":  # the session's data are those of the last stay
+                spans, since_us = [], None
+        else:
+            continue
+        now_us = to_us(datetime.fromisoformat(line["time"]))
+        if since_us is not None and not all(state.values()):
+            spans.append((since_us, now_us))
+            since_us = None
+        elif since_us is None and all(state.values()):
+            since_us = now_us
+    return spans if since_us is None else [*spans, (since_us, until_us)]
 
 
 def check_end(simulation: Simulation) -> None:

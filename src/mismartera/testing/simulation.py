@@ -26,7 +26,7 @@ from mismartera.testing.memory import EventLog, MemoryBars
 from mismartera.testing.sim_bounds import Bounds
 from mismartera.testing.sim_faults import DRAWN_KINDS, EARLY, KINDS, Events, Faults
 from mismartera.testing.sim_journal import SimJournal
-from mismartera.testing.sim_laws import check_end, check_events, check_loading
+from mismartera.testing.sim_laws import check_end, check_events, check_loading, check_told
 from mismartera.testing.sim_log import LogWalk, must
 from mismartera.testing.sim_market import SimFeed, SimMarket
 from mismartera.testing.sim_strategy import SimStrategy, Violation
@@ -265,6 +265,7 @@ class Simulation:
             self._walk.follow(self.log.lines)
             check_events(self)
             check_loading(self)
+            check_told(self)
             self.bounds.check_end()
             check_end(self)
         except (Violation, SimulationError, AssertionError) as error:
