@@ -13,21 +13,25 @@ class Desired:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._symbols: dict[str, None] = {}
+        self._symbols: dict[str, int] = {}
+        self._times = 0
 
     @property
-    def symbols(self) -> dict[str, None]:
-        """The symbols as the keys of a dict: ordered, and quick to look up."""
+    def symbols(self) -> dict[str, int]:
+        """The symbols as the keys of a dict: ordered, and quick to look up. The number of one that is wanted again
+        is another.
+        """
         return self._symbols
 
     def add(self, symbols: Iterable[str]) -> None:
         """Want ``symbols`` too; SymbolError for what is none, and then nothing changes."""
         names = dict.fromkeys(check_symbol(symbol) for symbol in symbols)
         with self._lock:
-            self._symbols = self._symbols | names
+            self._times += 1
+            self._symbols = self._symbols | {name: self._symbols.get(name, self._times) for name in names}
 
     def discard(self, symbols: Iterable[str]) -> None:
         """Want ``symbols`` no more."""
         gone = frozenset(symbols)
         with self._lock:
-            self._symbols = {symbol: None for symbol in self._symbols if symbol not in gone}
+            self._symbols = {symbol: number for symbol, number in self._symbols.items() if symbol not in gone}

@@ -214,10 +214,17 @@ def _make_engine(url: URL, *, is_sqlite: bool) -> Engine:
 def _settle_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001  # the signature of a listener
     connection.isolation_level = None  # BEGIN is ours to say
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if names and not names.issuperset(_TABLES):
-        return  # it is not ours: not even its journal mode is changed
+    if names and not (names.issuperset({_VERSION_TABLE, *_TABLES}) and _is_known(_version_of(connection))):
+        return  # it is not ours, or of a newer version: not even its journal mode is changed
     for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _version_of(connection: sqlite3.Connection) -> str:
+    try:
+        return str((connection.execute("SELECT version_num FROM alembic_version").fetchone() or ("",))[0])
+    except sqlite3.OperationalError:  # a table of that name, and of something else
+        return ""
 
 
 def _settle_postgres(connection: Any, record: object) -> None:  # noqa: ARG001  # the signature of a listener

@@ -216,7 +216,7 @@ class SessionCoordinator(SymbolLifecycle):
         """Wait until all is known of the session: what was never shown is readable, too."""
         parts = self._parts
         while not parts.supply.is_complete() and not parts.inbox.stopping:
-            parts.streamer.rest()
+            parts.inbox.hold() if parts.inbox.must_hold() else parts.streamer.rest()
             self._take_commands()
         parts.state.reveal(end_us)
 

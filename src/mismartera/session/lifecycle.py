@@ -30,7 +30,7 @@ class SymbolLifecycle(SymbolCommands):
         self.agenda = parts.agenda
 
     def _arriving_now(self, member: Member, before: Member | None) -> None:
-        if before is not None and before.retry_us is not None:  # it would have been tried again
+        if before is not None and before.generation < member.generation:  # something of it may be there
             self._parts.state.drop(before.symbol)
             self._book_out(before)
         self._arriving.append((member, "added"))
@@ -72,6 +72,7 @@ class SymbolLifecycle(SymbolCommands):
         What came of one that is tried again is kept for then.
         """
         if member.retry_us is None and self._parts.registry.is_current(member) and self._has_data(member):
+            member.is_spent = True
             self._parts.state.drop(member.symbol)
             self._parts.delivery.fence(member.symbol, member.generation)
             self._book_out(member)

@@ -24,8 +24,9 @@ class SymbolState(StrEnum):
 class Member(Struct):
     """A symbol's stay in the run. A removed and added symbol is a new member of the next generation, ranking
     last. ``announced``: it was published as pending; of one that was not, no removal is told either. ``is_told``:
-    it was published as loaded. ``retry_us``: it has failed for a while, and is tried again then: it stays desired.
-    ``reason``: why it has failed; of one that is tried again, why it had, until it is loaded.
+    it was published as loaded. ``is_spent``: its generation was fenced, and is not given again. ``retry_us``: it
+    has failed for a while, and is tried again then: it stays desired. ``reason``: why it has failed; of one that
+    is tried again, why it had, until it is loaded.
     """
 
     symbol: str
@@ -36,6 +37,7 @@ class Member(Struct):
     reason: str = ""
     announced: bool = False
     is_told: bool = False
+    is_spent: bool = False
     retry_us: int | None = None
 
 
@@ -123,7 +125,8 @@ class SymbolRegistry:
             if state is not SymbolState.FAILED:
                 member.retry_us = None
             # a failed stay does not count as one
-            failed = state is SymbolState.FAILED and member.retry_us is None and not member.is_told
+            is_new = not (member.is_told or member.is_spent)
+            failed = state is SymbolState.FAILED and member.retry_us is None and is_new
             self._generations[member.symbol] = member.generation - failed
             self.changed.notify_all()
             return True

@@ -101,8 +101,10 @@ class TraceReader:
 
     def peek_after(self, kind: Kind) -> tuple[int, int] | None:
         """The first item to come that is not of ``kind``; None if there is none."""
-        at = self._at
-        while self.peek() is not None:
+        if self.peek() is None:
+            return None
+        at = self._at  # of the chunk that is looked at now
+        while True:
             while at < len(self._chunk) and self._chunk[at] & _KINDS == kind:
                 at += 1
             if at < len(self._chunk):
@@ -111,7 +113,6 @@ class TraceReader:
             if payload is None:
                 return None
             self._chunk.frombytes(zlib.decompress(payload))
-        return None
 
     def skip(self) -> None:
         """Pass over the item that :meth:`peek` has shown."""

@@ -134,3 +134,30 @@ def test_it_ends_with_each_symbol_confirmed_or_refused(wanted: list[str], limit:
     assert len(granted) == min(limit, len(granted)) and not never.intersection(granted)
     assert list(desired.symbols) == [symbol for symbol in wanted if symbol in granted]
     assert requests <= ASKS_MAX * (len(wanted) + 1) + 4
+
+
+def test_a_symbol_that_is_dropped_and_wanted_again_before_anybody_looked_is_told_of_again() -> None:
+    subscriptions, desired = book("A", "B")
+    subscriptions.next_request()
+    assert subscriptions.confirm(["A", "B"]) == (["A", "B"], [])
+    assert subscriptions.renewed() == []
+    desired.discard(["A"])
+    desired.add(["A"])
+    assert subscriptions.renewed() == ["A"]
+    assert subscriptions.renewed() == []
+    assert subscriptions.next_request() is None, "the server sends it as before"
+
+
+def test_one_that_is_wanted_again_while_it_is_being_dropped_is_told_of_when_it_is_confirmed() -> None:
+    subscriptions, desired = book("A", "B")
+    subscriptions.next_request()
+    subscriptions.confirm(["A", "B"])
+    desired.discard(["A"])
+    dropping = subscriptions.next_request()
+    assert dropping is not None
+    assert (dropping.action, dropping.symbols) == ("unsubscribe", ("A",))
+    desired.add(["A"])
+    assert subscriptions.renewed() == []
+    assert subscriptions.confirm(["B"]) == ([], [])
+    assert subscriptions.next_request() is not None
+    assert subscriptions.confirm(["A", "B"]) == (["A"], [])

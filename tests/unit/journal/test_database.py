@@ -107,7 +107,9 @@ def test_d10_another_revision_is_refused_with_its_number(tmp_path: Path, revisio
         Database.at(path).upgrade()
 
 
-@pytest.mark.parametrize("tables", [["events"], ["notes"], ["notes", "alembic_version"]], ids=" and ".join)
+@pytest.mark.parametrize(
+    "tables", [["events"], ["notes"], ["notes", "alembic_version"], ["sessions", "events"]], ids=" and ".join
+)
 def test_d10_a_database_of_something_else_is_left_alone(tmp_path: Path, tables: list[str]) -> None:
     path = tmp_path / "other.db"
     connection = sqlite3.connect(path)

@@ -83,6 +83,8 @@ class Conversation:
                 self._book.overdue()
             if unanswered >= ASKS_MAX:
                 raise ConnectionEndedError(f"{unanswered} requests for subscriptions were not answered")
+            if renewed := self._book.renewed():  # dropped and wanted again before anybody looked
+                await self._outlet.send(Subscribed(tuple(renewed)))
             request = self._book.next_request()
             if request is not None:
                 deadline = self._clock.monotonic() + patience

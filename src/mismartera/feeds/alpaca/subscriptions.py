@@ -36,6 +36,7 @@ class SubscriptionBook:
     def __init__(self, desired: Desired) -> None:
         self._desired = desired
         self._confirmed: dict[str, None] = {}
+        self._told: dict[str, int] = {}
         self._pending: Request | None = None
         self._asks: dict[str, int] = {}
         self._batch_max: int | None = None
@@ -62,15 +63,24 @@ class SubscriptionBook:
 
     def confirm(self, listed: Sequence[str]) -> tuple[list[str], list[str]]:
         """The server lists all that it will send. The symbols that are new among them, and those it refused."""
-        before, request = self._confirmed, self._pending
+        request = self._pending
         self._confirmed, self._pending = self._after(dict.fromkeys(listed)), None
-        new = [symbol for symbol in self._confirmed if symbol not in before and symbol in self._desired.symbols]
+        new = self.renewed()
         if request is None:
             return new, []
         if request.action == "unsubscribe":  # one that it sends all the same is dropped bar by bar
             self._stuck.update(symbol for symbol in request.symbols if symbol in self._confirmed)
             return new, []
         return new, self._count_asks([symbol for symbol in request.symbols if symbol not in self._confirmed])
+
+    def renewed(self) -> list[str]:
+        """The symbols that are subscribed, and wanted since then, or again: nobody was told of them."""
+        wanted, request = self._desired.symbols, self._pending
+        leaving = request.symbols if request is not None and request.action == "unsubscribe" else ()
+        told = {s: wanted[s] for s in self._confirmed if s in wanted and s not in leaving}
+        new = [symbol for symbol, number in told.items() if self._told.get(symbol) != number]
+        self._told = told
+        return new
 
     def limit_reached(self) -> list[str]:
         """The server's limit of symbols is reached: the symbols to give up, none while halving can help."""

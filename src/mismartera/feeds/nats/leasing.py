@@ -38,7 +38,7 @@ class LeaseKeeper:
         self._clock = clock
         self._codec = Codec()
         self._revision = 0
-        self._sent: dict[str, None] | None = None
+        self._sent: dict[str, int] | None = None
         self._stalled: str | None = None
 
     def stalled(self, reason: str) -> None:
@@ -88,7 +88,7 @@ class LeaseKeeper:
             self._clock.begin(self._clock.monotonic() - self._clock.wall_seconds(ahead))
         return answer
 
-    async def _exchange(self, link: Link, symbols: dict[str, None] | None) -> Granted:
+    async def _exchange(self, link: Link, symbols: dict[str, int] | None) -> Granted:
         if symbols is not None:
             if len(symbols) > SYMBOLS_MAX:
                 text = f"{len(symbols)} symbols are more than one session may have on the bus: {SYMBOLS_MAX}"
@@ -105,7 +105,7 @@ class LeaseKeeper:
             self._sent = symbols
         return answer
 
-    def _want(self, symbols: dict[str, None] | None, *, leaving: bool = False) -> Want:
+    def _want(self, symbols: dict[str, int] | None, *, leaving: bool = False) -> Want:
         names = None if symbols is None else list(symbols)
         data_seq = self._follower.data_seq
         return Want(self._name, self._instance, self._revision, names, self._stalled, data_seq, leaving)

@@ -1,0 +1,29 @@
+"""A live session that is joined late, laid out by hand, and what is told of its symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.simulation.day import Day, minutes
+
+from mismartera import Strategy
+
+YESTERDAY = minutes("2024-07-02T15:50-04:00", "2024-07-02T16:00-04:00")
+MORNING = minutes("2024-07-03T09:30-04:00", "2024-07-03T11:00-04:00")
+SYMBOLS = ("symbol_pending", "symbol_failed", "symbol_loaded", "symbol_removed")
+
+
+def late_day(*symbols: str, start: str = "10:00:00.5", strategies: Sequence[Strategy] = ()) -> Day:
+    """A session that is joined at ``start`` on a day on which all symbols trade every minute."""
+    streaming = {"load_timeout_seconds": 30.0}
+    config = {
+        "calendar": "XNYS",
+        "session_data_config": {"symbols": list(symbols), "streams": ["1m", "5m"], "streaming": streaming},
+    }
+    traded = dict.fromkeys(("A", "B"), (*YESTERDAY, *MORNING))
+    return Day(config, f"2024-07-03T{start}-04:00", "2024-07-03T10:20:00-04:00", traded, strategies)
+
+
+def moments(day: Day, *names: str) -> list[tuple[str, str, str]]:
+    """Minute, name and what it is about, of each event of these names."""
+    return [(time[:5], name, about.partition(";")[0]) for time, name, about in day.events(*names)]
