@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mismartera.bars import check_symbol
 
@@ -29,6 +29,11 @@ class Desired:
         with self._lock:
             self._times += 1
             self._symbols = self._symbols | {name: self._symbols.get(name, self._times) for name in names}
+
+    def dropped(self, followed: Mapping[str, int]) -> list[str]:
+        """Of symbols that somebody follows, with their numbers then: those that are wanted no more, or anew."""
+        wanted = self._symbols
+        return [symbol for symbol, number in followed.items() if wanted.get(symbol) != number]
 
     def discard(self, symbols: Iterable[str]) -> None:
         """Want ``symbols`` no more."""

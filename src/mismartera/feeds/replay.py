@@ -52,6 +52,7 @@ class ReplayFeed:
         self._desired = Desired()
         self._tables: dict[str, ReplayTable] = {}
         self._sent_us: dict[str, int] = {}
+        self._followed: dict[str, int] = {}
         self._away_until_us: int | None = None
         self._leave: str | None = None
         self._sink: FeedSink | None = None
@@ -171,8 +172,8 @@ class ReplayFeed:
 
     def _follow_desired(self, now_us: int) -> None:
         wanted = self._desired.symbols
-        for symbol in [symbol for symbol in self._tables if symbol not in wanted]:
-            del self._tables[symbol], self._sent_us[symbol]
+        for symbol in self._desired.dropped(self._followed):
+            del self._tables[symbol], self._sent_us[symbol], self._followed[symbol]
         new = [symbol for symbol in wanted if symbol not in self._tables]
         if not new or self._away_until_us is not None:
             return
@@ -183,7 +184,7 @@ class ReplayFeed:
             if symbol in known:
                 block = self._source.read_block(self._interval.label, *self._range, [symbol])
                 self._tables[symbol] = ReplayTable.of(block, self._interval, self._faults)
-                self._sent_us[symbol] = now_us
+                self._sent_us[symbol], self._followed[symbol] = now_us, wanted[symbol]
         if known:
             self._put(Subscribed(tuple(symbol for symbol in new if symbol in known)))
         for symbol in unknown:

@@ -111,6 +111,17 @@ def test_unknown_markets_are_refused_with_a_hint_and_the_others_flow() -> None:
     assert t.listener.of(Subscribed)[0].symbols == (BTC,)
 
 
+def test_a_symbol_that_is_dropped_and_wanted_again_at_once_is_told_of_again() -> None:
+    with talk(minutes([BTC], 100)) as t:
+        t.start()
+        t.feed.subscribe([BTC])
+        t.listener.wait_for(BarsArrived)
+        t.feed.unsubscribe([BTC])
+        t.feed.subscribe([BTC])
+        t.listener.wait_for(Subscribed, 2)
+        assert [message.symbols for message in t.listener.of(Subscribed)] == [(BTC,), (BTC,)]
+
+
 def test_symbols_come_and_go_while_the_feed_runs() -> None:
     """F18."""
     with talk(minutes([BTC, ETH], 100)) as t:

@@ -143,6 +143,17 @@ def test_an_unsubscribed_symbol_is_silent() -> None:
         assert bar("B", 9) not in r.arrivals()
 
 
+def test_a_symbol_that_is_dropped_and_wanted_again_at_once_is_told_of_again() -> None:
+    with replay(recording("A", "B"), speed=1500) as r:
+        r.feed.subscribe(["A", "B"])
+        r.feed.start(r.listener.queue)
+        r.listener.wait_until(lambda: bar("B", 2) in r.arrivals())
+        r.feed.unsubscribe(["B"])
+        r.feed.subscribe(["B"])
+        r.listener.wait_until(lambda: bar("B", 9) in r.arrivals())
+    assert [message.symbols for message in r.listener.of(Subscribed)] == [("A", "B"), ("B",)]
+
+
 @pytest.mark.parametrize(
     ("script", "expected"),
     [

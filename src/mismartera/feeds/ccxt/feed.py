@@ -58,6 +58,7 @@ class CcxtFeed:
         self._backoff = Backoff(rng)
         self._desired = Desired()
         self._watches: dict[str, Watch] = {}
+        self._followed: dict[str, int] = {}
         self._is_known = False
         self._leave: str | None = None
         self._sink: FeedSink | None = None
@@ -70,6 +71,7 @@ class CcxtFeed:
         assert self._thread is None, "the feed runs already"
         self._stopping.clear()
         self._leaving.clear()
+        self._followed.clear()
         self._watches.clear()  # what was not handed over when the feed was stopped is not known to have been sent
         self._sink = sink
         self._thread = threading.Thread(target=self._run, name="mismartera-ccxt", daemon=True)
@@ -169,14 +171,15 @@ class CcxtFeed:
 
     def _follow_desired(self) -> None:
         wanted = self._desired.symbols
-        for symbol in [symbol for symbol in self._watches if symbol not in wanted]:
-            del self._watches[symbol]
+        for symbol in self._desired.dropped(self._followed):
+            del self._followed[symbol]
+            self._watches.pop(symbol, None)
         new = [symbol for symbol in wanted if symbol not in self._watches]
         refused = {symbol: reason for symbol in new if (reason := self._exchange.why_not(symbol)) is not None}
         now_us = self._clock.now_us()
         taken = [symbol for symbol in new if symbol not in refused]
         for symbol in taken:
-            self._watches[symbol] = Watch(symbol, now_us)
+            self._watches[symbol], self._followed[symbol] = Watch(symbol, now_us), wanted[symbol]
         if taken:
             self._put(Subscribed(tuple(taken)))
         for symbol, reason in refused.items():
