@@ -9,6 +9,8 @@ from tests.simulation.late import SYMBOLS, late_day, moments
 from mismartera.errors import RunFailedError
 from mismartera.session.inbox import Command
 
+FIRST_HALF_HOUR = ("2024-07-03T09:30-04:00", "2024-07-03T10:00-04:00")
+
 
 def test_a_symbol_whose_stream_says_nothing_fails_for_a_while_and_is_tried_again() -> None:
     day = late_day("A")
@@ -166,3 +168,19 @@ def test_a_minute_of_which_the_vendor_has_a_bar_that_is_none_is_a_gap_and_counte
     told = [text for text in day.warnings if "rejected" in text]
     assert len(told) == 1
     assert "1 bars of the vendor's store were rejected (high_low_order): A at" in told[0]
+
+
+def test_of_one_that_is_there_before_the_open_time_counts_from_the_session_s_first_minute() -> None:
+    config = {
+        "calendar": "XNYS",
+        "session_data_config": {
+            "symbols": ["NEW"], "streams": ["1m"], "streaming": {"load_timeout_seconds": 30.0},
+        },
+    }  # fmt: skip
+    day = Day(config, "2024-07-03T09:25:00-04:00", "2024-07-03T09:40:00-04:00", {"NEW": minutes(*FIRST_HALF_HOUR)})
+    day.at("2024-07-03T09:30:40-04:00", lambda: setattr(day.feed.state, "mute", True))
+    day.at("2024-07-03T09:30:41-04:00", lambda: day.feed.drop(1.0))
+    day.at("2024-07-03T09:33:00-04:00", lambda: setattr(day.feed.state, "mute", False))
+    day.coordinator.run()
+    assert [time for time, _, _ in day.events("symbol_failed")] == ["13:31:40"], "09:31, its grace, half a minute"
+    assert day.coordinator.get_loaded_symbols() == {"NEW"}

@@ -47,7 +47,7 @@ from mismartera.testing.simulation import Simulation
 CHUNKS = [range(first, first + 10) for first in range(0, 200, 10)]
 BREACH_SEEDS = range(300, 312)
 FENCE_SEEDS = (317, 392)
-LOADING_SEEDS = (80_329,)
+LOADING_SEEDS = (80_329, 80_373)
 FELT_SEEDS = (304, *BREACH_SEEDS)
 
 

@@ -46,10 +46,11 @@ class Deadlines:
 
     def begin(self, entries: Iterable[Entry]) -> None:
         """These are on their way; time counts from the first minute that may have bars."""
-        begun_us = max(self._clock.now_us(), self._not_before_us)
+        now_us = self._clock.now_us()
+        at_us = max(now_us, self._not_before_us) + self._timeout_us
         for entry in entries:
             entry.attempts += 1
-            self._at(begun_us + self._timeout_us, entry, lambda entry: self._passed(entry, begun_us))
+            self._at(at_us, entry, lambda entry: self._passed(entry, now_us))
 
     def joined(self, entries: Iterable[Entry]) -> None:
         """The data of these are there, and the engine has been told; it loads them unless the stream is stale."""
@@ -69,9 +70,9 @@ class Deadlines:
     def _is_let_in(self, entry: Entry) -> bool:
         return entry.has_joined and entry.admission != self._flow.admissions
 
-    def _passed(self, entry: Entry, begun_us: int) -> None:
-        if entry.has_joined and (due_us := self._heard_us(begun_us) + self._timeout_us) > self._clock.now_us():
-            self._at(due_us, entry, lambda entry: self._passed(entry, begun_us))
+    def _passed(self, entry: Entry, since_us: int) -> None:
+        if entry.has_joined and (due_us := self._heard_us(since_us) + self._timeout_us) > self._clock.now_us():
+            self._at(due_us, entry, lambda entry: self._passed(entry, since_us))
             return
         again_us = self._clock.now_us() + 2 ** min(entry.attempts - 1, _DOUBLINGS_MAX) * _RETRY_US
         reason = f"not loaded after {self._timeout_us / SECOND_US:g} s"

@@ -19,8 +19,8 @@ from mismartera.session.processor import with_indicators
 from mismartera.session.windows import session_windows
 from mismartera.testing.sim_log import must
 
-_LOADING_MAX_US = 300 * SECOND_US
-"""Its time-out, the stream's first minute, and slow strategies."""
+_LOADING_MAX_US = 240 * SECOND_US
+"""Its time-out, the stream's first minute, and a slow strategy."""
 _TOLD_WITHIN_US = 180 * SECOND_US
 
 if TYPE_CHECKING:  # they know each other
