@@ -75,7 +75,8 @@ class EngineDesk:
         """Install what is prepared of ``members``; those, and the ones that are refused, with the reasons."""
         self._slices.clear()
         self._is_open = True
-        (prepared, refused), self._prepared, self._refused = (self._prepared, self._refused), [], []
+        prepared, refused = self._prepared, self._refused
+        self._prepared, self._refused = [], []
         wanted = {member.symbol: member for member in members}
         failed = [(member, reason) for member, reason, _ in refused if wanted.get(member.symbol) is member]
         for member, _ in failed:
@@ -220,8 +221,7 @@ class EngineDesk:
     def _grow(self, update: Update) -> None:
         for end_us, grown, batch in update.added:
             infos = batch.shared.infos_by_name
-            left = self._gone.keys() & infos.keys() if self._gone else ()
-            gone = [symbol for symbol in left if infos[symbol].generation <= self._gone[symbol]]
+            gone = [s for s, last in self._gone.items() if s in infos and infos[s].generation <= last]
             self.tape.add(end_us, grown, batch.shared, gone)
         for change in update.changed:
             self._change(change)

@@ -82,10 +82,8 @@ def _pool(workers: int, desk: Desk) -> Iterator[_Pool]:
     executor = ProcessPoolExecutor(workers, context, initializer=begin, initargs=(reader,))
     before = set(multiprocessing.active_children())
     try:
-        with (
-            _no_interrupts(),
-            _without_a_script_that_is_no_file(),
-        ):  # a worker that is starting would answer Ctrl-C with a traceback
+        # A worker that is starting would answer Ctrl-C with a traceback.
+        with _no_interrupts(), _without_a_script_that_is_no_file():
             ups = [executor.submit(ready) for _ in range(workers)]  # each starts a process
         processes = [process for process in multiprocessing.active_children() if process not in before]
         while not _is_up(ups[0], desk):
