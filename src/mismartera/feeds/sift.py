@@ -24,7 +24,7 @@ class RawBars(Struct, frozen=True, eq=False):
     """Bars as they were decoded. ``values`` has a row for open, high, low, close, volume and the number of trades
     (negative where the vendor gives none) each, and a column per bar.
 
-    ``bad_rows`` are bars that cannot be judged, with what is wrong with them.
+    ``bad_rows`` are bars whose start cannot be read, with what is wrong with them.
     """
 
     symbols: Sequence[str]
@@ -138,7 +138,7 @@ def _grouped(bars: RawBars, reasons: dict[int, tuple[str, str]]) -> list[Rejecte
             len(rows),
             reasons[rows[0]][1],
             tuple(bars.symbols[row] for row in rows),
-            tuple(bars.start_us[rows].tolist()),
+            tuple(NO_START if row in bars.bad_rows else int(bars.start_us[row]) for row in rows),
         )
         for name, rows in groups.items()
     ]

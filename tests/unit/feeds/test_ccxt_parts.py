@@ -24,6 +24,7 @@ from mismartera.feeds.ccxt.exchange import make_exchange
 from mismartera.feeds.ccxt.troubles import Trouble, trouble_of
 from mismartera.feeds.ccxt.turns import Turns
 from mismartera.feeds.ccxt.watch import Watch
+from mismartera.feeds.port import NO_START
 from mismartera.testing import ccxt_exchange as fakes
 from mismartera.testing.alpaca_market import AlpacaMarket
 from mismartera.testing.ccxt_exchange import FakeExchange
@@ -72,6 +73,17 @@ def test_what_is_no_candle_is_named_and_its_neighbours_are_kept(bad: Any, rule: 
     (rejected,) = candles.rejected
     assert (rejected.reason, rejected.symbols, len(candles.rows)) == (rule, (BTC,), 2)
     assert words in rejected.detail
+
+
+@pytest.mark.parametrize(
+    ("bad", "start_us"),
+    [(row(2, "ten"), OPEN_US + 2 * MINUTE_US), (row(2, "ten", t=None), NO_START), (None, NO_START)],
+    ids=str,
+)
+def test_a_bad_candle_speaks_of_its_minute_where_that_can_be_read(bad: Any, start_us: int) -> None:
+    """F13, F14: the other minutes of its symbol can still be confirmed as quiet."""
+    (rejected,) = read_candles(BTC, [row(0), bad]).rejected
+    assert rejected.starts_us == (start_us,)
 
 
 MINUTE_STATES = st.lists(st.sampled_from([None, 10.0, 10.5]), min_size=1, max_size=8)

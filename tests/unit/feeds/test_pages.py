@@ -16,9 +16,11 @@ from mismartera.bars import parse_interval
 from mismartera.bars.instants import DAY_US, MINUTE_US, SECOND_US, to_iso
 from mismartera.feeds.alpaca.pages import PageError, PageMerger
 from mismartera.feeds.alpaca.stamps import format_us, parse_text
+from mismartera.feeds.port import NO_START
 
 OPEN_US = 1_719_927_000 * SECOND_US
 LATER_US = OPEN_US + DAY_US
+BAD_US = OPEN_US + 3 * MINUTE_US
 
 
 def merger(*symbols: str, first: int = 0, last: int = 100, interval: str = "1m") -> PageMerger:
@@ -113,6 +115,23 @@ def test_bad_bars_of_a_page_cost_themselves_alone() -> None:
     assert sorted(rejected.reason for rejected in one.rejected for _ in range(rejected.count)) == [
         "bad_timestamp", "bad_timestamp", "malformed", "malformed", "price_not_positive", "volume_without_trades",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("bad", "start_us"),
+    [
+        (bar(3, h="high"), BAD_US), ({"t": bar(3)["t"]}, BAD_US), (bar(3, l=0), BAD_US),
+        (bar(3, t="2024-07-02T13:32:00"), NO_START), (bar(3, h="high", t=12), NO_START), ({"o": 1}, NO_START),
+        ([], NO_START),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_bad_bar_speaks_of_its_minute_where_that_can_be_read(bad: dict[str, Any], start_us: int) -> None:
+    """F13, F14: the other minutes of its symbol can still be confirmed as quiet."""
+    one = merger("A")
+    one.add(page(A=[bar(0), bad]), LATER_US)
+    (rejected,) = one.rejected
+    assert (rejected.symbols, rejected.starts_us) == (("A",), (start_us,))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from mismartera.feeds.alpaca.messages import (
     UpdatedBarMessage,
 )
 from mismartera.feeds.alpaca.stamps import StampError, parse_json, parse_msgpack
-from mismartera.feeds.port import FEW_BARS, Rejected
+from mismartera.feeds.port import FEW_BARS, NO_START, Rejected
 from mismartera.feeds.sift import RawBars
 
 _T = TypeVar("_T")
@@ -86,6 +86,11 @@ class Codec:
         if 0 < len(rows) <= FEW_BARS:
             return RawBars(symbols, starts, np.array(tuple(zip(*rows, strict=True)), np.float64), bad_rows)
         return RawBars(symbols, starts, np.array(rows, np.float64).reshape(-1, 6).T.copy(), bad_rows)
+
+    def start_us(self, stamp: msgspec.Raw) -> int:
+        """When the bar of this timestamp began; NO_START where it cannot be read."""
+        start = self._parsed(bytes(stamp))
+        return NO_START if isinstance(start, StampError) else start
 
     def _one_by_one(self, data: bytes, frame: Frame) -> Iterator[Message]:
         try:

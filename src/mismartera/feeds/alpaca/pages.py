@@ -11,7 +11,7 @@ from msgspec import Struct
 from mismartera.bars import BarBlock, Interval
 from mismartera.feeds.alpaca.decode import Codec
 from mismartera.feeds.alpaca.messages import BarMessage
-from mismartera.feeds.port import Floats, Ints, Rejected
+from mismartera.feeds.port import NO_START, Floats, Ints, Rejected
 from mismartera.feeds.sift import RawBars, sift
 
 
@@ -27,6 +27,12 @@ class RestBar(msgspec.Struct, gc=False):
     n: float | None = None
 
 
+class _Stamp(msgspec.Struct, gc=False):
+    """What can be told of a bar that is none."""
+
+    t: msgspec.Raw
+
+
 class _Page(msgspec.Struct, gc=False):
     bars: dict[str, list[msgspec.Raw] | None] | None = None
     next_page_token: str | int | None = None
@@ -34,6 +40,8 @@ class _Page(msgspec.Struct, gc=False):
 
 _PAGE = msgspec.json.Decoder(_Page)
 _BARS = msgspec.json.Decoder(RestBar)
+_STAMPS = msgspec.json.Decoder(_Stamp)
+_UNDECODABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)
 _CODEC = Codec("json")
 
 
@@ -63,7 +71,7 @@ class PageMerger(Struct):
         """
         try:
             page = _PAGE.decode(body)
-        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        except _UNDECODABLE as error:
             raise PageError(f"{len(body)} bytes are no page of bars: {error}"[:200]) from None
         wanted = frozenset(self.symbols)
         for symbol, parts in (page.bars or {}).items():
@@ -108,8 +116,9 @@ class PageMerger(Struct):
         for part in parts:
             try:
                 bar = _BARS.decode(part)
-            except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-                self.rejected.append(Rejected("malformed", 1, f"{symbol}: {error}"[:200], (symbol,)))
+            except _UNDECODABLE as error:
+                text = f"{symbol}: {error}"[:200]
+                self.rejected.append(Rejected("malformed", 1, text, (symbol,), (_start_of(part),)))
             else:
                 bars.append(BarMessage(symbol, bar.o, bar.h, bar.l, bar.c, bar.v, bar.t, bar.n))
         return _CODEC.columns(bars)
@@ -120,3 +129,11 @@ class PageMerger(Struct):
             self.duplicates += 1
             self.conflicts += before != row
         known[start] = row
+
+
+def _start_of(part: msgspec.Raw) -> int:
+    """The minute that a broken bar speaks of, so that the others of its symbol can still be confirmed as quiet."""
+    try:
+        return _CODEC.start_us(_STAMPS.decode(part).t)
+    except _UNDECODABLE:
+        return NO_START

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from mismartera.bars import Interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
-from mismartera.feeds.port import Rejected
+from mismartera.feeds.port import NO_START, Rejected
 from mismartera.feeds.sift import RawBars
 
 SETTLE_US: Final = 5 * SECOND_US
@@ -57,7 +57,7 @@ def read_candles(symbol: str, answer: object) -> Candles:
         try:
             start_us, values = _read(candle)
         except _CandleError as error:
-            rejected.append(Rejected(error.rule, 1, f"{symbol}: {error}", (symbol,)))
+            rejected.append(Rejected(error.rule, 1, f"{symbol}: {error}", (symbol,), (error.start_us,)))
             continue
         repeated += start_us in rows
         rows[start_us] = values
@@ -76,19 +76,21 @@ def raw_bars(symbol: str, rows: dict[int, Values]) -> RawBars:
 
 
 class _CandleError(ValueError):
-    def __init__(self, text: str, rule: str) -> None:
+    def __init__(self, text: str, rule: str, start_us: int = NO_START) -> None:
         self.rule = rule
+        self.start_us = start_us
         super().__init__(text)
 
 
 def _read(candle: object) -> tuple[int, Values]:
     if not isinstance(candle, Sequence) or isinstance(candle, str | bytes) or len(candle) < 6:
         raise _CandleError(f"{candle!r:.80} is no candle of time, prices and volume", "malformed")
+    start_us = _start_us(candle[0])
     try:
         opens, highs, lows, closes, volume = (_number(value) for value in candle[1:6])
     except (TypeError, ValueError):
-        raise _CandleError(f"{candle!r:.80} has values that are no numbers", "malformed") from None
-    return _start_us(candle[0]), (opens, highs, lows, closes, volume)
+        raise _CandleError(f"{candle!r:.80} has values that are no numbers", "malformed", start_us) from None
+    return start_us, (opens, highs, lows, closes, volume)
 
 
 def _number(value: object) -> float:
