@@ -68,6 +68,8 @@ class Stage:
 
     def __init__(self, strategy: Strategy) -> None:
         self.time = TimeManager("XNYS")
+        # A configuration is read, and TA-Lib imported, before a session begins.
+        self.spec = resolve_indicator(SMA["name"], SMA["interval"], SMA["params"], "close")  # type: ignore[arg-type]
         self.state, registry, delivery, inbox = SessionState(), SymbolRegistry(), Delivery(), Inbox()
         analysis = AnalysisEngine([strategy], delivery, _raised)
         gate = Gate(THRESHOLD_US, CHECK_INTERVAL)
@@ -84,8 +86,7 @@ class Stage:
         """A session: open, each instant as it comes, close."""
         self.time.clock.advance_to(session.open_us)
         self.state.clear(session.open_us)
-        spec = resolve_indicator(SMA["name"], SMA["interval"], SMA["params"], "close")  # type: ignore[arg-type]
-        processor = IncrementalProcessor(session, tuple(symbols), STREAMS[0], STREAMS, [spec])
+        processor = IncrementalProcessor(session, tuple(symbols), STREAMS[0], STREAMS, [self.spec])
         tape = ArrivingTape()
         infos = dict.fromkeys(symbols, SeriesInfo(1, session.zone))
         arrivals = Arrivals(processor, tape, self.state, infos, {symbol: k for k, symbol in enumerate(symbols)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import call
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ class RunningIndicator:
         self._past = past
         self._so_far = so_far
         self._handles: list[Any] = [None] * len(past)
+        self._cold = len(past)
+        self._updates: list[Callable[..., Any]] = []
+        """Of the handles, once all are open; their bars are not counted any more."""
         self._lengths = np.array([0 if columns is None else len(columns[0]) for columns in past], dtype=np.int64)
         self._unknown = np.nan if len(spec.columns) == 1 else (np.nan,) * len(spec.columns)
 
@@ -45,6 +49,9 @@ class RunningIndicator:
         ``prices`` has a row for open, high, low, close and volume each; they are not among ``so_far`` yet.
         """
         names = self._spec.columns
+        if self._updates and len(owners) == len(self._updates) and len(names) == 1:
+            columns = [prices[at].tolist() for at in self._spec.inputs]
+            return {names[0]: np.fromiter(map(call, self._updates, *columns), np.float64, len(owners))}
         self._lengths[owners] += 1
         if not (self._lengths[owners] > self._spec.lookback).any():
             return {name: np.full(len(owners), np.nan) for name in names}
@@ -76,4 +83,7 @@ class RunningIndicator:
         if handle is None:
             return self._unknown
         self._handles[owner] = handle
+        self._cold -= 1
+        if not self._cold:
+            self._updates = [each.update for each in self._handles]
         return handle.value

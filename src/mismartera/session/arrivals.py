@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Mapping
 
@@ -19,10 +20,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _FEW = 8
 """A dozen operations of NumPy cost more than so many bars in Python."""
-_LOWER, _HIGHER = np.array([2, 2, 0, 3]), np.array([0, 3, 1, 1])
-"""Low is at most open and close, and they are at most high."""
-_BELOW = np.array([[0.0], [0.0], [0.0], [0.0], [-math.ulp(0.0)]])
-"""Prices are greater than 0, volume is at least that."""
+_LIMITS = np.array([[math.ulp(0.0)], [0.0], [sys.float_info.max]])
+"""The smallest price, the smallest volume, the greatest of both: rows 5, 6 and 7 of a table, below the columns."""
+_LOWER, _HIGHER = np.array([2, 2, 0, 3, 5, 6, 1, 4]), np.array([0, 3, 1, 1, 2, 4, 7, 7])
+"""Rows of it: low is at most open and close, and they are at most high, and so on."""
 
 
 class Arrivals:
@@ -90,10 +91,9 @@ def are_valid(prices: Floats) -> bool:
     """True if :func:`has_valid_prices` is True of all bars; few bars are asked one by one."""
     size = prices.shape[1]
     if size > _FEW:  # to count is what NumPy does fastest; a NaN compares as False
-        return bool(
-            np.count_nonzero(prices.take(_LOWER, axis=0) <= prices.take(_HIGHER, axis=0)) == 4 * size
-            and np.count_nonzero(prices > _BELOW) == np.count_nonzero(prices < math.inf) == 5 * size
-        )
+        table = np.empty((8, size))
+        table[:5], table[5:] = prices, _LIMITS
+        return bool(np.count_nonzero(table.take(_LOWER, axis=0) <= table.take(_HIGHER, axis=0)) == 8 * size)
     return all(
         0.0 < low <= open_ <= high < math.inf and low <= close <= high and 0.0 <= volume < math.inf
         for open_, high, low, close, volume in prices.T.tolist()

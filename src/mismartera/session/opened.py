@@ -15,6 +15,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Codes = NDArray[np.uint8]
 _NONE, _SEVERAL = -1, -2
+_RECENT = 8
+"""So many base bars of all symbols are put together before they enter the open windows: a pass over a table costs
+what it costs, however little is done in it.
+"""
 
 
 class OpenWindows:
@@ -30,6 +34,7 @@ class OpenWindows:
         self._window = np.zeros(shape, dtype=np.int64)
         self._sources, self._has_sources = np.zeros(shape, dtype=np.uint8), False
         self._columns = tuple(self._prices)
+        self._recent, self._waiting = np.empty((_RECENT, 5, shape[1])), 0
         self._has_room = True  # some symbol may have nothing open
         self._stands = [_NONE] * len(derived)
         """Per row the window that all open ones are, or that there is none, or that there are several."""
@@ -42,6 +47,7 @@ class OpenWindows:
         """Begin row ``row`` with the bars of ``found``, derived of ``base``: the last one of a symbol stays open
         unless its window has ended; the others come back.
         """
+        self._settle()
         closed, still_open = self._map.split(row, found, base, base_sources, ended)
         for at, source in still_open:
             owner, window = int(found.owner[at]), int(found.window[at])
@@ -57,6 +63,7 @@ class OpenWindows:
         """Windows of ``owners`` that are open while a bar beyond them comes, of the base interval's ``window``."""
         if self._stands == self._windows_of[window]:
             return
+        self._settle()
         for row, mine in enumerate(self._windows_of[window]):
             if self._stands[row] in (_NONE, mine):
                 continue
@@ -67,9 +74,16 @@ class OpenWindows:
     def add(self, window: int, owners: Ints, prices: Floats, sources: Codes | None) -> None:
         """Base bars of ``window``, one for each of ``owners``."""
         mine = self._windows_of[window]
+        is_all = len(owners) == self._count.shape[1]
+        if is_all and sources is None and not self._has_room and self._stands == mine:
+            self._recent[self._waiting] = prices
+            self._waiting += 1
+            if self._waiting == _RECENT:
+                self._settle()
+            return
+        self._settle()
         opens, highs, lows, closes, volumes = self._columns
         open_, high, low, close, volume = prices
-        is_all = len(owners) == self._count.shape[1]
         if is_all:
             is_new = self._has_room
             if is_new:
@@ -105,6 +119,7 @@ class OpenWindows:
     def ended_with(self, window: int, owners: Ints) -> Iterator[Ended]:
         """The windows of ``owners`` whose last base bar is the base interval's ``window``, which has come."""
         for row in self._map.ending.get(window, ()):
+            self._settle()
             yield from self._close(row, self._windows_of[window][row], owners)
 
     def end(self, window: int) -> Iterator[Ended]:
@@ -112,14 +127,30 @@ class OpenWindows:
         for row in self._map.ending.get(window, ()):
             mine = self._windows_of[window][row]
             if self._stands[row] in (mine, _SEVERAL):
+                self._settle()
                 yield from self._close(
                     row, mine, np.flatnonzero((self._count[row] > 0) & (self._window[row] == mine))
                 )
 
     def forget(self, owners: Ints) -> None:
         """What is open of these symbols never ends."""
+        self._settle()
         for row in range(len(self._stands)):
             self._reset(row, owners)
+
+    def _settle(self) -> None:
+        """What waits enters the windows, which are open for all symbols."""
+        if not (waiting := self._waiting):
+            return
+        _, highs, lows, closes, volumes = self._columns
+        recent = self._recent[:waiting]
+        np.maximum(highs, np.maximum.reduce(recent[:, 1]), out=highs)
+        np.minimum(lows, np.minimum.reduce(recent[:, 2]), out=lows)
+        closes[:] = recent[-1, 3]
+        for volume in recent[:, 4]:  # one by one: sums grow from left to right
+            volumes += volume
+        self._count += waiting
+        self._waiting = 0
 
     def _close(self, row: int, window: int, owners: Ints) -> Iterator[Ended]:
         expected = self._map.expected[row]
