@@ -130,13 +130,19 @@ def check_end(simulation: Simulation) -> None:
                 compare(symbol, label, series[label], columns)
     gaps = [line for line in simulation.log.lines if line["event"] == "gap"]
     must("I10", not gaps, f"gaps are left though all is healed: {gaps[:2]}")
-    quiet = Counter((line["symbol"], line["start"]) for line in simulation.log.lines if line["event"] == "quiet")
-    twice = [key for key, times in quiet.items() if times > 1 and not _was_removed(simulation, key[0])]
+    twice = [key for key, times in _quiet_by_stay(simulation).items() if times > 1]
     must("I10", not twice, f"quiet twice: {twice[:3]}")
 
 
-def _was_removed(simulation: Simulation, symbol: str) -> bool:
-    return any(line["event"] == "symbol_removed" and line["symbol"] == symbol for line in simulation.log.lines)
+def _quiet_by_stay(simulation: Simulation) -> Counter[tuple[str, int, str]]:
+    """How often each minute was told to be quiet, stay by stay: one that begins anew is told of from the open."""
+    stays, quiet = Counter[str](), Counter[tuple[str, int, str]]()
+    for line in simulation.log.lines:
+        if line["event"] == "symbol_pending":
+            stays[line["symbol"]] += line["reason"] != "retried"
+        elif line["event"] == "quiet":
+            quiet[line["symbol"], stays[line["symbol"]], line["start"]] += 1
+    return quiet
 
 
 def _young(simulation: Simulation) -> set[str]:
