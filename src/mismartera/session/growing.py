@@ -101,11 +101,13 @@ class GrowingBlock:
             self._level = level + 1
             return together
         sizes, self._level = self.sizes, -1
-        at = owners + sizes[owners] * len(self.symbols)
-        self._prices[:, at] = prices
+        places = sizes[owners]
+        at = owners + places * len(self.symbols)
+        for table, column in zip(self._prices, prices, strict=True):
+            table[at] = column
         self._write(at, counts, indicators, sources)
         self._spans[0, at] = self._spans_of[0, window]
-        sizes[owners] += 1
+        sizes[owners] = places + 1
         return at
 
     def release(self, at: Ints | slice, window: int) -> None:

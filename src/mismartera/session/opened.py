@@ -21,6 +21,10 @@ what it costs, however little is done in it.
 """
 
 
+_MANY = 8
+"""Bars of at least one in so many symbols are laid over all columns; the columns of fewer are picked."""
+
+
 class OpenWindows:
     """A row for each derived interval, a column for each symbol, which is in a window of its own.
 
@@ -97,6 +101,8 @@ class OpenWindows:
             if is_new or self._stands != mine:
                 self._window[:] = self._of[:, window : window + 1]
                 self._stands = mine.copy()
+        elif len(owners) * _MANY >= self._count.shape[1]:
+            self._add_many(window, owners, prices)
         else:
             count = self._count[:, owners]
             opens[:, owners] = np.where(count == 0, open_, opens[:, owners])
@@ -115,6 +121,20 @@ class OpenWindows:
                 self._stands[row] = its
             elif stands != its:
                 self._stands[row] = _SEVERAL
+
+    def _add_many(self, window: int, owners: Ints, prices: Floats) -> None:
+        """Those of all symbols but some."""
+        opens, highs, lows, closes, volumes = self._columns
+        has = np.zeros(self._count.shape[1], dtype=np.bool_)
+        has[owners] = True
+        open_, high, low, close, volume = prices.take(has.cumsum() - 1, axis=1)  # anything for those without
+        np.copyto(opens, open_, where=has & (self._count == 0))
+        np.maximum(highs, high, out=highs, where=has)
+        np.minimum(lows, low, out=lows, where=has)
+        np.copyto(closes, close, where=has)
+        np.add(volumes, volume, out=volumes, where=has)
+        self._count += has
+        np.copyto(self._window, self._of[:, window : window + 1], where=has)
 
     def ended_with(self, window: int, owners: Ints) -> Iterator[Ended]:
         """The windows of ``owners`` whose last base bar is the base interval's ``window``, which has come."""
