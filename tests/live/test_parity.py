@@ -59,7 +59,10 @@ def test_bug_9_a_start_around_a_boundary_neither_loses_a_full_window_nor_tells_a
     stage.play()
     fives = [bar for bar in watcher.bars if bar.interval == "5m"]
     assert {bar.bar_count for bar in fives} == {5}
-    assert [watcher.ends(symbol, "5m") for symbol in SYMBOLS] == [["10:05", "10:10"]] * 3
+    ends = [watcher.ends(symbol, "5m") for symbol in SYMBOLS]
+    assert [found[-2:] for found in ends] == [["10:05", "10:10"]] * 3
+    loaded_in_time = [["10:00"]] if start < "10:00" else []  # within the second, if the machine is quick
+    assert all(found[:-2] in [[], *loaded_in_time] for found in ends)
 
 
 @pytest.mark.parametrize("seed", [1])
