@@ -37,6 +37,12 @@ _INTERVAL_PATTERN = r"[1-9][0-9]{0,4}[smh]|1d"
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 BUS_NAME_PATTERN = r"[A-Za-z0-9_-]{1,32}"
 _NUMBER_MAX = 1e300
+SECONDS_MAX = 365 * 86_400
+"""The longest time that can be asked for: a year, which no session sees the end of."""
+DAYS_MAX = 10_000
+"""The most days: more than any calendar knows of."""
+COUNT_MAX = 1_000_000
+"""The most of anything that is counted."""
 BUS_STREAM = "mismartera"
 """The name of a bus's stream where none is given."""
 
@@ -61,7 +67,7 @@ class Bounds:
 
     def __str__(self) -> str:
         if self.above is not None:
-            return f"more than {self.above:g}"
+            return f"more than {self.above:g}" + ("" if self.high is None else f", at most {self.high:,.10g}")
         return f"{self.low:g} or more" if self.high is None else f"{self.low:g} to {self.high:,.10g}"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Tag
 
-from mismartera.config.fields import Bounds, Intervals, Period, Symbol, interval_length_us, is_interval
+from mismartera.config.fields import DAYS_MAX, Bounds, Intervals, Period, Symbol, interval_length_us, is_interval
 from mismartera.config.frozen import FrozenDict
 from mismartera.config.model import ConfigModel
 from mismartera.config.problems import LIST_TAG, TEXT_TAG, Fault, repeated, shown
@@ -34,7 +34,7 @@ Symbols = Annotated[
 class HistoricalWindow(ConfigModel):
     """Bars of past sessions, loaded before every session and for every symbol that is added."""
 
-    trailing_days: Annotated[int, Bounds(low=1)]
+    trailing_days: Annotated[int, Bounds(low=1, high=DAYS_MAX)]
     """Sessions of the calendar before the current one, whether they have data or not."""
     intervals: Intervals = ("1m",)
     """Intervals to load; those that the store lacks are derived."""

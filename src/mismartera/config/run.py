@@ -9,6 +9,9 @@ from pydantic import ConfigDict, Field
 
 from mismartera.config.fields import (
     BUS_STREAM,
+    COUNT_MAX,
+    DAYS_MAX,
+    SECONDS_MAX,
     Bounds,
     BusName,
     ClassPath,
@@ -38,7 +41,7 @@ class BacktestConfig(ConfigModel):
     """Last day, included."""
     speed_multiplier: Annotated[float, Bounds(low=0, high=SPEED_MAX)] = 0.0
     """0: as fast as possible; 1: real time; 60: sixty times as fast."""
-    prefetch_days: Annotated[int, Bounds(low=0)] = 0
+    prefetch_days: Annotated[int, Bounds(low=0, high=DAYS_MAX)] = 0
     """Sessions that are read from the store ahead of the one that streams."""
 
     def find_faults(self) -> Iterator[Fault]:
@@ -102,7 +105,7 @@ class TradingConfig(ConfigModel):
     """Most money in one trade."""
     max_per_symbol: Annotated[float, Bounds(above=0)] | None = None
     """Most money in one symbol."""
-    max_open_positions: Annotated[int, Bounds(low=1)] | None = None
+    max_open_positions: Annotated[int, Bounds(low=1, high=COUNT_MAX)] | None = None
     """Most positions at a time."""
 
 
@@ -150,9 +153,9 @@ class FeedConfig(ConfigModel):
     """nats: the bridge's stream, by default "mismartera"."""
     durable: BusName | None = None
     """nats: a name under which the server remembers, over restarts, what this session has read."""
-    stall_timeout_seconds: Annotated[float, Bounds(low=1)] = 90.0
+    stall_timeout_seconds: Annotated[float, Bounds(low=1, high=SECONDS_MAX)] = 90.0
     """Time without data, in trading hours, after which the stream counts as stalled."""
-    reconcile_minutes: Annotated[float, Bounds(above=0)] = 60.0
+    reconcile_minutes: Annotated[float, Bounds(low=1, high=SECONDS_MAX // 60)] = 60.0
     """Time between two comparisons of the session's bars with the REST service."""
 
     def find_faults(self) -> Iterator[Fault]:
@@ -191,7 +194,7 @@ class BridgeConfig(ConfigModel):
     """The stream's name on the server; one bridge a stream."""
     max_age_hours: Annotated[float, Bounds(low=1, high=8760)] = 24.0
     """Older messages are removed: a session's day is enough, since what is older is backfilled."""
-    max_megabytes: Annotated[int, Bounds(low=1)] = 1024
+    max_megabytes: Annotated[int, Bounds(low=1, high=1000 * COUNT_MAX)] = 1024
     """The most that the stream may hold (MiB); the oldest messages make room for new ones."""
 
     def find_faults(self) -> Iterator[Fault]:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from mismartera.config.fields import (
+    COUNT_MAX,
+    SECONDS_MAX,
     Bounds,
     FunctionName,
     IntervalLabel,
@@ -27,18 +29,18 @@ from mismartera.config.problems import OBJECT_TAG, TEXT_TAG, Fault, repeated, sh
 class StreamingConfig(ConfigModel):
     """How far behind the clock a session may be, how often that is looked at, and how long things may take."""
 
-    catchup_threshold_seconds: Annotated[float, Bounds(low=1)] = 60.0
+    catchup_threshold_seconds: Annotated[float, Bounds(low=1, high=SECONDS_MAX)] = 60.0
     """A bar that is handed over later than this after its end is stale: the session is deactivated until it has
     caught up."""
     catchup_check_interval: Annotated[int, Bounds(low=1, high=100)] = 10
     """While the session is active, the lag is evaluated every so many base bars."""
     catchup_scope: Literal["session", "symbol", "strategy"] = "session"
     """What one lagging symbol deactivates: the session, the symbol, or (live only) the strategies that use it."""
-    load_timeout_seconds: Annotated[float, Bounds(above=0)] = 60.0
+    load_timeout_seconds: Annotated[float, Bounds(above=0, high=SECONDS_MAX)] = 60.0
     """A symbol that takes longer to load has failed."""
-    bar_grace_seconds: Annotated[float, Bounds(low=0)] = 10.0
+    bar_grace_seconds: Annotated[float, Bounds(low=0, high=SECONDS_MAX)] = 10.0
     """Live: how long after its end a bar is waited for before the instant is complete without it."""
-    command_timeout_seconds: Annotated[float, Bounds(above=0)] = 5.0
+    command_timeout_seconds: Annotated[float, Bounds(above=0, high=SECONDS_MAX)] = 5.0
     """How long a removal waits for a callback that runs on another thread."""
 
 
@@ -47,9 +49,9 @@ class GapFillerConfig(ConfigModel):
 
     enable_session_quality: bool = True
     """Measure the quality and the gaps of the session."""
-    max_retries: Annotated[int, Bounds(low=0)] = 5
+    max_retries: Annotated[int, Bounds(low=0, high=COUNT_MAX)] = 5
     """Live: how many times a missing bar is asked for again before it is reported as a gap."""
-    retry_interval_seconds: Annotated[float, Bounds(low=1)] = 60.0
+    retry_interval_seconds: Annotated[float, Bounds(low=1, high=SECONDS_MAX)] = 60.0
     """Live: time between two requests for a missing bar."""
 
 

@@ -44,6 +44,10 @@ def test_validate_says_which_sessions_there_would_be(call: Call, tmp_path: Path)
         ({"backtest_config": {"start_date": "2024-07-04", "end_date": "2024-07-04"}}, "has no trading session"),
         ({"backtest_config": {"start_date": "1890-07-04", "end_date": "1890-07-05"}}, "backtest_config: 1890-07"),
         ({"analysis": {"strategies": [{"class": "nowhere:X"}]}}, "analysis.strategies[0].class: "),
+        (
+            {"session_data_config": {"symbols": ["A"], "streaming": {"catchup_threshold_seconds": 1e308}}},
+            "catchup_threshold_seconds: 1e+308 is above the maximum; allowed: 1 to 31,536,000",
+        ),
     ],
 )  # fmt: skip
 def test_validate_and_run_refuse_what_could_not_run(

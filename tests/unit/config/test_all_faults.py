@@ -67,7 +67,7 @@ def test_all_faults_of_a_configuration_are_reported_at_once() -> None:
         in found
     )
     assert (
-        "session_data_config.streaming.catchup_threshold_seconds: 0 is below the minimum; allowed: 1 or more"
+        "session_data_config.streaming.catchup_threshold_seconds: 0 is below the minimum; allowed: 1 to 31,536,000"
         in found
     )
     assert 'backtest_config.speed_multiplier: "1" is text; allowed: a number' in found

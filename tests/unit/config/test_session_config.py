@@ -196,7 +196,7 @@ def test_a_bad_value_in_python_raises_a_config_error_that_names_the_class() -> N
         StreamingConfig(catchup_check_interval=101, catchup_threshold_seconds=0)
     assert caught.value.source == "StreamingConfig"
     assert caught.value.problems == [
-        "catchup_threshold_seconds: 0 is below the minimum; allowed: 1 or more",
+        "catchup_threshold_seconds: 0 is below the minimum; allowed: 1 to 31,536,000",
         "catchup_check_interval: 101 is above the maximum; allowed: 1 to 100",
     ]
 

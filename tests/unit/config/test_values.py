@@ -9,6 +9,7 @@ from tests.unit.config.configs import problems_of
 
 from mismartera.config import (
     BacktestConfig,
+    BridgeConfig,
     FeedConfig,
     GapFillerConfig,
     HistoricalIndicator,
@@ -24,26 +25,38 @@ from mismartera.config.model import ConfigModel
 
 DATES = {"start_date": "2024-07-01", "end_date": "2024-07-05"}
 REPLAY = {"type": "replay", "date": "2024-07-03"}
+BUS = {"url": "tls://bus"}
 TINY = 5e-324
 HUGE = 1.7e308
+YEAR = 31_536_000
+UP_TO_A_YEAR = "more than 0, at most 31,536,000"
 
 BOUNDS: list[tuple[type[ConfigModel], dict[str, Any], str, list[Any], list[Any], str]] = [
-    (StreamingConfig, {}, "catchup_threshold_seconds", [1, 1.0, 1.5, HUGE], [0.999, 0, -1], "1 or more"),
+    (
+        StreamingConfig,
+        {},
+        "catchup_threshold_seconds",
+        [1, 1.0, 1.5, YEAR],
+        [0.999, 0, -1, 1e308],
+        "1 to 31,536,000",
+    ),
     (StreamingConfig, {}, "catchup_check_interval", [1, 100], [0, 101, -5], "1 to 100"),
-    (StreamingConfig, {}, "load_timeout_seconds", [TINY, 0.2, HUGE], [0, -1], "more than 0"),
-    (StreamingConfig, {}, "bar_grace_seconds", [0, 10], [-TINY, -1], "0 or more"),
-    (StreamingConfig, {}, "command_timeout_seconds", [TINY, 5], [0, -1], "more than 0"),
-    (GapFillerConfig, {}, "max_retries", [0, 1000], [-1], "0 or more"),
-    (GapFillerConfig, {}, "retry_interval_seconds", [1, 0x7FFF], [0.99, 0], "1 or more"),
+    (StreamingConfig, {}, "load_timeout_seconds", [TINY, 0.2, YEAR], [0, -1, YEAR + 1, HUGE], UP_TO_A_YEAR),
+    (StreamingConfig, {}, "bar_grace_seconds", [0, 10, YEAR], [-TINY, -1, HUGE], "0 to 31,536,000"),
+    (StreamingConfig, {}, "command_timeout_seconds", [TINY, 5, YEAR], [0, -1, HUGE], UP_TO_A_YEAR),
+    (GapFillerConfig, {}, "max_retries", [0, 1000, 1_000_000], [-1, 2**63], "0 to 1,000,000"),
+    (GapFillerConfig, {}, "retry_interval_seconds", [1, 0x7FFF, YEAR], [0.99, 0, HUGE], "1 to 31,536,000"),
     (BacktestConfig, DATES, "speed_multiplier", [0, 0.5, 60, 1e6], [-TINY, -1, 1_000_001, HUGE], "0 to 1,000,000"),
-    (BacktestConfig, DATES, "prefetch_days", [0, 250], [-1], "0 or more"),
-    (HistoricalWindow, {}, "trailing_days", [1, 500], [0, -3], "1 or more"),
+    (BacktestConfig, DATES, "prefetch_days", [0, 250, 10_000], [-1, 10_001], "0 to 10,000"),
+    (HistoricalWindow, {}, "trailing_days", [1, 500, 10_000], [0, -3, 10_001], "1 to 10,000"),
     (TradingConfig, {}, "max_buying_power", [TINY, 1e9], [0, -1], "more than 0"),
     (TradingConfig, {}, "max_per_trade", [TINY, 1e9], [0, -1], "more than 0"),
     (TradingConfig, {}, "max_per_symbol", [TINY, 1e9], [0, -1], "more than 0"),
-    (TradingConfig, {}, "max_open_positions", [1, 99], [0, -1], "1 or more"),
-    (FeedConfig, REPLAY, "stall_timeout_seconds", [1, 90], [0.99, 0], "1 or more"),
-    (FeedConfig, REPLAY, "reconcile_minutes", [TINY, 60], [0, -1], "more than 0"),
+    (TradingConfig, {}, "max_open_positions", [1, 99, 1_000_000], [0, -1, 10**18], "1 to 1,000,000"),
+    (FeedConfig, REPLAY, "stall_timeout_seconds", [1, 90, YEAR], [0.99, 0, HUGE], "1 to 31,536,000"),
+    (FeedConfig, REPLAY, "reconcile_minutes", [1, 60, 525_600], [0, -1, TINY, HUGE], "1 to 525,600"),
+    (BridgeConfig, BUS, "max_age_hours", [1, 8760], [0.5, HUGE], "1 to 8,760"),
+    (BridgeConfig, BUS, "max_megabytes", [1, 1024, 10**9], [0, 10**18], "1 to 1,000,000,000"),
 ]
 
 
