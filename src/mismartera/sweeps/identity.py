@@ -49,18 +49,18 @@ class Keys:
 
 def _sources(module: str, folders: Sequence[Path]) -> Iterator[Path]:
     """The files that a strategy's module consists of, as far as its imports tell."""
-    wanted, seen = [module], {module}
-    while wanted:
-        name = wanted.pop()
-        file = _find(name, folders)
-        if file is None:
-            if name == module:
-                yield from _installed(name)
-            continue
+    first = _find(module, folders)
+    if first is None:
+        yield from _installed(module)
+        return
+    waiting, seen = [first], {first}
+    while waiting:
+        file = waiting.pop()
         yield file
-        new = sorted(set(_imports(file)) - seen)
+        found = {_find(name, places or [file.parent, *folders]) for places, name in _imports(file)}
+        new = sorted({each for each in (*found, *_packages(file)) if each is not None} - seen)
         seen |= set(new)
-        wanted += new
+        waiting += new
 
 
 def _find(module: str, folders: Sequence[Path]) -> Path | None:
@@ -69,18 +69,29 @@ def _find(module: str, folders: Sequence[Path]) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
-def _imports(file: Path) -> Iterator[str]:
-    """The modules that a file names in its imports; ``from a import b`` may mean ``a.b``."""
+def _packages(file: Path) -> Iterator[Path]:
+    """What the packages that ``file`` is in consist of themselves."""
+    for folder in file.parents:
+        if not (package := folder / "__init__.py").is_file():
+            return
+        yield package
+
+
+def _imports(file: Path) -> Iterator[tuple[list[Path], str]]:
+    """What a file imports, and where alone that lies (nowhere: anywhere); ``from a import b`` may mean ``a.b``."""
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):  # the run will say what is wrong with it
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (([], alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            places = list(file.parents[node.level - 1 : node.level]) if node.level else []
+            names = [alias.name for alias in node.names]
+            if node.module:
+                names = [node.module, *(f"{node.module}.{name}" for name in names)]
+            yield from ((places, name) for name in names if not name.endswith("*"))
 
 
 def _installed(module: str) -> Iterator[Path]:

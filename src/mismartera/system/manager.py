@@ -12,12 +12,12 @@ from mismartera.catalog import DataManager
 from mismartera.config import SessionConfig
 from mismartera.errors import DepartedError, MismarteraError, RunFailedError, TraceEndedError, UsageError
 from mismartera.feeds.port import Feed
-from mismartera.session.analysis import StrategyRun
 from mismartera.session.beginning import FROM_NOTHING
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.session.session_data import SessionData
 from mismartera.session.strategy import Strategy
+from mismartera.session.strategy_run import StrategyRun
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
 from mismartera.system.notebook import QualityTable, run_html

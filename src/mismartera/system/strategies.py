@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +10,9 @@ from types import ModuleType
 from mismartera.config import StrategyConfig
 from mismartera.errors import ConfigError
 from mismartera.session.strategy import Strategy
+from mismartera.system.user_code import HiddenError, UserCode
+
+_USER_CODE = UserCode()
 
 
 def load_strategies(configs: Sequence[StrategyConfig], folders: Sequence[Path]) -> list[Strategy]:
@@ -20,6 +21,8 @@ def load_strategies(configs: Sequence[StrategyConfig], folders: Sequence[Path]) 
     ``module:Class`` is looked up in ``folders``, in their order, then among the installed packages. ConfigError
     names every entry that cannot be imported, is not a Strategy, or cannot be made of its ``params``.
     """
+    if configs:
+        _USER_CODE.begin()
     strategies: list[Strategy] = []
     problems: list[str] = []
     for index, config in enumerate(configs):
@@ -60,8 +63,9 @@ def _make(config: StrategyConfig, folders: Sequence[Path]) -> Strategy:
 def _import(name: str, folders: Sequence[Path]) -> ModuleType:
     for folder in folders:
         file = folder.joinpath(*name.split(".")).with_suffix(".py")
-        if file.is_file():
-            return _import_file(name, file)
+        package = folder.joinpath(*name.split("."), "__init__.py")
+        if file.is_file() or package.is_file():
+            return _import_file(name, folder, package if package.is_file() else file)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -73,18 +77,10 @@ def _import(name: str, folders: Sequence[Path]) -> ModuleType:
         raise _UnusableError(f"class: importing {name!r} raised {type(error).__name__}: {error}") from error
 
 
-def _import_file(name: str, file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None, f"{file} is a Python file"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickles of the module look it up there
-    folder = str(file.parent)
-    sys.path.insert(0, folder)  # so that it can import its neighbours
+def _import_file(name: str, folder: Path, file: Path) -> ModuleType:
     try:
-        spec.loader.exec_module(module)
+        return _USER_CODE.load(name, folder, file)
+    except HiddenError as error:
+        raise _UnusableError(f"class: {error}") from None
     except (Exception, SystemExit) as error:  # importing runs the user's code: say what it raised
-        sys.modules.pop(name, None)
         raise _UnusableError(f"class: importing {file} raised {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(folder)
-    return module

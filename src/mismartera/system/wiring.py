@@ -17,7 +17,7 @@ from mismartera.live.supply import LiveSupply
 from mismartera.live.thread import IntakeThread
 from mismartera.session.agenda import Agenda
 from mismartera.session.ahead import ReadAhead
-from mismartera.session.analysis import AnalysisEngine, StrategyRun
+from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.beginning import FROM_NOTHING, Beginning
 from mismartera.session.command_log import NoLog
 from mismartera.session.context import StrategyContext
@@ -40,6 +40,7 @@ from mismartera.session.session_data import SessionData
 from mismartera.session.sights import PlainSights, SightedData
 from mismartera.session.state import SessionState
 from mismartera.session.strategy import Strategy
+from mismartera.session.strategy_run import StrategyRun
 from mismartera.session.streamer import Streamer
 from mismartera.session.supply import StoredSupply, Supply
 from mismartera.session.symbols import SymbolRegistry

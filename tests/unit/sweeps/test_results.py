@@ -113,7 +113,9 @@ def test_tasks_with_equal_results_have_equal_keys_and_no_others(tmp_path: Path, 
     (tmp_path / "mine.py").write_text("from helper import x\nimport numpy")
     (tmp_path / "helper.py").write_text("from . import deep\nimport below.deeper")
     (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "deeper.py").write_text("x = 1")
+    (tmp_path / "below" / "deeper.py").write_text("import near\nfrom .related import x")
+    for name in ("__init__", "near", "related"):
+        (tmp_path / "below" / f"{name}.py").write_text("x = 1")
     (tmp_path / "aside.py").write_text("x = 1")
     first = keys(store, tmp_path)
     assert len(set(first)) == 3
@@ -121,7 +123,8 @@ def test_tasks_with_equal_results_have_equal_keys_and_no_others(tmp_path: Path, 
     (tmp_path / "aside.py").write_text("x = 2")
     assert keys(store, tmp_path) == first, "no strategy imports it"
     seen = set(first)
-    for change in ("mine.py", "helper.py", "below/deeper.py"):
+    below = ("below/deeper.py", "below/__init__.py", "below/near.py", "below/related.py")
+    for change in ("mine.py", "helper.py", *below):
         with (tmp_path / change).open("a") as file:
             file.write("\n# changed")
         now = keys(store, tmp_path)

@@ -106,3 +106,83 @@ def test_all_strategies_that_cannot_be_used_are_named_at_once_each_with_its_faul
         assert text in problem
     assert "does not exist" in faults["analysis.strategies[2]"]
     assert "is not a Strategy" in faults["analysis.strategies[3]"]
+
+
+def test_a_strategy_finds_what_lies_beside_it_and_beside_the_configuration_and_its_package(
+    folder: Path, market: DataManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    package = folder / "my_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "my_near.py").write_text("NEAR = 1\n")
+    (package / "my_within.py").write_text("import my_near\nWITHIN = 2\n")
+    (package / "my_parts.py").write_text(
+        "from helper_of_mine import double\n"
+        "from mismartera import Strategy\n"
+        "from my_package.my_within import WITHIN\n"
+        "from .my_near import NEAR\n"
+        "class Whole(Strategy):\n"
+        "    def on_session_open(self):\n"
+        "        import my_near, my_late\n"
+        "        self.seen = (my_near.NEAR, NEAR, WITHIN, double(WITHIN), my_late.LATE)\n"
+    )
+    (folder / "my_late.py").write_text("LATE = 5\n")
+    system = SystemManager(
+        with_strategies({"class": "my_package.my_parts:Whole"}), data_manager=market, folder=folder
+    )
+    system.run()
+    assert [vars(s)["seen"] for s in system.strategies] == [(1, 1, 2, 4, 5)]
+
+
+def test_the_next_run_sees_a_file_as_it_is_then_and_another_folder_has_its_own(
+    folder: Path, market: DataManager
+) -> None:
+    other = folder.parent / "other"
+    other.mkdir()
+    (other / "my_counting.py").write_text(GOOD)
+    (other / "helper_of_mine.py").write_text("def double(n):\n    return 200 * n\n")
+    settings = with_strategies({"class": "my_counting:Counting", "params": {"start": 5}})
+
+    def made(place: Path) -> int:
+        strategy = SystemManager(settings, data_manager=market, folder=place).strategies[0]
+        return int(vars(strategy)["count"])
+
+    found = [made(folder), made(other), made(folder)]
+    (folder / "helper_of_mine.py").write_text("def double(n):\n    return 20 * n + 10\n")
+    assert [*found, made(folder)] == [10, 1000, 10, 110]
+
+
+@pytest.mark.parametrize("name", ["numpy", "random", "msgspec"])
+def test_a_neighbour_with_the_name_of_another_module_is_refused(
+    folder: Path, market: DataManager, name: str
+) -> None:
+    import sys
+
+    present = sys.modules[name]
+    (folder / f"{name}.py").write_text("double = None\n")
+    (folder / "my_user.py").write_text(GOOD.replace("helper_of_mine", name))
+    with pytest.raises(ConfigError, match=rf"{name}\.py is hidden by .*: give it another name"):
+        SystemManager(with_strategies({"class": "my_user:Counting"}), data_manager=market, folder=folder)
+    assert sys.modules[name] is present
+
+
+def test_neighbours_of_one_name_in_two_folders_are_refused(folder: Path, market: DataManager) -> None:
+    for place in ("my_one", "my_two"):
+        (folder / place).mkdir()
+        (folder / place / "my_util.py").write_text("double = None\n")
+        (folder / place / "my_user.py").write_text(GOOD.replace("helper_of_mine", "my_util"))
+    settings = with_strategies({"class": "my_one.my_user:NoStrategy"}, {"class": "my_two.my_user:Counting"})
+    with pytest.raises(ConfigError, match=r"my_two.my_util\.py is hidden by .*my_one.my_util\.py"):
+        SystemManager(settings, data_manager=market, folder=folder)
+
+
+def test_a_strategy_whose_file_has_the_name_of_an_installed_module_is_refused(
+    folder: Path, market: DataManager
+) -> None:
+    import numpy as np
+
+    (folder / "numpy.py").write_text(GOOD)
+    with pytest.raises(ConfigError, match=r"numpy\.py is hidden by .*numpy/__init__\.py: give it another name"):
+        SystemManager(with_strategies({"class": "numpy:Counting"}), data_manager=market, folder=folder)
+    assert np.__name__ == "numpy"
