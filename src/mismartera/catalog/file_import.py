@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import polars as pl
 from msgspec import Struct, field
 
@@ -17,6 +16,7 @@ from mismartera.bars.interval import Interval
 from mismartera.catalog.layout import PRICES
 from mismartera.catalog.report import EXAMPLES_PER_RULE, Rejections
 from mismartera.catalog.sources import PathFacts
+from mismartera.catalog.spacing import interval_of_spacing
 from mismartera.catalog.stamps import to_instants
 from mismartera.catalog.tabular import read_table
 from mismartera.catalog.upsert import valid_rows
@@ -68,7 +68,7 @@ def read_bars(path: Path, facts: PathFacts, layout_given: bool, options: ImportO
     table = _with_label(table, "interval", options.interval, facts.interval, layout_given)
     table = table.with_columns(stamps.us.alias("us"))
     kept = _refuse(table, stamps.refused, result.rejections)
-    for interval, found in _by_interval(kept, result.notes):
+    for interval, found in _by_interval(kept, options.zone, result.notes):
         rows = found if interval.is_daily else _with_times(found, table["timestamp"].dtype, result.rejections)
         starts = _starts(rows["us"], interval, options)
         frame = rows.select(
@@ -138,12 +138,12 @@ def _bad_labels(column: pl.Series, check: object) -> pl.Series:
     return column.is_in([label for label in bad if label is not None]) | (column.is_null() & (None in bad))
 
 
-def _by_interval(table: pl.DataFrame, notes: list[str]) -> list[tuple[Interval, pl.DataFrame]]:
+def _by_interval(table: pl.DataFrame, zone: str, notes: list[str]) -> list[tuple[Interval, pl.DataFrame]]:
     if not table.height:
         return []
     labels = table["interval"]
     if labels.null_count():
-        interval = _interval_of_spacing(table)
+        interval = interval_of_spacing(table["symbol"], table["us"], zone)
         notes.append(f"the interval {interval.canonical} was told by the spacing of the rows")
         return [(interval, table)]
     by_length: dict[Interval, list[str]] = {}
@@ -152,29 +152,6 @@ def _by_interval(table: pl.DataFrame, notes: list[str]) -> list[tuple[Interval, 
     if len(by_length) == 1:
         return [(next(iter(by_length)), table)]
     return [(interval, table.filter(labels.is_in(names))) for interval, names in by_length.items()]
-
-
-def _interval_of_spacing(table: pl.DataFrame) -> Interval:
-    """The commonest distance between rows of a symbol, if it is also the smallest and is an interval."""
-    ordered = table.select("symbol", "us").unique().sort("symbol", "us")
-    times, owner = ordered["us"].to_numpy(), ordered["symbol"].rle_id().to_numpy()
-    gaps = np.diff(times)[owner[1:] == owner[:-1]]
-    if not len(gaps):
-        raise DataError(
-            "its interval is not known and one row tells none: give --interval, for example --interval 1m"
-        )
-    sizes, counts = np.unique(gaps, return_counts=True)
-    common = int(sizes[counts.argmax()])
-    daily = common % DAY_US == 0
-    label = "1d" if daily else f"{common // 1_000_000}s"
-    smallest = int(sizes[0])
-    close = smallest >= DAY_US - DAY_US // 24 if daily else smallest == common and common % 1_000_000 == 0
-    if not close or common > DAY_US * 4:
-        raise DataError(
-            f"its interval is not clear: rows are {common / 1e6:g} s apart mostly, {smallest / 1e6:g} s at least; "
-            "give --interval, for example --interval 1m"
-        )
-    return parse_interval(label)
 
 
 def _starts(us: pl.Series, interval: Interval, options: ImportOptions) -> pl.Series:

@@ -144,9 +144,9 @@ def test_many_symbols_and_intervals_in_one_file(store: DataManager, tmp_path: Pa
 
 
 def test_the_interval_is_told_by_the_spacing_and_said(store: DataManager, tmp_path: Path) -> None:
-    path = put(tmp_path / "x.parquet", frame([0, 5, 10, 25]))
+    path = put(tmp_path / "x.parquet", frame([0, 5, 10, 25, 30, 35]))
     report = import_files(store, [path], symbol="AAPL")
-    assert minutes(store, interval="5m") == [0, 5, 10, 25]
+    assert minutes(store, interval="5m") == [0, 5, 10, 25, 30, 35]
     assert report.notes == (f"{path}: the interval 5m was told by the spacing of the rows",)
 
 
