@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from mismartera.errors import FeedRefusedError, KeysRefusedError
 from mismartera.feeds.port import BackfillResult, Feed
+from mismartera.live.entry import Entry
 from mismartera.session.history import SymbolHistory
 from mismartera.timing import TradingSession
 
@@ -35,6 +36,39 @@ class Answer(Struct, frozen=True, eq=False):
     result: BackfillResult | None
     refused: Mapping[str, str]
     past: Past | None
+
+
+class Denials:
+    """The vendor's store may say that there is no such symbol, of one that has traded today: it is not believed
+    until it has said so for ``patience_us``; never, if it says so of all of them.
+    """
+
+    def __init__(self, patience_us: int) -> None:
+        self._patience_us = patience_us
+        self._since_us: dict[Entry, int] = {}
+
+    def told_apart(
+        self, entries: Sequence[Entry], answer: Answer, now_us: int, *, is_all: bool
+    ) -> tuple[list[Entry], list[Entry]]:
+        """Those that ``answer`` is taken for an answer of, and the others. ``is_all``: the session has no more."""
+        says_nothing = is_all and answer.result is None
+        found: list[Entry] = []
+        denied: list[Entry] = []
+        for entry in entries:
+            if entry.symbol not in answer.refused:
+                self.forget(entry)
+            elif entry.has_joined and (says_nothing or now_us - self._since(entry, now_us) < self._patience_us):
+                denied.append(entry)
+                continue
+            found.append(entry)
+        return found, denied
+
+    def _since(self, entry: Entry, now_us: int) -> int:
+        return self._since_us.setdefault(entry, now_us)
+
+    def forget(self, entry: Entry) -> None:
+        """It has left, or is there after all."""
+        self._since_us.pop(entry, None)
 
 
 def fetch(

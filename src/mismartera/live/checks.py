@@ -7,14 +7,14 @@ only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars.instants import SECOND_US, to_iso
-from mismartera.errors import MismarteraError
+from mismartera.errors import KeysRefusedError, MismarteraError
 from mismartera.feeds.port import BackfillResult, Feed
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry, Mark, Rows
@@ -116,6 +116,25 @@ class Checks:
         first, last = self._starts[windows[0]], self._ends[windows[-1]]
         self._engine.event_of(entry, "backfilled", interval="1m", **{"from": first, "to": last}, bars=len(windows))
 
+    def spliced(
+        self, merges: Mapping[Entry, Merge], result: BackfillResult | None, first_us: int, asked_us: int
+    ) -> None:
+        """Each minute that was asked for has ended as a bar, or without trades, if it is long enough ago."""
+        ledger = self._ledger
+        for entry, merge in merges.items():
+            if filled := merge.filled:
+                self.tell_backfilled(entry, filled)
+        if result is not None:
+            doubts = book_rejected(result.rejected, merges, ledger, self._engine)
+            first = int(ledger.windows.start.searchsorted(first_us))
+            last = int(ledger.windows.end.searchsorted(asked_us - self._settings.grace_us, side="right"))
+            for entry, windows in ledger.unknown(first, max(first, last)):
+                if entry in merges:
+                    self.confirm_quiet(entry, doubts.without(entry, windows))
+        for entry in merges:
+            self.drop_settled(entry)
+        self.want([(entry, windows) for entry, windows in ledger.unknown(0, ledger.ended) if entry in merges])
+
     def _ask(self) -> None:
         """Ask for the minutes whose turn it is, unless an answer is on its way."""
         if self._is_asking or self._is_over:
@@ -138,6 +157,9 @@ class Checks:
         def answered(result: BackfillResult | MismarteraError, asked_us: int) -> None:
             self._is_asking = False
             if self._is_over:
+                return
+            if isinstance(result, KeysRefusedError):
+                self._engine.feed_failed(str(result))
                 return
             if isinstance(result, MismarteraError):
                 self._again(wanted)
@@ -186,6 +208,8 @@ class Checks:
             if self._is_over:
                 return
             asked_us = min(asked_us, self._ledger.last_us + self._settings.grace_us)
+            if isinstance(result, KeysRefusedError):
+                self._engine.feed_failed(str(result))
             if isinstance(result, MismarteraError):
                 self._engine.warn(f"the comparison with the vendor's store failed: {result}")
                 if is_last:  # until somebody ends it
@@ -225,6 +249,7 @@ class Checks:
         first = int(ledger.windows.start.searchsorted(first_us))
         due = int(ledger.windows.end.searchsorted(asked_us - self._settings.grace_us, side="right"))
         entries = [e for e in entries if ledger.entries.get(e.symbol) is e and e.has_joined and e.held is None]
+        entries = [e for e in entries if e.symbol not in result.refused]
         rows_of = SymbolRows(result.block, self._session, ledger.windows)
         doubts = book_rejected(result.rejected, entries, ledger, self._engine)
         for entry in entries:

@@ -5,19 +5,18 @@ While a symbol is being spliced, its live bars are held, and nothing of it is sh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from mismartera.bars.instants import SECOND_US
-from mismartera.errors import FeedUnavailableError, KeysRefusedError, MismarteraError
+from mismartera.errors import FeedRefusedError, FeedUnavailableError, KeysRefusedError, MismarteraError
 from mismartera.feeds.port import Feed
-from mismartera.live.answers import Answer, PastSource, fetch
+from mismartera.live.answers import Answer, Denials, PastSource, fetch
 from mismartera.live.checks import Checks
 from mismartera.live.deadlines import Deadlines
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry, Rows
 from mismartera.live.flow import Flow
 from mismartera.live.ledger import DayLedger
-from mismartera.live.rejections import book_rejected
 from mismartera.live.requests import Requests
 from mismartera.live.sifting import Merge, SymbolRows
 from mismartera.live.timers import Timers
@@ -54,6 +53,7 @@ class Splices:
         self._unproven: set[Entry] = set()
         self._starting: set[Entry] = set()
         self._away: set[Entry] = set()
+        self._denials = Denials(load_timeout_us)
         self._proof_us = int(ledger.windows.end[0]) + grace_us
         self.is_open = self._is_over = False
         self.prepared: dict[Entry, SymbolData] = {}
@@ -145,6 +145,7 @@ class Splices:
         """The symbol is the session's no more."""
         for group in (self._confirmed, self._asked, self._unproven, self._starting, self._away):
             group.discard(entry)
+        self._denials.forget(entry)
         self.prepared.pop(entry, None)
 
     def _ask(self) -> None:
@@ -182,8 +183,10 @@ class Splices:
             if isinstance(answer, MismarteraError):
                 self._unanswered(staying, answer)
                 return
-            self._failures = 0
-            self._release(staying, answer, first_us)
+            found = self._answered(staying, answer)
+            if len(found) == len(staying):
+                self._failures = 0
+            self._release(found, answer, first_us)
 
         self._requests.ask(call, done)
 
@@ -206,15 +209,23 @@ class Splices:
 
         self._timers.at(self._clock.now_us() + round(seconds * SECOND_US), again)
 
+    def _answered(self, entries: Sequence[Entry], answer: Answer) -> list[Entry]:
+        """Those of which the vendor's store has said something; of the others, it is asked again for a while."""
+        is_all = frozenset(entries).issuperset(self._ledger.joined())
+        found, denied = self._denials.told_apart(entries, answer, self._clock.now_us(), is_all=is_all)
+        if denied:
+            self._unanswered(denied, FeedRefusedError(answer.refused[denied[0].symbol]))
+        return found
+
     def _release(self, entries: Sequence[Entry], answer: Answer, first_us: int) -> None:
         """Merge what was fetched with what was held, and let it be shown."""
         ledger = self._ledger
         self._asked.difference_update(entries)
-        for entry in entries:
-            reason = self._refusal(entry, answer)
-            if reason is not None:
-                self.refused(entry, reason)
-        entries = [e for e in entries if ledger.entries.get(e.symbol) is e and e not in self._unproven]
+        reasons = {entry: reason for entry in entries if (reason := self._refusal(entry, answer)) is not None}
+        for entry, reason in reasons.items():
+            self.refused(entry, reason)
+        entries = [e for e in entries if e not in reasons and e not in self._unproven]
+        entries = [e for e in entries if ledger.entries.get(e.symbol) is e]
         joining = frozenset(entry for entry in entries if not entry.has_joined)
         changes: dict[Entry, Rows] = {}
         merges: dict[Entry, Merge] = {}
@@ -235,7 +246,7 @@ class Splices:
         if not ledger.joined():
             self._flow.began(answer.asked_us)
         update, data = ledger.put(changes, as_backlog=True)
-        self._tell(merges, answer, first_us)
+        self._checks.spliced(merges, answer.result, first_us, answer.asked_us)
         self._hand_over(update, data, joining)
         self._flow.reflect()
 
@@ -253,7 +264,7 @@ class Splices:
             self._engine.grew(update)
 
     def _refusal(self, entry: Entry, answer: Answer) -> str | None:
-        if entry.symbol in answer.refused and not entry.has_joined:
+        if entry.symbol in answer.refused:
             return answer.refused[entry.symbol]
         if answer.past is None or entry.symbol not in answer.past.unknown or entry.held:
             return None
@@ -263,23 +274,6 @@ class Splices:
             self._timers.at(self._proof_us, lambda: self.heard([entry]))
             return None
         return f"{entry.symbol} has no bar in the last {RECENT_SESSIONS} sessions"
-
-    def _tell(self, merges: Mapping[Entry, Merge], answer: Answer, first_us: int) -> None:
-        """Each minute that was asked for has ended as a bar, or without trades, if it is long enough ago."""
-        ledger, checks = self._ledger, self._checks
-        for entry, merge in merges.items():
-            if filled := merge.filled:
-                checks.tell_backfilled(entry, filled)
-        if answer.result is not None:
-            doubts = book_rejected(answer.result.rejected, merges, ledger, self._engine)
-            first = int(ledger.windows.start.searchsorted(first_us))
-            last = int(ledger.windows.end.searchsorted(answer.asked_us - self._grace_us, side="right"))
-            for entry, windows in ledger.unknown(first, max(first, last)):
-                if entry in merges:
-                    checks.confirm_quiet(entry, doubts.without(entry, windows))
-        for entry in merges:
-            checks.drop_settled(entry)
-        checks.want([(entry, windows) for entry, windows in ledger.unknown(0, ledger.ended) if entry in merges])
 
     def refused(self, entry: Entry, reason: str) -> None:
         """The vendor will never have it."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from mismartera.bars import Bar, BarBlock, parse_interval
 from mismartera.bars.instants import MINUTE_US, SECOND_US
-from mismartera.errors import FeedRefusedError, FeedUnavailableError
+from mismartera.errors import FeedRefusedError, FeedUnavailableError, KeysRefusedError
 from mismartera.feeds.port import (
     BackfillResult,
     BarsArrived,
@@ -106,6 +106,8 @@ class FeedState:
     rest_lag_seconds: float = 0.0
     cannot_connect: bool = False
     forgets: set[str] = field(default_factory=set)
+    denies: set[str] = field(default_factory=set)
+    refuses_keys: bool = False
     told: dict[str, int] = field(default_factory=dict)
 
     def note(self, kind: str) -> None:
@@ -152,8 +154,11 @@ class SimFeed:
         if self.state.rest_down:
             self.state.note("rest_down")
             raise FeedUnavailableError("the service is down", self._rng.uniform(0.5, 5.0))
+        if self.state.refuses_keys:
+            raise KeysRefusedError("these keys are not known")
         known_us = self._world.now_us() - round(self.state.rest_lag_seconds * SECOND_US)
         refused = {symbol: "no such symbol" for symbol in symbols if symbol.startswith("BAD")}
+        refused |= {symbol: "no such symbol" for symbol in symbols if symbol in self.state.denies}
         if refused and len(refused) == len(symbols):
             raise FeedRefusedError("no such symbol")
         kept = [symbol for symbol in symbols if symbol not in refused]
