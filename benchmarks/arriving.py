@@ -23,7 +23,7 @@ from mismartera import Bar, DataManager, SessionData, Strategy, TimeManager
 from mismartera.bars import BarBlock, SeriesInfo, parse_interval
 from mismartera.bars.instants import MINUTE_US
 from mismartera.indicators import resolve_indicator
-from mismartera.session.analysis import AnalysisEngine, StrategyRun
+from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.arrivals import Arrivals
 from mismartera.session.arriving import ArrivingTape
 from mismartera.session.delivery import Delivery
@@ -33,6 +33,7 @@ from mismartera.session.increment import IncrementalProcessor
 from mismartera.session.publisher import Publisher
 from mismartera.session.state import SessionState
 from mismartera.session.strategy import StrategySession
+from mismartera.session.strategy_run import StrategyRun
 from mismartera.session.streamer import Streamer
 from mismartera.session.symbols import SymbolRegistry
 from mismartera.timing import TradingSession

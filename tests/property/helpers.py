@@ -8,10 +8,10 @@ from typing import Any
 
 from mismartera.config import SessionConfig
 from mismartera.errors import RunFailedError
-from mismartera.session.analysis import StrategyRun
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.ports import BarSource
 from mismartera.session.strategy import Strategy
+from mismartera.session.strategy_run import StrategyRun
 from mismartera.system.summary import Summary, summarize
 from mismartera.system.wiring import make_coordinator, make_time
 from mismartera.testing.memory import DumpKey, EventLog, MemoryBars, MemoryDumps, StoredRow

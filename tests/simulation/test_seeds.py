@@ -25,7 +25,7 @@ from mismartera.live.ledger import DayLedger
 from mismartera.live.sifting import Merge
 from mismartera.live.update import Update
 from mismartera.session import increment
-from mismartera.session.analysis import AnalysisEngine, StrategyRun
+from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.arriving import ArrivingTape, Batch
 from mismartera.session.causes import Causes
 from mismartera.session.delivery import Delivery
@@ -35,6 +35,7 @@ from mismartera.session.part import Part
 from mismartera.session.slice import Slice
 from mismartera.session.slice_desk import SliceDesk
 from mismartera.session.state import SymbolData
+from mismartera.session.strategy_run import StrategyRun
 from mismartera.session.symbols import Member
 from mismartera.session.transitions import Transitions
 from mismartera.system import wiring

@@ -11,15 +11,21 @@ DAY_US = 24 * HOUR_US
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_WANTED = (
+    "give a timezone-aware datetime, for example datetime(2024, 7, 2, 9, 30, tzinfo=ZoneInfo('America/New_York'))"
+)
 
 
 def to_us(moment: datetime) -> int:
-    """Microseconds since the epoch of an aware ``moment``; a naive one is refused (ValueError)."""
-    if moment.tzinfo is None or moment.utcoffset() is None:
-        raise ValueError(
-            f"{moment.isoformat()} has no time zone: give a timezone-aware datetime, "
-            "for example datetime(2024, 7, 2, 9, 30, tzinfo=ZoneInfo('America/New_York'))"
-        )
+    """Microseconds since the epoch of an aware ``moment``; a naive one is refused (ValueError), and what is no
+    datetime (TypeError).
+    """
+    try:
+        is_naive = moment.tzinfo is None or moment.utcoffset() is None
+    except AttributeError as error:  # asked for afterwards, for it is called often, and with another type never
+        raise TypeError(f"{moment!r} is of type {type(moment).__name__}: {_WANTED}") from error
+    if is_naive:
+        raise ValueError(f"{moment.isoformat()} has no time zone: {_WANTED}")
     return (moment - _EPOCH) // _MICROSECOND
 
 

@@ -180,7 +180,14 @@ class Bars(Sequence[Bar]):
                 return Bars(self._columns.stepped(slice(self._first, self._last), index))
             return Bars(self._columns, self._first + first, self._first + max(first, last))
         size = len(self)
-        if not -size <= index < size:
+        try:
+            is_there = -size <= index < size
+        except (TypeError, ValueError) as error:  # a text, an array
+            raise TypeError(
+                f"bars are indexed by a whole number or a slice, not by {_cut(index)}: the columns are "
+                "attributes, for example bars.close, or bars.indicator('SMA_20')"
+            ) from error
+        if not is_there:
             raise IndexError(f"bar {index} of {size}")
         return self._bar(self._first + index if index >= 0 else self._last + index)
 
@@ -247,6 +254,10 @@ class Bars(Sequence[Bar]):
             float(c.open[row]), float(c.high[row]), float(c.low[row]), float(c.close[row]), float(c.volume[row]),
             int(c.bar_count[row]), 0.0, c.info.generation, "" if c.source is None else SOURCES[c.source[row]],
         )  # fmt: skip
+
+
+def _cut(index: object) -> str:
+    return repr(index) if isinstance(index, str) and len(index) <= 40 else f"a {type(index).__name__}"
 
 
 def freeze(column: NDArray[_T]) -> NDArray[_T]:

@@ -179,7 +179,8 @@ class DataManager:
         return self._sound.read(lambda snapshot: self._reader.read_block(snapshot, label, start_us, end_us, names))
 
     def get_bars(self, symbol: str, interval: str, start: datetime, end: datetime) -> Bars:
-        """Bars of ``symbol`` that start in ``[start, end)``, both timezone-aware (ValueError otherwise).
+        """Bars of ``symbol`` that start in ``[start, end)``, both timezone-aware (ValueError for naive ones,
+        TypeError for what is no datetime).
 
         Shown in the zone of ``start``. A bar's ``end`` is its start + the interval: the store knows no calendar.
         """

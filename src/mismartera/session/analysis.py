@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
-from typing import TypeVar
 
-from msgspec import Struct
-
-from mismartera.bars import Bar, Interval, check_symbol, parse_interval
-from mismartera.errors import UsageError
+from mismartera.bars import Bar
 from mismartera.session.delivery import Call, CallbackError, Calling, Delivery, OnBar
 from mismartera.session.part import Part
-from mismartera.session.plain import plain_error, plain_text
+from mismartera.session.plain import plain_error
 from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
-from mismartera.session.strategy_desk import StrategyDesk
-
-_T = TypeVar("_T")
-
-
-class StrategyRun(Struct, eq=False):
-    """One strategy of the run. ``error`` names the exception that ended it."""
-
-    strategy: Strategy
-    name: str
-    symbols: frozenset[str] | None
-    intervals: frozenset[Interval] | None
-    error: str | None = None
-    desk: StrategyDesk | None = None
-    """Where it runs, if it has a thread of its own."""
-
-    def listener(self) -> OnBar:
-        """Whoever takes its bars."""
-        return self.strategy.on_bar if self.desk is None else self.desk.on_bar
-
-    def overrides(self, callback: str) -> bool:
-        """True if the strategy's class has its own ``callback`` and still runs."""
-        return self.error is None and getattr(type(self.strategy), callback) is not getattr(Strategy, callback)
-
-    def wants(self, symbol: str, interval: str) -> bool:
-        """True if bars of this series are for the strategy."""
-        return (self.symbols is None or symbol in self.symbols) and (
-            self.intervals is None or parse_interval(interval) in self.intervals
-        )
+from mismartera.session.strategy_run import StrategyRun, runs_of
 
 
 class AnalysisEngine:
@@ -60,7 +28,7 @@ class AnalysisEngine:
         delivery: Delivery,
         on_error: Callable[[StrategyRun, BaseException], None],
     ) -> None:
-        self.runs = [_run(strategy, name) for strategy, name in zip(strategies, _names(strategies), strict=True)]
+        self.runs = runs_of(strategies)
         self._delivery = delivery
         self._on_error = on_error
         self._recorders: list[OnBar] = []
@@ -256,38 +224,3 @@ class AnalysisEngine:
         run.error = plain_error(error)
         self.reroute()
         self._on_error(run, error)
-
-
-def _run(strategy: Strategy, name: str) -> StrategyRun:
-    for what in ("symbols", "intervals"):
-        value = getattr(strategy, what)
-        if isinstance(value, str):
-            raise UsageError(f"{what} of strategy {name} is the text {value!r}: give a collection, ({value!r},)")
-    return StrategyRun(
-        strategy,
-        name,
-        None if strategy.symbols is None else frozenset(_checked(name, "symbols", check_symbol, strategy.symbols)),
-        None
-        if strategy.intervals is None
-        else frozenset(_checked(name, "intervals", parse_interval, strategy.intervals)),
-    )
-
-
-def _checked(name: str, what: str, check: Callable[[str], _T], values: Iterable[str]) -> list[_T]:
-    try:
-        return [check(value) for value in values]
-    except ValueError as error:
-        raise UsageError(f"{what} of strategy {name}: {error}") from error
-
-
-def _names(strategies: Sequence[Strategy]) -> list[str]:
-    """Distinct names in configured order: ``Momentum``, ``Momentum#2`` ..."""
-    names: list[str] = []
-    for strategy in strategies:
-        name = wanted = plain_text(strategy.name or type(strategy).__name__)
-        count = 1
-        while wanted in names:
-            count += 1
-            wanted = f"{name}#{count}"
-        names.append(wanted)
-    return names

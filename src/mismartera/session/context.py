@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 
 from mismartera.bars import Bars
 from mismartera.config import SessionConfig
-from mismartera.session.analysis import AnalysisEngine, StrategyRun
+from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.history import MinuteValues
 from mismartera.session.moments import moment_us
@@ -16,6 +16,7 @@ from mismartera.session.ports import Field
 from mismartera.session.quality import Quality
 from mismartera.session.session_data import SessionData
 from mismartera.session.sights import Sights
+from mismartera.session.strategy_run import StrategyRun
 
 
 class StrategyContext:

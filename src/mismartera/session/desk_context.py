@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from mismartera.config import SessionConfig
-from mismartera.session.analysis import AnalysisEngine, StrategyRun
+from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.context import StrategyContext
 from mismartera.session.coordinator import SessionCoordinator
 from mismartera.session.inbox import DESK
@@ -17,6 +17,7 @@ from mismartera.session.quality import Quality
 from mismartera.session.session_data import SessionData
 from mismartera.session.sights import Sights
 from mismartera.session.strategy_desk import StrategyDesk
+from mismartera.session.strategy_run import StrategyRun
 from mismartera.session.turns import Turn
 
 

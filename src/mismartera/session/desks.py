@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
 from mismartera.bars.instants import SECOND_US
-from mismartera.session.analysis import AnalysisEngine, StrategyRun
+from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.delivery import Delivery
 from mismartera.session.inbox import DESK, Inbox
 from mismartera.session.part import Part
 from mismartera.session.publisher import Publisher
 from mismartera.session.slice import Slice
 from mismartera.session.strategy_desk import StrategyDesk
+from mismartera.session.strategy_run import StrategyRun
 from mismartera.session.turns import Turn, Turns
 from mismartera.timing import TimeManager
 

@@ -18,6 +18,7 @@ from mismartera.session.ports import EventSink, SessionRecorder
 from mismartera.session.session_data import SessionData
 from mismartera.session.strategy import Strategy
 from mismartera.session.strategy_run import StrategyRun
+from mismartera.system.given import check_config, check_store, check_strategies
 from mismartera.system.keeping import NoKeeper, StoreKeeper
 from mismartera.system.live import LiveSource
 from mismartera.system.notebook import QualityTable, run_html
@@ -38,7 +39,7 @@ class SystemManager(SteeredRun):
     ``folder``: where strategy modules are looked up first, besides the current directory. ``clock``: in place of
     the one that the configuration's speed asks for. A live session needs its ``feed`` and ``wall``, the clock that
     they share; it ends at ``until``, or when it is stopped; ``record`` keeps its journal, or plays it from one.
-    Raises ConfigError for what cannot be run.
+    Raises ConfigError for what cannot be run, TypeError for arguments of another type.
     """
 
     def __init__(
@@ -49,12 +50,15 @@ class SystemManager(SteeredRun):
         feed: Feed | None = None, wall: WallClock | None = None, until: datetime | None = None,
         record: LiveRecord | None = None,
     ) -> None:  # fmt: skip
+        check_config(config)
+        check_store(data_manager)
+        given = check_strategies(strategies)
         is_live = config.mode == "live"
         if is_live and (feed is None or wall is None):
             raise UsageError("a live session needs a feed and its clock: SystemManager(..., feed=..., wall=...)")
         if not is_live and (feed is not None or wall is not None or until is not None):
             raise UsageError("feed, wall and until are for live sessions: the configuration is a backtest")
-        self._data = data_manager or DataManager("data")
+        self._data = DataManager("data") if data_manager is None else data_manager
         self._keeper: StoreKeeper | NoKeeper = NoKeeper(self._data)
         self._record = record
         self._until_us = None if until is None else to_us(until)
@@ -66,7 +70,7 @@ class SystemManager(SteeredRun):
         self.warnings: list[str] = []
         self._warn = warn or self.warnings.append
         folders = [*([folder] if folder else []), Path.cwd()]
-        self.strategies = (*load_strategies(config.analysis.strategies, folders), *strategies)
+        self.strategies = (*load_strategies(config.analysis.strategies, folders), *given)
         if len({id(strategy) for strategy in self.strategies}) < len(self.strategies):
             raise UsageError("a strategy is given twice: make one instance for each place")
         self._stop_on_error = config.analysis.on_strategy_error == "stop"

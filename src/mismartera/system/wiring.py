@@ -40,7 +40,7 @@ from mismartera.session.session_data import SessionData
 from mismartera.session.sights import PlainSights, SightedData
 from mismartera.session.state import SessionState
 from mismartera.session.strategy import Strategy
-from mismartera.session.strategy_run import StrategyRun
+from mismartera.session.strategy_run import StrategyRun, misses
 from mismartera.session.streamer import Streamer
 from mismartera.session.supply import StoredSupply, Supply
 from mismartera.session.symbols import SymbolRegistry
@@ -83,6 +83,8 @@ def make_coordinator(
     parts = _make_parts(
         config, time, specs, reader, history, strategies, sinks, recorders, warn, on_strategy_error, live
     )
+    for text in misses(parts.analysis.runs, config):
+        warn(text)
     coordinator = SessionCoordinator(config, parts, dates, live.until_us if live else None, beginning)
     if live is not None:
         assert isinstance(parts.supply, LiveSupply), "a live session has a live supply"
