@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from mismartera.catalog.report import EXAMPLES_PER_RULE, Rejections
 from mismartera.catalog.sources import PathFacts
 from mismartera.catalog.spacing import interval_of_spacing
 from mismartera.catalog.stamps import to_instants
-from mismartera.catalog.tabular import read_table
+from mismartera.catalog.tabular import Table, read_table
 from mismartera.catalog.upsert import valid_rows
 from mismartera.errors import DataError
 
@@ -27,7 +28,11 @@ _HINTS = {
     "ambiguous_time": "the clock shows this time twice on that day: give UTC or an offset",
     "implausible_time": "early 1970: were seconds or milliseconds taken for a smaller unit?",
     "nonexistent_time": "the clock skips this time on that day: is the zone right?",
+    "not_a_number": "allowed are plain numbers such as 1234.5",
 }
+_COMMA_HINT = "a decimal comma? allowed is a point, as in 1234.5"
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d*,(\d{1,2}|\d{4,})|\d{1,3}(\.\d{3})+,\d+|0?,\d+)")
+"""Not ``1,000``, which may be a thousand."""
 
 
 class ImportOptions(Struct, frozen=True):
@@ -61,17 +66,16 @@ def read_bars(path: Path, facts: PathFacts, layout_given: bool, options: ImportO
     the usual layout, in this order; the interval may also be told by the spacing of the rows, with a note.
     """
     table = read_table(path, options.columns)
-    result = FileRows(rows=table.height)
-    stamps = to_instants(table["timestamp"], options.zone)
+    result = FileRows(rows=table.frame.height + table.rejections.count, rejections=table.rejections)
+    stamps = to_instants(table.frame["timestamp"], options.zone)
     result.notes += stamps.notes
-    table = _with_label(table, "symbol", options.symbol, facts.symbol, layout_given)
-    table = _with_label(table, "interval", options.interval, facts.interval, layout_given)
-    table = table.with_columns(stamps.us.alias("us"))
-    kept = _refuse(table, stamps.refused, result.rejections)
-    for interval, found in _by_interval(kept, options.zone, result.notes):
-        rows = found if interval.is_daily else _with_times(found, table["timestamp"].dtype, result.rejections)
-        starts = _starts(rows["us"], interval, options)
-        frame = rows.select(
+    rows = _with_label(table.frame, "symbol", options.symbol, facts.symbol, layout_given)
+    rows = _with_label(rows, "interval", options.interval, facts.interval, layout_given)
+    rows = _refuse(rows.with_columns(stamps.us.alias("us")), table.unread, stamps.refused, result.rejections)
+    for interval, found in _by_interval(rows, options.zone, result.notes):
+        kept = found if interval.is_daily else _with_times(found, table, result.rejections)
+        starts = _starts(kept["us"], interval, options)
+        frame = kept.select(
             "symbol", starts.cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("timestamp"), *PRICES
         )
         _remark(frame, interval, facts, options, result.notes)
@@ -79,11 +83,12 @@ def read_bars(path: Path, facts: PathFacts, layout_given: bool, options: ImportO
     return result
 
 
-def _with_times(rows: pl.DataFrame, kind: pl.DataType, rejections: Rejections) -> pl.DataFrame:
+def _with_times(rows: pl.DataFrame, table: Table, rejections: Rejections) -> pl.DataFrame:
     """The rows of bars shorter than a day whose time can be meant; DataError for dates without a time."""
-    if kind == pl.Date:
+    if table.frame.schema["timestamp"] == pl.Date:
         raise DataError("column 'timestamp' holds dates without a time of day: allowed for interval 1d only")
-    return _refuse(rows, {"implausible_time": rows["us"].is_between(0, 60 * DAY_US)}, rejections)
+    implausible = {"implausible_time": rows["us"].is_between(0, 60 * DAY_US)}
+    return _refuse(rows, table.unread, implausible, rejections)
 
 
 def _with_label(
@@ -106,7 +111,9 @@ def _with_label(
     return table.with_columns(column.alias(name))
 
 
-def _refuse(table: pl.DataFrame, refused: Mapping[str, pl.Series], rejections: Rejections) -> pl.DataFrame:
+def _refuse(
+    table: pl.DataFrame, unread: pl.DataFrame, refused: Mapping[str, pl.Series], rejections: Rejections
+) -> pl.DataFrame:
     """``table`` without the rows that cannot become a bar; each is charged to one rule."""
     masks = dict(refused)
     masks["bad_symbol"] = _bad_labels(table["symbol"], check_symbol)
@@ -117,12 +124,24 @@ def _refuse(table: pl.DataFrame, refused: Mapping[str, pl.Series], rejections: R
     for rule, mask in masks.items():
         hit = mask & open_
         if hit.any():
-            shown = table.filter(hit).head(EXAMPLES_PER_RULE).drop("us").rows(named=True)
-            hint = f" ({_HINTS[rule]})" if rule in _HINTS else ""
-            texts = [f"{rule}{hint}: " + ", ".join(f"{k}={v}" for k, v in row.items())[:200] for row in shown]
-            rejections.add(rule, int(hit.sum()), texts)
+            shown = _as_in_file(table.filter(hit).head(EXAMPLES_PER_RULE), unread)
+            rejections.add(rule, int(hit.sum()), [_in_words(rule, row) for row in shown])
             open_ &= ~hit
     return table if open_.all() else table.filter(open_)
+
+
+def _as_in_file(rows: pl.DataFrame, unread: pl.DataFrame) -> list[dict[str, object]]:
+    """The cells of ``rows`` by name; prices that could not be read as they stand in the file."""
+    texts = unread.join(rows.select("row"), on="row", how="semi").rows_by_key("row", named=True, unique=True)
+    cells = rows.drop("row", "us").rows(named=True)
+    return [row | texts.get(number, {}) for number, row in zip(rows["row"], cells, strict=True)]
+
+
+def _in_words(rule: str, row: Mapping[str, object]) -> str:
+    is_comma = any(_DECIMAL_COMMA.fullmatch(str(row[name]).strip()) for name in PRICES)
+    hint = _COMMA_HINT if rule == "not_a_number" and is_comma else _HINTS.get(rule)
+    cells = ", ".join(f"{name}={'(empty)' if cell is None else cell}" for name, cell in row.items())
+    return f"{rule}{f' ({hint})' if hint else ''}: {cells[:200]}"
 
 
 def _bad_labels(column: pl.Series, check: object) -> pl.Series:

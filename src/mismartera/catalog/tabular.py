@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
+from msgspec import Struct
 from polars.exceptions import NoDataError, PanicException, PolarsError
 
+from mismartera.catalog.csv_table import read_csv
 from mismartera.catalog.layout import PRICES
+from mismartera.catalog.report import Rejections
 from mismartera.errors import DataError
 
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -25,8 +27,6 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """The names by which a column is known, best first; case, spaces and underscores do not count."""
 
-_SEPARATORS = ",;\t|"
-
 
 def check_mapping(columns: Mapping[str, str]) -> None:
     """DataError if ``columns`` (old name to new) names something that a bar does not have, or a thing twice."""
@@ -37,39 +37,48 @@ def check_mapping(columns: Mapping[str, str]) -> None:
         raise DataError(f"two columns are mapped to one name: {dict(columns)}")
 
 
-def read_table(path: Path, columns: Mapping[str, str]) -> pl.DataFrame:
-    """The file's columns under our names: ``timestamp`` as it is, prices as doubles, and the labels.
+class Table(Struct):
+    """What a file holds under our names, and what could not be made of it.
+
+    ``frame``: the number of the ``row``, ``timestamp`` as it is, prices as doubles (null where a cell is no
+    number), and the labels. ``unread``: the prices as they stand in the file, of the rows where one is null.
+    ``rejections``: rows that have no place in the columns.
+    """
+
+    frame: pl.DataFrame
+    unread: pl.DataFrame
+    rejections: Rejections
+
+
+def read_table(path: Path, columns: Mapping[str, str]) -> Table:
+    """The file's columns under our names. DataError says what is wrong.
 
     ``columns`` maps names of the file to ours and wins over the aliases; names that are all digits number the
-    columns of a CSV without header, from 1. Cells that are no numbers become null. DataError says what is wrong.
+    columns of a CSV without header, from 1.
     """
+    rejections = Rejections()
     try:
-        raw = _read_csv(path, columns) if _is_csv(path) else pl.read_parquet(path, hive_partitioning=False)
+        if _is_csv(path):
+            is_numbered = bool(columns) and all(name.isdigit() for name in columns)
+            raw, rejections = read_csv(path, is_numbered=is_numbered)
+        else:
+            raw = pl.read_parquet(path, hive_partitioning=False)
     except NoDataError as error:
         raise DataError("the file is empty") from error
     except (OSError, EOFError, PolarsError, PanicException) as error:
         kind = "CSV" if _is_csv(path) else "Parquet"
         raise DataError(f"it cannot be read as {kind}: {_first_line(error)}") from error
     chosen = _choose(raw.columns, columns)
-    frame = raw.select(_expression(raw, chosen, name) for name in ("timestamp", *PRICES, "symbol", "interval")
-                       if name in chosen)  # fmt: skip
-    return frame.with_columns(_number(frame[name]) for name in PRICES)
+    found = raw.select(_expression(raw, chosen, name) for name in ("timestamp", *PRICES, "symbol", "interval")
+                       if name in chosen).with_row_index("row")  # fmt: skip
+    frame = found.with_columns(_number(found[name]) for name in PRICES)
+    is_unread = frame.select(pl.any_horizontal(pl.col(name).is_null() for name in PRICES)).to_series()
+    unread = found.filter(is_unread).select("row", pl.col(PRICES).cast(pl.String))
+    return Table(frame, unread, rejections)
 
 
 def _is_csv(path: Path) -> bool:
     return path.name.lower().endswith((".csv", ".csv.gz"))
-
-
-def _read_csv(path: Path, columns: Mapping[str, str]) -> pl.DataFrame:
-    """Everything as text: a single bad cell must cost one row, not the file."""
-    numbered = bool(columns) and all(name.isdigit() for name in columns)
-    with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as handle:
-        first = handle.readline(65_536).decode("utf-8", errors="replace")
-    separator = max(_SEPARATORS, key=first.count)
-    frame = pl.read_csv(path, separator=separator, has_header=not numbered, infer_schema=False)
-    if numbered:
-        return frame.rename({name: str(index) for index, name in enumerate(frame.columns, start=1)})
-    return frame.rename(str.strip)
 
 
 def _choose(found: list[str], columns: Mapping[str, str]) -> dict[str, str]:
@@ -89,6 +98,8 @@ def _choose(found: list[str], columns: Mapping[str, str]) -> dict[str, str]:
             if fits:
                 chosen[new] = fits[0]
                 break
+    if "timestamp" not in chosen and "" in plain and found[0] == "":
+        chosen["timestamp"] = ""  # the index of a pandas frame, as to_csv writes it
     missing = [name for name in ("timestamp", *PRICES) if name not in chosen]
     if missing:
         raise DataError(

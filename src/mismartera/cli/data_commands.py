@@ -145,7 +145,7 @@ def _column_mapping(text: str | None) -> dict[str, str] | None:
     if text is None:
         return None
     pairs = [part.partition("=") for part in text.split(",")]
-    bad = [old + equals + new for old, equals, new in pairs if not (old.strip() and new.strip())]
+    bad = [old + equals + new for old, equals, new in pairs if not (equals and new.strip())]
     if bad:
         raise click.BadParameter(
             f"found {bad[0]!r}; allowed: OLD=NEW,... for example 't=timestamp,o=open'", param_hint="--columns"

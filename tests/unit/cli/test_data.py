@@ -51,6 +51,12 @@ def test_columns_zone_and_labels_can_be_told(call: Call, tmp_path: Path) -> None
     assert series[0]["first"] == "2024-07-02T13:30:00+00:00"
 
 
+def test_the_column_without_a_name_can_be_told(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "A.csv").write_text(",open,high,low,close,volume\n2024-07-02 14:00:00,10,11,9,10.5,100\n")
+    options = ("--symbol", "A", "--interval", "1m", "--columns", "=timestamp", "--json")
+    assert call("data", "import", "A.csv", *options).json["accepted"] == 1
+
+
 def test_a_file_that_cannot_be_read_is_named_and_loses_no_other(call: Call, tmp_path: Path) -> None:
     csv(tmp_path / "in" / "A.csv")
     (tmp_path / "in" / "B.parquet").write_bytes(b"PAR1 not at all")
@@ -79,6 +85,7 @@ def test_an_import_of_nothing_is_an_error(call: Call, tmp_path: Path, text: str,
 @pytest.mark.parametrize(
     ("options", "message"),
     [(["--columns", "a"], "found 'a'; allowed: OLD=NEW"), (["--columns", "a=b,a=c"], "named twice"),
+     (["--columns", "a="], "found 'a='; allowed: OLD=NEW"),
      (["--tz", "Mars/Olympus"], "'Mars/Olympus' is no time zone"), (["--symbol", "a b"], "is not a symbol"),
      (["--interval", "7x"], "interval '7x' is not supported"), (["--layout", "{what}"], "'{what}' is not allowed"),
      (["--timestamps", "middle"], "'middle' is not one of")],
