@@ -218,13 +218,14 @@ class Intake:
             nonlocal is_done
             if not is_done and today is self._today:
                 is_done = True
+                self._engine.grew(today.ledger.end_rest())
                 today.stop()
                 self._flush()
                 self._requests.ask(self._keeper.tidy, lambda _: None)
                 self._engine.completed()
 
-        until_us = self._quality.until_us or today.ledger.processing.session.close_us
         # Only then does the vendor's store tell whether there were trades in the last minute.
+        until_us = self._quality.until_us or today.ledger.processing.session.close_us
         asked_us = until_us + self._settings.checks.grace_us
         self._timers.at(asked_us, lambda: today.checks.reconcile(done, is_last=True))
         self._timers.at(max(self._clock.now_us(), asked_us) + _RECONCILE_MAX_US, done)
@@ -283,8 +284,7 @@ class Intake:
         today = self._today
         known = 0 if today is None else today.ledger.count_rejected(message.symbols)
         self.dropped[message.reason] += message.count - known
-        text = f"{message.count} messages of the feed were rejected ({message.reason}): {message.detail}"
-        self._engine.warn(text)
+        self._engine.warn(f"{message.count} messages of the feed were rejected ({message.reason}): {message.detail}")
 
     # What is kept
 

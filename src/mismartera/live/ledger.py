@@ -189,11 +189,21 @@ class DayLedger:
     def end_window(self, window: int) -> Update:
         """Nothing more is waited for of ``window``, nor of those before it."""
         update = Update()
+        self._end(window, update)
+        return update
+
+    def end_rest(self) -> Update:
+        """All is known that can be known: the windows end, which a stream that is away has left open."""
+        update = Update()
+        for window in range(self.ended, int(self.windows.end.searchsorted(self.last_us, side="right"))):
+            self._end(window, update)
+        return update
+
+    def _end(self, window: int, update: Update) -> None:
         for batch in self.batches:
             if grown := batch.processor.end(window):
                 update.add(grown, batch)
         self.ended = window + 1
-        return update
 
     def put(self, changes: Mapping[Entry, Rows], *, as_backlog: bool) -> tuple[Update, dict[Entry, SymbolData]]:
         """Bars that are not simply the next ones: new versions of their symbols.
