@@ -284,7 +284,7 @@ class Intake:
         today = self._today
         known = 0 if today is None else today.ledger.count_rejected(message.symbols)
         self.dropped[message.reason] += message.count - known
-        self._engine.warn(f"{message.count} messages of the feed were rejected ({message.reason}): {message.detail}")
+        self._engine.warn(f"{message.count} messages of the feed rejected ({message.reason}): {message.detail}")
 
     # What is kept
 
