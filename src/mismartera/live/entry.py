@@ -20,6 +20,8 @@ Codes = NDArray[np.uint8]
 
 LIVE, BACKFILL, REVISED = range(len(SOURCES))
 LET_IN = -1
+NOT_KNOWN: Final[tuple[float, ...]] = ()
+"""Stands for the values that a correction has replaced which came first for its minute."""
 
 
 class Mark:

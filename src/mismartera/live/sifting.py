@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock
-from mismartera.live.entry import BACKFILL, LIVE, REVISED, Entry, Held, Mark, Rows
+from mismartera.live.entry import BACKFILL, LIVE, NOT_KNOWN, REVISED, Entry, Held, Mark, Rows
 from mismartera.live.ledger import DayLedger
 from mismartera.session.windows import Windows
 from mismartera.timing import TradingSession
@@ -90,12 +90,28 @@ class Merge:
             for at in changed:
                 self._found[int(window[at])] = (tuple(rows[at]), REVISED)
             ledger.count(entry, "revised", len(changed))
+            self._has_corrections(window[known][~differ].tolist())
             if counts_duplicates:
                 ledger.count(entry, "duplicate", len(differ) - len(changed))
 
     def _is_news(self, window: int, prices: Sequence[float]) -> bool:
-        """False for values that a correction has replaced: the vendor's store may be behind its stream."""
+        """False for values that a correction has replaced: the vendor's store may be behind its stream.
+
+        Of one that came first for its minute that is the first that differs.
+        """
+        self._learn(int(window), tuple(prices))
         return tuple(prices) not in self._entry.corrected.get(int(window), ())
+
+    def _learn(self, window: int, prices: tuple[float, ...]) -> None:
+        """Of a minute with a correction, others than its own: what it has replaced, if that is not known."""
+        replaced = self._entry.corrected.get(window, [])
+        if NOT_KNOWN in replaced and prices not in replaced:
+            replaced[replaced.index(NOT_KNOWN)] = prices
+
+    def _has_corrections(self, windows: Iterable[int]) -> None:
+        """The vendor's store has what we have: it is behind no correction, and what differs later is newer."""
+        for window in self._entry.corrected.keys() & windows:
+            self._entry.corrected[window] = [old for old in self._entry.corrected[window] if old != NOT_KNOWN]
 
     def fetched(self, rows_of: SymbolRows) -> None:
         """What the vendor's store has of the symbol."""
@@ -114,12 +130,14 @@ class Merge:
             present = self._present(bar.window)
             if bar.is_correction:
                 replaced = corrected.setdefault(bar.window, [])
-                replaced += [present] if present is not None and present != bar.prices else []
+                replaced += [present or NOT_KNOWN] if present != bar.prices else []
             if present is None:
                 self._found[bar.window] = (bar.prices, LIVE)
                 self._ledger.count(self._entry, late_fate)
             elif present == bar.prices or (bar.window in corrected and not bar.is_correction):
                 self._ledger.count(self._entry, "duplicate")
+                if present != bar.prices:
+                    self._learn(bar.window, bar.prices)
             else:
                 self._ledger.count(self._entry, "revised")
                 is_backfilled = self._found.get(bar.window, (None, LIVE))[1] != LIVE

@@ -207,7 +207,7 @@ class Today:
                 continue
             is_late = self._is_late(window, now_us)
             is_next = window > self.ledger.newest[entry.index] and all(entry not in w for w in in_order.values())
-            if is_next and not is_late and entry not in others and window >= self.ledger.ended:
+            if is_next and not (message.corrections or is_late or entry in others) and window >= self.ledger.ended:
                 in_order.setdefault(window, {})[entry] = row
             else:
                 others.setdefault(entry, []).append((bar, is_late))
