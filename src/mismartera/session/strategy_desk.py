@@ -140,10 +140,11 @@ class StrategyDesk:
         self._put(_Item(deliver, bar.end_us))
 
     def on_revision(self, bar: Bar) -> None:
-        """A bar that has changed: told if the desk is active then."""
+        """A bar that has changed: told if the desk is active then; what is told can be read. It is no lag."""
 
         def revise(_: float) -> None:
             if self.turn(Turn.CHECK, lambda: self.is_active and self._is_wanted(bar)):
+                self.pin_us = max(self.pin_us, bar.end_us)
                 self._calls.on_revision(bar)
 
         self._put(_Item(revise, None))

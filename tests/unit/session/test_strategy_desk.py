@@ -138,6 +138,28 @@ def test_calls_that_no_gate_keeps_back_and_revisions_keep_their_order(stage: Sta
     assert stage.told == [(0, 0.0), "loaded", ("revision", 0)]
 
 
+def test_what_a_revision_tells_can_be_read_though_nothing_newer_was_told_and_an_older_one_hides_nothing(
+    stage: Stage,
+) -> None:
+    stage.clock.advance_to(9 * MINUTE_US)
+    stage.desk.on_bar(bar(8))
+    for minute in (9, 2):
+        stage.desk.on_revision(bar(minute))
+        stage.desk.call(lambda: stage.told.append(("readable by", stage.desk.pin_us // MINUTE_US)))
+    stage.settle()
+    readable = ("readable by", 10)
+    assert stage.told == [(8, 0.0), ("revision", 9), readable, ("revision", 2), readable]
+
+
+def test_a_revision_that_is_not_told_makes_nothing_readable(stage: Stage) -> None:
+    stage.clock.advance_to(MINUTE_US)
+    stage.desk.on_bar(bar(0))
+    stage.fenced.add("AAA")
+    stage.desk.on_revision(bar(5))
+    stage.settle()
+    assert stage.desk.pin_us == MINUTE_US
+
+
 def test_a_fence_waits_for_the_callback_and_nothing_of_the_symbol_is_told_after_it(stage: Stage) -> None:
     hold(stage, 0)
     stage.desk.on_bar(bar(1))
