@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mismartera.cli.status import log_level_option
+from mismartera.cli.status import log_level_option, say
 from mismartera.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def validate(config: str) -> None:
     """Check the session configuration in CONFIG, and that its strategies can be made.
 
-    All faults are reported at once, each with its key path. No data are read.
+    All faults are reported at once, each with its key path. Neither data nor keys are read.
     """
     from mismartera.config import SessionConfig  # heavy: pydantic
 
@@ -51,7 +52,7 @@ def _run_lines(config: SessionConfig, folder: Path) -> list[tuple[str, str]]:
     from mismartera.catalog import DataManager  # heavy: Polars and Delta Lake
     from mismartera.system import SystemManager
 
-    system = SystemManager(config, data_manager=DataManager("data"), folder=folder)
+    system = SystemManager(config, data_manager=DataManager("data"), folder=folder, warn=_warn)
     time, dates = system.get_time_manager(), system.coordinator.dates
     half_days = sum(time.get_trading_session(day).is_half_day for day in dates)
     sessions = f"{len(dates)} session{'s' if len(dates) != 1 else ''}"
@@ -63,11 +64,22 @@ def _run_lines(config: SessionConfig, folder: Path) -> list[tuple[str, str]]:
 
 
 def _check_live(config: SessionConfig, folder: Path) -> None:
-    from mismartera.system.live import check_live  # heavy, as above
+    """What ``mismartera live`` checks before it looks at data and keys."""
+    from mismartera.session.strategy_run import misses, runs_of  # heavy, as above
+    from mismartera.system.feeds import check_feed
+    from mismartera.system.live import check_live
+    from mismartera.system.rehearsal import make_session_time
     from mismartera.system.strategies import load_strategies
 
+    assert config.feed is not None, "a live session has a feed"
     check_live(config)
-    load_strategies(config.analysis.strategies, [folder, Path.cwd()])
+    check_feed(config.feed, make_session_time(config, os.environ))
+    for text in misses(runs_of(load_strategies(config.analysis.strategies, [folder, Path.cwd()])), config):
+        _warn(text)
+
+
+def _warn(text: str) -> None:
+    say(f"warning: {text}")
 
 
 def _data_lines(config: SessionConfig) -> list[tuple[str, str]]:

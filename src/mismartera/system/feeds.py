@@ -15,10 +15,10 @@ from mismartera.catalog import DataManager
 from mismartera.config import FeedConfig, SessionConfig
 from mismartera.config.fields import BUS_STREAM
 from mismartera.errors import ConfigError
-from mismartera.feeds import Feed, Keys, ReplayFeed, Secret, read_faults
+from mismartera.feeds import Feed, Keys, ReplayFault, ReplayFeed, Secret, read_faults
 from mismartera.system.rehearsal import PRE_OPEN_US, moment_on
-from mismartera.system.replaying import find_recording
-from mismartera.timing import TimeManager, WallClock
+from mismartera.system.replaying import find_recording, replayed_session
+from mismartera.timing import SystemClock, TimeManager, TradingSession, WallClock
 
 if TYPE_CHECKING:
     from mismartera.feeds.nats import Bridge
@@ -53,6 +53,16 @@ def make_feed(
     jitter = rng or Random()  # noqa: S311  # spreads reconnects, no secret
     maker = (MAKERS if makers is None else makers)[config.type]
     return maker(config, FeedParts(clock, data, time, environ, jitter))
+
+
+def check_feed(config: FeedConfig, time: TimeManager) -> None:
+    """ConfigError for what :func:`make_feed` would refuse, as far as neither store nor keys are needed to tell."""
+    if config.type == "replay":
+        _read_script(config, replayed_session(config, time), time)
+    elif config.type == "ccxt":
+        _make_ccxt(config, FeedParts(SystemClock(), DataManager("data"), time, {}, Random())).stop()  # noqa: S311  # not started
+    elif config.type == "nats":
+        require_bus("feed.type: 'nats'", "or another type")
 
 
 def _make_alpaca(config: FeedConfig, parts: FeedParts) -> Feed:
@@ -91,7 +101,13 @@ def _make_ccxt(config: FeedConfig, parts: FeedParts) -> Feed:
 def _make_replay(config: FeedConfig, parts: FeedParts) -> Feed:
     recording = find_recording(config, parts.data, parts.time)
     session = recording.session
-    faults = read_faults(config.faults, partial(moment_on, day=session.date, time=parts.time))
+    faults = _read_script(config, session, parts.time)
+    return ReplayFeed(recording.source, parts.clock, session.open_us, session.close_us, faults)
+
+
+def _read_script(config: FeedConfig, session: TradingSession, time: TimeManager) -> tuple[ReplayFault, ...]:
+    """The faults that a replay of ``session`` plays; ConfigError for what is none, or would never be played."""
+    faults = read_faults(config.faults, partial(moment_on, day=session.date, time=time))
     outside = [
         f"feed.faults[{k}]: it would never be played; allowed: a time in the replayed session, from "
         f"{session.open:%Y-%m-%dT%H:%M} to {session.close:%Y-%m-%dT%H:%M} ({session.zone})"
@@ -100,7 +116,7 @@ def _make_replay(config: FeedConfig, parts: FeedParts) -> Feed:
     ]
     if outside:
         raise ConfigError(outside, source="feed")
-    return ReplayFeed(recording.source, parts.clock, session.open_us, session.close_us, faults)
+    return faults
 
 
 def _make_nats(config: FeedConfig, parts: FeedParts) -> Feed:

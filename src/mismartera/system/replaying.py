@@ -25,16 +25,21 @@ class Recording(NamedTuple):
     session: TradingSession
 
 
+def replayed_session(config: FeedConfig, time: TimeManager) -> TradingSession:
+    """The session that a replay plays; ConfigError if its day has none."""
+    assert config.date is not None, "a feed of type replay has a date"
+    try:
+        return time.get_trading_session(config.date)
+    except CalendarError as error:
+        raise ConfigError([f"feed.date: {error}"], source="feed") from error
+
+
 def find_recording(config: FeedConfig, data: DataManager, time: TimeManager) -> Recording:
     """The session that a replay plays, from ``feed.data`` or else ``data``, the run's store.
 
     ConfigError if its day has no session, StoreError if there is no store.
     """
-    assert config.date is not None, "a feed of type replay has a date"
-    try:
-        session = time.get_trading_session(config.date)
-    except CalendarError as error:
-        raise ConfigError([f"feed.date: {error}"], source="feed") from error
+    session = replayed_session(config, time)
     if config.data is None:
         return Recording(DataManager(data.address, version=data.version), session)
     try:

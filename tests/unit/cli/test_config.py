@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.cli.conftest import Call
+from tests.unit.config.configs import live
 from tests.unit.report.sessions import config, store
 
 from mismartera import __version__
@@ -60,6 +61,90 @@ def test_validate_and_run_refuse_what_could_not_run(
         assert (result.status, result.out) == (2, "")
         assert result.err.startswith("error: c.json:\n  ")
         assert message in result.err
+
+
+SCRIPT = [{"kind": "x", "at": "25:00"}, {"kind": "drop", "at": "10:00", "seconds": -1, "often": True}]
+
+
+@pytest.mark.parametrize(
+    ("change", "problems"),
+    [
+        (
+            {"feed": {"type": "replay", "date": "2024-07-02", "faults": SCRIPT}},
+            [
+                "faults[0].kind: found 'x'",
+                "faults[0].at: found '25:00'",
+                "faults[1].often: not",
+                "faults[1].seconds",
+            ],
+        ),
+        (
+            {"feed": {"type": "replay", "date": "2024-07-02", "faults": [{"kind": "drop", "at": "20:00"}]}},
+            ["faults[0]: it would never be played"],
+        ),
+        ({"feed": {"type": "replay", "date": "2024-07-04"}}, ["date: 2024-07-04 is not a trading day of XNYS"]),
+        ({"feed": {"type": "ccxt", "exchange": "krakn"}}, ["exchange: 'krakn' is none of"]),
+    ],
+)
+def test_validate_and_live_refuse_the_same_feeds(
+    call: Call, tmp_path: Path, change: dict[str, object], problems: list[str]
+) -> None:
+    store(tmp_path / "data", {"ALFA": range(390)})
+    (tmp_path / "c.json").write_text(json.dumps(live() | change))
+    for command in ("validate", "live"):
+        result = call(command, "c.json")
+        assert (result.status, result.out) == (2, "")
+        head, *found = result.err.splitlines()
+        assert head == "error: c.json:"
+        assert len(found) == len(problems)
+        for line, problem in zip(found, problems, strict=True):
+            assert line.startswith(f"  feed.{problem}")
+
+
+def test_validate_takes_a_live_session_without_data_and_keys(call: Call, tmp_path: Path) -> None:
+    urls = {"stream_url": "wss://stream.example.com/v2/iex", "data_url": "https://data.example.com"}
+    script = [{"kind": "drop", "at": "10:00"}]
+    for feed in (
+        {"type": "alpaca", **urls},
+        {"type": "nats", "url": "tls://bus.example.com"},
+        {"type": "replay", "date": "2024-07-02", "faults": script},
+    ):
+        (tmp_path / "c.json").write_text(json.dumps(live(**feed)))
+        result = call("validate", "c.json")
+        assert (result.status, result.err) == (0, "")
+        assert result.out.startswith("OK: c.json\n  session    session (live)\n")
+
+
+STRATEGIES = """
+from mismartera import Strategy
+class Waiting(Strategy):
+    async def on_bar(self, bar): pass
+class Text(Strategy):
+    symbols = "ALFA"
+class Sevens(Strategy):
+    intervals = ("7m",)
+"""
+
+
+@pytest.mark.parametrize("settings", [config(["ALFA"]), live(type="replay", date="2024-07-02")])
+@pytest.mark.parametrize(
+    ("name", "status", "message"),
+    [
+        ("Waiting", 2, "error: on_bar of strategy Waiting is an 'async def', which would never run: write 'def'"),
+        ("Text", 2, "error: symbols of strategy Text is the text 'ALFA': give a collection, ('ALFA',)"),
+        ("Sevens", 0, "strategy Sevens asks for 7m, which no stream of the session has: there are 1m"),
+    ],
+)
+def test_validate_takes_strategies_as_a_run_does(
+    call: Call, tmp_path: Path, settings: dict[str, object], name: str, status: int, message: str
+) -> None:
+    (tmp_path / "callbacks_of_mine.py").write_text(STRATEGIES)
+    named = {"analysis": {"strategies": [{"class": f"callbacks_of_mine:{name}"}]}}
+    (tmp_path / "c.json").write_text(json.dumps(settings | named))
+    result = call("validate", "c.json")
+    assert result.status == status
+    assert message in result.err
+    assert result.out.startswith("OK: c.json") == (status == 0)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\x00", '{"a": 1, "a": 2}'])
