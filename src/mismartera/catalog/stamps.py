@@ -94,7 +94,7 @@ def _numbers(column: pl.Series, values: pl.Series, zone: str) -> Stamps:
     for form, ones in _NUMERALS:
         if 19_700_101 * ones <= middle < 21_000_101 * ones:
             text = values.cast(pl.Int64, strict=False).cast(pl.String)
-            naive = text.str.to_datetime(form, time_unit="us", strict=False)
+            naive = _parse(text, form)
             if form != _MINUTES or naive.null_count() == values.null_count():
                 return _localised(column, naive, zone, [f"numbers in {column.name!r} were read as {form}"])
     unit, _, times, over = next(entry for entry in _UNITS if middle < entry[1])
@@ -150,7 +150,12 @@ def _parse(text: pl.Series, form: str) -> pl.Series:
     zone = "UTC" if "%z" in form else None
     if "%H" not in form and "%I" not in form:
         return text.str.to_date(form, strict=False).cast(pl.Datetime("us"))
-    return text.str.to_datetime(form, time_unit="us", time_zone=zone, strict=False)
+    times = text.str.to_datetime(form, time_unit="us", time_zone=zone, strict=False)
+    if "%S" not in form:
+        return times
+    # Second 60 is read as the next minute's 0, which is another bar.
+    leap = text.str.ends_with("60") if "%M%S" in form else text.str.contains(":60", literal=True)
+    return times.set(leap, None) if leap.any() else times
 
 
 def _slashed(text: pl.Series, name: str) -> tuple[pl.Series, list[str]]:

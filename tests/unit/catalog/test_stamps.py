@@ -122,6 +122,19 @@ def test_what_is_no_time_is_refused_row_by_row() -> None:
     assert stamps.refused["bad_timestamp"].to_list() == [False, True, True, True, True, False]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["2024-07-02 09:30:60", "2024-07-02T13:30:60Z", "2024-07-02 09:30:60.5", "2024-07-02 09:30:60-04:00",
+     "20240702 093060", "20240702093060", "20240702 09:30:60", "7/2/2024 9:30:60", "7/2/2024 9:30:60 AM",
+     "02.07.2024 09:30:60", "Tue, 02 Jul 2024 13:30:60 GMT", "2016-12-31T23:59:60Z"],
+)  # fmt: skip
+def test_second_60_is_not_the_next_minute(text: str) -> None:
+    after = text.replace("60", "00")
+    stamps = instants([text, after, after])
+    assert [us is None for us in stamps.us] == [True, False, False]
+    assert stamps.refused["bad_timestamp"].to_list() == [True, False, False]
+
+
 def test_slashed_dates_are_month_first_unless_that_cannot_be() -> None:
     both = instants(["3/2/2024 09:30", "2/3/2024 09:30"])
     assert shown(both) == ["2024-03-02T14:30:00+00:00", "2024-02-03T14:30:00+00:00"]
