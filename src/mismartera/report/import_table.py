@@ -15,6 +15,7 @@ def import_figures(report: ImportReport) -> dict[str, Any]:
     return {
         "files": report.files, "rows": report.rows, "accepted": report.accepted, "duplicate": report.duplicate,
         "revised": report.revised, "rejected": report.rejected, "reasons": dict(report.reasons),
+        "examples": list(report.examples),
         "failed_files": dict(report.failed_files), "notes": list(report.notes), "store_version": report.version,
     }  # fmt: skip
 

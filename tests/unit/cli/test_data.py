@@ -26,6 +26,8 @@ def test_an_import_reports_its_counts_and_running_it_again_changes_nothing(call:
     assert first.json == {
         "files": 1, "rows": 6, "accepted": 5, "duplicate": 0, "revised": 0, "rejected": 1,
         "reasons": {"high_low_order": 1}, "failed_files": {}, "notes": [], "store_version": 1,
+        "examples": ["in/A.csv: A 1m 2024-07-02T15:00:00+00:00: high_low_order "
+                     "(open=10.0, high=9.0, low=11.0, close=10.0, volume=1.0)"],
     }  # fmt: skip
     again = call(*args).json
     assert (again["accepted"], again["duplicate"], again["store_version"]) == (0, 5, 1)
