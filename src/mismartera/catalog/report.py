@@ -50,9 +50,10 @@ class Rejections:
 class WriteReport(Struct, frozen=True):
     """What a write did: ``rows == accepted + duplicate + revised + rejected``, always.
 
-    Rows are judged one after the other: ``accepted`` is a new key (symbol, interval, timestamp), ``duplicate`` is
-    what stood there already, ``revised`` is a known key with other values (the last one stays), ``rejected`` broke
-    a rule and was not written. ``reasons`` counts the rejected rows by rule, ``examples`` shows some of them.
+    ``accepted`` is a new key (symbol, interval, timestamp), ``revised`` is a known key with other values,
+    ``duplicate`` changed nothing, ``rejected`` broke a rule and was not written. Of several rows of one key the
+    last one stays: if the store knew the key, it alone is judged, and the others are duplicates; otherwise each is
+    held against the one before. ``reasons`` counts the rejected rows by rule, ``examples`` shows some of them.
     ``version`` is the store's version after the write; it is the one before if nothing changed, None if there is
     no store yet.
     """

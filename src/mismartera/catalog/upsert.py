@@ -64,13 +64,29 @@ def merge(existing: pl.DataFrame | None, offered: pl.DataFrame) -> Merged:
     fresh = both["__row"].to_numpy() >= known
     both = both.drop("__row")
     repeats, same = _compare_neighbours(both)
-    duplicate = int((fresh & repeats & same).sum())
-    revised = int((fresh & repeats & ~same).sum())
-    accepted = int(fresh.sum()) - duplicate - revised
+    accepted = int((fresh & ~repeats).sum())
+    revised = _count_revised(both, fresh, repeats, fresh & repeats & ~same)
+    duplicate = int(fresh.sum()) - accepted - revised
     last = np.append(~repeats[1:], np.ones(min(1, len(repeats)), dtype=bool))
     rows = both if last.all() else both.filter(pl.Series(last))
-    changed = accepted > 0 or (revised > 0 and (existing is None or not rows.equals(existing)))
-    return Merged(rows, accepted, duplicate, revised, changed)
+    return Merged(rows, accepted, duplicate, revised, changed=accepted + revised > 0)
+
+
+def _count_revised(rows: pl.DataFrame, fresh: Mask, repeats: Mask, differs: Mask) -> int:
+    """Of a key that was there, one row if its values have changed in the end; of a new key, each that ``differs``
+    from the one before.
+    """
+    if not (repeats[1:] & fresh[:-1]).any():
+        return int(differs.sum())
+    first = np.flatnonzero(~repeats)
+    was_there = ~fresh[first]
+    stored = first + np.add.reduceat(~fresh, first, dtype=np.int64) - 1
+    final = np.append(first[1:], rows.height) - 1
+    changed = np.zeros(len(first), dtype=bool)
+    for column in arrays(rows)[1]:
+        changed |= column[final] != column[stored]
+    of_new_keys = differs & ~was_there[np.cumsum(~repeats) - 1]
+    return int(of_new_keys.sum()) + int((changed & was_there).sum())
 
 
 def _compare_neighbours(rows: pl.DataFrame) -> tuple[Mask, Mask]:

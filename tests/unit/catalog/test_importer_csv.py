@@ -130,3 +130,11 @@ def test_an_unnamed_index_beside_a_timestamp_is_left_alone(tmp_path: Path) -> No
 def test_an_unnamed_index_that_only_numbers_the_rows_is_no_timestamp(tmp_path: Path) -> None:
     report = imported(tmp_path, PANDAS.replace("2024-07-02 13:30:00+00:00", "0"))
     assert (counts(report), report.reasons) == ((1, 0, 1), {"bad_timestamp": 1})
+
+
+def test_a_file_with_two_rows_of_one_key_revises_nothing_when_it_is_imported_again(tmp_path: Path) -> None:
+    text = HEADER + FIRST + FIRST.replace("10.5", "10.6") + SECOND
+    first, *again = (imported(tmp_path, text) for _ in range(3))
+    assert (first.accepted, first.duplicate, first.revised) == (2, 0, 1)
+    for report in again:
+        assert (report.accepted, report.duplicate, report.revised, report.version) == (0, 3, 0, first.version)

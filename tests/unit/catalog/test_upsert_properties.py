@@ -22,19 +22,23 @@ ROW = st.tuples(
 
 def model_write(model: dict[tuple[str, int], float], rows: list[Any]) -> tuple[int, int, int, int]:
     accepted = duplicate = revised = rejected = 0
+    before = dict(model)
     for symbol, minute, price in rows:
         key = (symbol, minute)
         if not price > 1:
             rejected += 1
+            continue
+        if key in before:
+            duplicate += 1
         elif key not in model:
             accepted += 1
-            model[key] = price
         elif model[key] == price:
             duplicate += 1
         else:
             revised += 1
-            model[key] = price
-    return accepted, duplicate, revised, rejected
+        model[key] = price
+    changed = sum(model[key] != price for key, price in before.items())
+    return accepted, duplicate - changed, revised + changed, rejected
 
 
 @settings(max_examples=40, deadline=None)

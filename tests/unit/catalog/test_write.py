@@ -51,12 +51,23 @@ def test_a_revision_replaces_and_a_duplicate_is_counted(store: DataManager) -> N
     assert [price for _, price, _ in stored(store)] == [10.0, 20.0, 10.0, 10.0]
 
 
-def test_repeats_within_one_call_are_judged_row_by_row(store: DataManager) -> None:
+def test_repeats_of_a_new_key_within_one_call_are_judged_row_by_row(store: DataManager) -> None:
     offered = [bar("AAPL", 0, 10), bar("AAPL", 0, 10), bar("AAPL", 0, 11), bar("AAPL", 0, 10)]
     assert counts(store.write_bars("AAPL", "1m", offered)) == (4, 1, 1, 2, 0)
     version = store.version
-    assert counts(store.write_bars("AAPL", "1m", offered)) == (4, 0, 2, 2, 0)
+    assert counts(store.write_bars("AAPL", "1m", offered)) == (4, 0, 4, 0, 0)
     assert store.version == version, "revised there and back is no change"
+
+
+def test_of_several_rows_of_a_known_key_only_the_last_can_be_a_revision(store: DataManager) -> None:
+    store.write_bars("AAPL", "1m", [bar("AAPL", 0, 10), bar("AAPL", 1, 10)])
+    offered = [bar("AAPL", 0, 11), bar("AAPL", 2, 10), bar("AAPL", 0, 12), bar("AAPL", 2, 11), bar("AAPL", 1, 10)]
+    assert counts(store.write_bars("AAPL", "1m", offered)) == (5, 1, 2, 2, 0)
+    assert [price for _, price, _ in stored(store)] == [12.0, 10.0, 11.0]
+    version = store.version
+    for _ in range(2):
+        assert counts(store.write_bars("AAPL", "1m", offered)) == (5, 0, 5, 0, 0)
+    assert store.version == version
 
 
 def test_other_symbols_intervals_and_days_stay(store: DataManager) -> None:
