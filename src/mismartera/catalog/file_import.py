@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +12,9 @@ import polars as pl
 from msgspec import Struct, field
 
 from mismartera.bars import check_symbol, parse_interval
-from mismartera.bars.instants import DAY_US, to_datetime
+from mismartera.bars.instants import DAY_US
 from mismartera.bars.interval import Interval
-from mismartera.catalog.layout import PRICES
+from mismartera.catalog.layout import LATEST_US, PRICES
 from mismartera.catalog.report import EXAMPLES_PER_RULE, Rejections
 from mismartera.catalog.sources import PathFacts
 from mismartera.catalog.spacing import interval_of_spacing
@@ -188,10 +188,25 @@ def _starts(us: pl.Series, interval: Interval, options: ImportOptions) -> pl.Ser
 def _remark(
     frame: pl.DataFrame, interval: Interval, facts: PathFacts, options: ImportOptions, notes: list[str]
 ) -> None:
-    first = frame["timestamp"].to_physical().min()
-    if not isinstance(first, int) or not 0 <= first < 4_102_444_800_000_000:
+    us = frame["timestamp"].to_physical()
+    if facts.day is not None:
+        plausible = frame["timestamp"].filter(us.is_between(0, LATEST_US, closed="left"))
+        notes += _other_days(plausible, facts.day, options.zone)
+    first = us.min()
+    if not isinstance(first, int) or not 0 <= first < LATEST_US:
         return
-    if interval.is_daily and options.zone == "UTC" and (frame["timestamp"].to_physical() % DAY_US).max() == 0:
+    if interval.is_daily and options.zone == "UTC" and (us % DAY_US).max() == 0:
         notes.append("daily bars start at midnight UTC: if their dates are an exchange's, give its zone with --tz")
-    if facts.day is not None and abs(to_datetime(first).date() - facts.day) > timedelta(days=1):
-        notes.append(f"the path names {facts.day}, but the first bar is of {to_datetime(first).date()}")
+
+
+def _other_days(starts: pl.Series, named: date, zone: str) -> list[str]:
+    """A remark if the day that a path names is none of the days of its bars, in UTC or in ``zone``.
+
+    The day may be the exchange's, which begins and ends some hours off UTC's: one bar of it is enough.
+    """
+    days = starts.dt.convert_time_zone(zone).dt.date()
+    if not len(days) or named in days or named in starts.dt.date():
+        return []
+    first, last = str(days.min()), str(days.max())
+    held = first if first == last else f"{first} to {last}"
+    return [f"the path names {named}, but its bars are of {held} ({zone}): is it the right file?"]

@@ -295,10 +295,3 @@ def test_bad_arguments_are_refused_before_anything_is_read(
 ) -> None:
     with pytest.raises(error, match=message):
         import_files(store, [], **arguments)
-
-
-def test_a_date_in_the_path_that_disagrees_is_remarked(store: DataManager, tmp_path: Path) -> None:
-    put(tmp_path / "AAPL" / "1m" / "2024-06-01.parquet", frame([0]))
-    report = import_files(store, [tmp_path / "AAPL"])
-    assert report.accepted == 1
-    assert "the path names 2024-06-01, but the first bar is of 2024-07-02" in report.notes[0]

@@ -1,0 +1,67 @@
+"""The day that a file's path names is held against the bars in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests.unit.catalog.helpers import frame
+
+from mismartera.catalog import DataManager, ImportReport, import_files
+
+MIDNIGHT = 14 * 60 + 30
+"""Minutes from the open of 07-02 to the midnight after it, in New York."""
+
+
+def imported(tmp_path: Path, name: str, minutes: Sequence[int], tz: str = "UTC") -> ImportReport:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame(minutes).write_parquet(path)
+    layout = "{symbol}/{interval}/{date}"
+    return import_files(DataManager(tmp_path / "store"), [path], layout=layout, tz=tz)
+
+
+@pytest.mark.parametrize(
+    ("day", "minutes", "held"),
+    [
+        ("2024-07-03", range(390), "2024-07-02"),
+        ("2024-07-01", range(390), "2024-07-02"),
+        ("2024-06-01", [0, 1440], "2024-07-02 to 2024-07-03"),
+        ("2024-07-03", [0, 2880], "2024-07-02 to 2024-07-04"),
+    ],
+)
+def test_a_file_that_holds_no_bar_of_the_day_it_names_is_remarked(
+    tmp_path: Path, day: str, minutes: Sequence[int], held: str
+) -> None:
+    report = imported(tmp_path, f"AAPL/1m/{day}.parquet", minutes)
+    assert report.accepted == len(minutes)
+    assert report.notes == (
+        f"{tmp_path}/AAPL/1m/{day}.parquet: the path names {day}, but its bars are of {held} (UTC): "
+        "is it the right file?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("day", "minutes", "tz"),
+    [
+        ("2024-07-02", range(390), "UTC"),
+        ("2024-07-02", range(MIDNIGHT - 360, MIDNIGHT), "UTC"),
+        ("2024-07-02", range(MIDNIGHT - 240, MIDNIGHT - 100), "America/New_York"),
+        ("2024-07-03", range(390), "Asia/Tokyo"),
+        ("2024-07-01", [-1440, 0, 1440], "UTC"),
+        ("20240702", range(3), "UTC"),
+        ("whole-year", range(3), "UTC"),
+    ],
+)
+def test_a_file_with_a_bar_of_the_day_it_names_is_imported_without_a_word(
+    tmp_path: Path, day: str, minutes: Sequence[int], tz: str
+) -> None:
+    report = imported(tmp_path, f"AAPL/1m/{day}.parquet", minutes, tz)
+    assert (report.accepted, report.notes) == (len(minutes), ())
+
+
+def test_rows_of_an_impossible_time_do_not_count_for_the_day(tmp_path: Path) -> None:
+    report = imported(tmp_path, "AAPL/1m/2024-07-03.parquet", [-(10**9), 0, 10**9])
+    assert (report.accepted, report.reasons) == (1, {"out_of_range": 2})
+    assert "the path names 2024-07-03, but its bars are of 2024-07-02 (UTC)" in report.notes[0]
