@@ -82,20 +82,20 @@ class Checks:
         self._is_over = True
 
     def want(self, unknown: Iterable[tuple[Entry, Sequence[int]]]) -> None:
-        """These minutes are over, and nothing is known of them: ask, unless that is being done."""
-        is_new, starts = False, self._ledger.windows.start
+        """Nothing more is waited for in these minutes, of which nothing is known: ask, if that is not being done.
+
+        Not before their end + grace: of what is halted nothing is waited for any more before that.
+        """
+        due_us, ends = 0, self._ledger.windows.end
         for entry, windows in unknown:
-            known = self._wanted.get(entry)
-            new = windows if known is None else [window for window in windows if window not in known]
-            if not new:
-                continue
-            halted = [window for window in new if entry.is_halted(starts[window])]
-            if halted:
-                self.confirm_quiet(entry, halted)
-                new = [window for window in new if window not in halted]
-            self._wanted.setdefault(entry, {}).update((window, _Question()) for window in new)
-            is_new = True
-        if is_new:
+            known = self._wanted.setdefault(entry, {})
+            for window in windows:
+                if window not in known:
+                    known[window] = _Question(0, int(ends[window]) + self._settings.grace_us)
+                    due_us = max(due_us, int(ends[window]) + self._settings.grace_us)
+        if due_us > self._clock.now_us():
+            self._timers.at(due_us, self._ask)
+        if due_us:
             self._ask()
 
     def forget(self, entry: Entry) -> None:
@@ -110,6 +110,11 @@ class Checks:
                 marks[window] = Mark.QUIET
                 self._engine.event_of(entry, "quiet", start=self._starts[window])
         self.drop_settled(entry)
+
+    def resume(self, entry: Entry, reason: str) -> None:
+        """A halt is over."""
+        entry.halted_us, entry.is_told_halted = None, False
+        self._engine.event_of(entry, "resumed", reason=reason)
 
     def tell_backfilled(self, entry: Entry, windows: Sequence[int]) -> None:
         """Bars of these minutes came from the vendor's store."""
@@ -175,7 +180,8 @@ class Checks:
         return [window for window in windows if marks[window] == Mark.UNKNOWN]
 
     def _again(self, wanted: dict[Entry, list[int]]) -> None:
-        """Nobody could tell: later, unless it was asked often enough."""
+        """Nobody could tell: later, unless it was asked often enough. What is left of a halt was quiet."""
+        starts = self._ledger.windows.start
         again_us = self._clock.now_us() + self._settings.retry_us
         is_left = False
         for entry, windows in wanted.items():
@@ -185,6 +191,8 @@ class Checks:
                 is_spent = question.attempts > self._settings.max_retries
                 question.due_us = None if is_spent else again_us  # spent: a gap, unless a comparison finds it
                 is_left = is_left or not is_spent
+            spent = [window for window, question in questions.items() if question.due_us is None]
+            self.confirm_quiet(entry, [window for window in spent if entry.is_halted(starts[window])])
             self.drop_settled(entry)
         if is_left:
             self._timers.at(again_us, self._ask)
@@ -258,6 +266,8 @@ class Checks:
             windows, prices = found
             if len(windows) and windows[-1] >= due:
                 windows = windows[windows < due]
+            if len(windows) and entry.is_halted(int(ledger.windows.start[windows[-1]])):
+                self.resume(entry, "it trades")
             if can_fill and len(windows):
                 merge = Merge(ledger, entry)
                 merge.backfilled(windows, prices[:, : len(windows)], counts_duplicates=False)

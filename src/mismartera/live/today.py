@@ -89,11 +89,7 @@ class Today:
                 entry.is_told_halted = True
                 self._engine.event_of(entry, "halted", reason=message.reason)
         else:
-            self._resume(entry, message.reason)
-
-    def _resume(self, entry: Entry, reason: str) -> None:
-        entry.halted_us, entry.is_told_halted = None, False
-        self._engine.event_of(entry, "resumed", reason=reason)
+            self.checks.resume(entry, message.reason)
 
     def take(self, message: BarsArrived) -> int:
         """Bars of the stream; returns how many are of symbols that nobody asked for."""
@@ -200,7 +196,7 @@ class Today:
             is_on_time = not message.corrections and self._ends[window] + self._grace_us >= now_us
             is_halted = entry.halted_us is None or entry.is_halted(int(self.ledger.windows.start[window]))
             if is_on_time and entry.is_told_halted and is_halted:
-                self._resume(entry, "it trades")
+                self.checks.resume(entry, "it trades")
             bar = Held(window, tuple(values[row]), message.corrections)
             if entry.held is not None:
                 entry.held.append(bar)
