@@ -52,14 +52,16 @@ def _opened(path: Path) -> gzip.GzipFile | BinaryIO:
 
 def _opening(path: Path) -> tuple[int, str]:
     """How many lines stand before the first row or header, and by what that is separated."""
+    skipped = 0
     with _opened(path) as handle:
-        for skipped, line in enumerate(handle):
-            text = line[:65_536].decode("utf-8", errors="replace").lstrip("\ufeff").strip(" \r\n")
+        for line in iter(lambda: handle.readline(65_536), b""):
+            text = line.decode("utf-8", errors="replace").lstrip("\ufeff").strip(" \r\n")
             separator = max(_SEPARATORS, key=text.count)
             is_comment = text.startswith("#") and text.count(separator) < _COLUMNS_MIN - 1
             if text and not is_comment:
                 return skipped, separator
-    return 0, _SEPARATORS[0]
+            skipped += 1
+    return skipped, _SEPARATORS[0]
 
 
 def _without_long_rows(path: Path, separator: str, skipped: int, rejections: Rejections) -> bytes:

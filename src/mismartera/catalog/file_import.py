@@ -63,7 +63,8 @@ def read_bars(path: Path, facts: PathFacts, layout_given: bool, options: ImportO
     """The bars in ``path``; DataError if the file cannot be used at all.
 
     The symbol and the interval are those of the options, of a layout that was given, of the file's columns, or of
-    the usual layout, in this order; the interval may also be told by the spacing of the rows, with a note.
+    the usual layout, in this order; the interval may also be told by the spacing of the rows, with a note, if that
+    leaves no doubt.
     """
     table = read_table(path, options.columns)
     result = FileRows(rows=table.frame.height + table.rejections.count, rejections=table.rejections)

@@ -43,7 +43,7 @@ def interval_of_spacing(symbols: pl.Series, us: pl.Series, zone: str) -> Interva
             return interval
     raise DataError(
         f"its interval is not clear: its {len(times):,} rows are {common / 1e6:g} s apart mostly, "
-        f"{smallest / 1e6:g} s at least, which leaves more than one; {_GIVE}"
+        f"{smallest / 1e6:g} s at least, which bars of several intervals may be; {_GIVE}"
     )
 
 

@@ -77,6 +77,11 @@ def test_blank_lines_and_comments_before_the_header_are_no_rows(tmp_path: Path, 
     assert (counts(report), report.failed_files) == ((2, 2, 0), ())
 
 
+@pytest.mark.parametrize("text", ["", "\n\n", "# of somebody\n"])
+def test_a_file_of_blank_lines_and_comments_is_empty(tmp_path: Path, text: str) -> None:
+    assert imported(tmp_path, text).failed_files == ((str(tmp_path / "x.csv"), "the file is empty"),)
+
+
 def test_a_row_of_which_only_the_time_is_missing_is_no_blank_line(tmp_path: Path) -> None:
     report = imported(tmp_path, HEADER + FIRST + ",,,,,7\n# of somebody\n")
     assert (counts(report), report.reasons) == ((3, 1, 2), {"bad_timestamp": 2})
