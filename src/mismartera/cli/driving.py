@@ -255,7 +255,7 @@ def _print_summary(run: Run, options: OutputOptions) -> None:
     if options.as_json:
         sys.stdout.write(json.dumps(summary) + "\n")
     elif not options.quiet:
-        print_summary(summary, run.listeners.figures, run.system.coordinator.tally.gaps, sys.stdout)
+        print_summary(summary, run.listeners.figures, run.system.coordinator.tally, sys.stdout)
     sys.stdout.flush()
 
 

@@ -46,10 +46,13 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 def percent(present: int, expected: int) -> str:
     """``"99.74 %"``; never rounded up to 100 while anything is missing. ``"-"`` where nothing was expected."""
-    if not expected:
-        return "-"
-    rounded = int(10_000 * present / expected) / 100 if present < expected else 100.0 * present / expected
-    return f"{rounded:.2f} %"
+    return f"{percentage(present, expected):.2f} %" if expected else "-"
+
+
+def percentage(present: int, expected: int) -> float:
+    """``present`` of ``expected``, which is not 0, to two places; below 100 while anything is missing."""
+    rounded = round(100.0 * present / expected, 2)
+    return min(rounded, 99.99) if present < expected else rounded
 
 
 def rate(rows_per_second: float) -> str:

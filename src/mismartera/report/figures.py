@@ -20,9 +20,8 @@ _STATES = {
 class SymbolFigures:
     """A sink and a recorder that counts, for the table at the end of a run.
 
-    ``derived_bars`` are those of finished ``sessions``: there are none of a symbol that was removed
-    before its first close. ``changes``: events that name the symbol, whether its own state changed or it made the
-    session's change.
+    ``derived_bars`` are those of finished ``sessions``: the tally has those of others. ``changes``: events that
+    name the symbol, whether its own state changed or it made the session's change.
     """
 
     wants_bars = wants_gaps = False

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from mismartera.report.console import counted, make_console, make_table, percent, rate
 from mismartera.report.figures import SymbolFigures
+from mismartera.session.tally import Tally
 from mismartera.system.summary import Summary
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ _NAMED_MAX = 10
 _COUNT_NAMES = ("accepted", "duplicate", "revised", "late", "out_of_hours", "rejected")
 
 
-def print_summary(summary: Summary, figures: SymbolFigures, gaps: Mapping[str, int], stream: TextIO) -> None:
+def print_summary(summary: Summary, figures: SymbolFigures, tally: Tally, stream: TextIO) -> None:
     """Print per symbol and in all what the run did. Of many symbols only the first are shown.
 
-    ``gaps``: per symbol those of its finished sessions.
+    ``tally``: the run's, for gaps of finished sessions, and derived bars of others.
     """
     console = make_console(stream)
     symbols = list(dict.fromkeys([*figures.states, *summary["counts"]]))
     if symbols:
-        console.print(_symbol_table(symbols[:SYMBOLS_SHOWN_MAX], summary, figures, gaps))
+        console.print(_symbol_table(symbols[:SYMBOLS_SHOWN_MAX], summary, figures, tally))
     hidden = len(symbols) - SYMBOLS_SHOWN_MAX
     if hidden > 0:
         console.print(f"... and {counted(hidden, 'more symbol')}: --json has them all\n")
@@ -33,18 +33,19 @@ def print_summary(summary: Summary, figures: SymbolFigures, gaps: Mapping[str, i
         console.print(line)
 
 
-def _symbol_table(symbols: list[str], summary: Summary, figures: SymbolFigures, gaps: Mapping[str, int]) -> Table:
+def _symbol_table(symbols: list[str], summary: Summary, figures: SymbolFigures, tally: Tally) -> Table:
     table = make_table("symbol", "bars", "derived", "quality", "gaps", "changes", "state")
     for symbol in symbols:
         is_measured = figures.sessions[symbol] > 0
+        derived = figures.derived_bars[symbol] + tally.derived_unclosed[symbol]
         days = [figure for day in summary["quality"].get(symbol, {}).values() for figure in day.values()]
         present, expected = (sum(figure[key] for figure in days) for key in ("present", "expected"))
         table.add_row(
             symbol,
             f"{summary['counts'].get(symbol, {}).get('accepted', 0):,}",
-            f"{figures.derived_bars[symbol]:,}" if is_measured else "-",
+            f"{derived:,}" if is_measured or symbol in tally.derived_unclosed else "-",
             percent(present, expected),
-            f"{gaps.get(symbol, 0):,}" if is_measured else "-",
+            f"{tally.gaps[symbol]:,}" if is_measured else "-",
             f"{figures.changes[symbol]:,}",
             figures.states.get(symbol, "-"),
         )

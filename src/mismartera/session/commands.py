@@ -11,6 +11,7 @@ from mismartera.errors import UsageError
 from mismartera.session.parts import SessionParts
 from mismartera.session.quality import Quality
 from mismartera.session.reader import Streams, parse_streams
+from mismartera.session.state import SymbolData
 from mismartera.session.symbols import Member, Standing, Stay, SymbolState
 
 
@@ -56,8 +57,8 @@ class SymbolCommands(ABC):
             member = parts.registry.remove(symbol)
             if member is None:
                 return False
-            parts.state.drop(symbol)
-            parts.commands.accept("remove", symbol, None, lambda: self._leaving(member))
+            data = parts.state.drop(symbol)
+            parts.commands.accept("remove", symbol, None, lambda: self._leaving(member, data))
             fence = parts.delivery.fence(symbol, member.generation)
         timeout = self._base_config.session_data_config.streaming.command_timeout_seconds
         try:
@@ -186,5 +187,5 @@ class SymbolCommands(ABC):
         """On the engine's thread: ``member`` was added; ``before`` is the stay of its name that had failed."""
 
     @abstractmethod
-    def _leaving(self, member: Member) -> None:
-        """On the engine's thread: ``member`` was removed."""
+    def _leaving(self, member: Member, data: SymbolData | None) -> None:
+        """On the engine's thread: ``member`` was removed, which had ``data``."""

@@ -203,7 +203,7 @@ class SessionCoordinator(SymbolLifecycle):
             parts.tally.add_day(members, session.date, parts.quality)
         else:
             for member in members:
-                parts.tally.add(member, session.date, parts.quality, self.time.now_us())
+                self._book_stopped(member, session)
         tape = parts.streamer.tape
         parts.tally.add_session(tape.base_shown, tape.derived_shown)
         if whole_day:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from mismartera.config import SessionConfig
 from mismartera.errors import RunFailedError
 from mismartera.session.commands import SymbolCommands
+from mismartera.session.gate import GateState
 from mismartera.session.parts import SessionParts
+from mismartera.session.state import SymbolData
 from mismartera.session.symbols import Member, SymbolState
 from mismartera.timing import TimeManager, TradingSession
 
@@ -31,8 +33,7 @@ class SymbolLifecycle(SymbolCommands):
 
     def _arriving_now(self, member: Member, before: Member | None) -> None:
         if before is not None and before.generation < member.generation:  # something of it may be there
-            self._parts.state.drop(before.symbol)
-            self._book_out(before)
+            self._book_out(before, self._parts.state.drop(before.symbol))
         self._arriving.append((member, "added"))
         if self._is_open:
             self._announce(member, "added")
@@ -73,25 +74,42 @@ class SymbolLifecycle(SymbolCommands):
         """
         if member.retry_us is None and self._parts.registry.is_current(member) and self._has_data(member):
             member.is_spent = True
-            self._parts.state.drop(member.symbol)
+            data = self._parts.state.drop(member.symbol)
             self._parts.delivery.fence(member.symbol, member.generation)
-            self._book_out(member)
+            self._book_out(member, data)
 
     def _has_data(self, member: Member) -> bool:
         return member.state is SymbolState.LOADED or member.symbol in self._parts.state.symbols
 
-    def _book_out(self, member: Member) -> None:
+    def _book_out(self, member: Member, data: SymbolData | None) -> None:
         parts, symbol = self._parts, member.symbol
         if self._session is not None and member.state is SymbolState.LOADED:
             parts.tally.add(member, self._session.date, parts.quality, self.time.now_us())
+        if self._session is not None and parts.gate.state is not GateState.CLOSED:
+            self._book_derived(symbol, data, self._session)
         parts.quality.forget(symbol)
         parts.supply.leave(member)
         parts.streamer.drop(symbol)
 
-    def _leaving(self, member: Member) -> None:
+    def _book_stopped(self, member: Member, session: TradingSession) -> None:
+        """What a member's part of a session came to that was stopped."""
+        parts = self._parts
+        parts.tally.add(member, session.date, parts.quality, self.time.now_us())
+        self._book_derived(member.symbol, parts.state.symbols.get(member.symbol), session)
+
+    def _book_derived(self, symbol: str, data: SymbolData | None, session: TradingSession) -> None:
+        """Count what was shown of the derived bars of a symbol that sees no close: what ends before the next
+        instant.
+        """
+        if data is not None:
+            head_us = self._parts.streamer.tape.head_end
+            shown_us = session.close_us if head_us is None else head_us - 1
+            self._parts.tally.derived_unclosed[symbol] += data.derived_by(shown_us)
+
+    def _leaving(self, member: Member, data: SymbolData | None) -> None:
         """The rest of a removal: the fence stands already."""
         symbol = member.symbol
-        self._book_out(member)
+        self._book_out(member, data)
         if member.announced:
             self.publisher.publish("symbol_removed", symbol=symbol, reason="removed")
             self._notify("on_symbol_removed", symbol)

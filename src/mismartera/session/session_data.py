@@ -126,7 +126,7 @@ class SessionData:
 
     def remove_symbol(self, symbol: str) -> bool:
         """Forget a symbol; False if it is not there (only on a SessionData that stands alone)."""
-        return self._mutable("remove_symbol").drop(symbol)
+        return self._mutable("remove_symbol").drop(symbol) is not None
 
     def _mutable(self, what: str) -> SessionState:
         if not self._alone:

@@ -58,6 +58,11 @@ class SymbolData:
             self._series[interval.length_us] = found
         return found
 
+    def derived_by(self, end_us: int) -> int:
+        """How many derived bars there are that end by ``end_us``."""
+        found = [self.series(block.interval) for block in self.blocks.values() if not block.is_base]
+        return sum(columns.visible(end_us) for columns in found if columns is not None)
+
     def is_public(self, interval: Interval) -> bool:
         """True if ``interval`` was requested for this symbol."""
         block = self.blocks.get(interval.length_us)
@@ -162,12 +167,12 @@ class SessionState:
         with self.lock:
             self.symbols |= found
 
-    def drop(self, symbol: str) -> bool:
-        """Forget ``symbol``; False if it was not there. Takes effect for every read that begins after it."""
+    def drop(self, symbol: str) -> SymbolData | None:
+        """Forget ``symbol``; what was there of it, or None. Takes effect for every read that begins after it."""
         with self.lock:
             self.behind_us.pop(symbol, None)
             self.inactive -= {symbol}
-            return self.symbols.pop(symbol, None) is not None
+            return self.symbols.pop(symbol, None)
 
     def withhold(self, symbol: str) -> int | None:
         """Answer no more reads of ``symbol``; its generation, or None if it is withheld already or gone."""

@@ -24,7 +24,10 @@ class Progress(Struct, frozen=True):
 
 
 class Tally:
-    """Counts (R1) and quality (R8) per symbol; of a symbol that was added again, those of its last generation."""
+    """Counts (R1) and quality (R8) per symbol; of a symbol that was added again, those of its last generation.
+
+    ``derived_unclosed``: derived bars that were shown of sessions that their symbols saw no close of.
+    """
 
     def __init__(self) -> None:
         self.sessions = 0
@@ -33,6 +36,7 @@ class Tally:
         self.strategy_errors: list[tuple[str, str]] = []
         self.counts: dict[str, dict[str, int]] = {}
         self.gaps: Counter[str] = Counter()
+        self.derived_unclosed: Counter[str] = Counter()
         self.quality: dict[str, dict[date, Quality]] = {}
         self._generations: dict[str, int] = {}
 

@@ -157,8 +157,8 @@ def test_check_holds_the_store_against_the_calendar(call: Call, tmp_path: Path) 
         "gaps": [{"from": "2024-07-02T15:10:00+00:00", "to": "2024-07-02T15:20:00+00:00", "missing": 10}],
     }  # fmt: skip
     table = call("data", "check").out
-    assert "A       1m        2024-07-02      380       390   97.43 %     1        1" in table
-    assert "770 of 780 expected bars (98.71 %), 1 gap" in table
+    assert "A       1m        2024-07-02      380       390   97.44 %     1        1" in table
+    assert "770 of 780 expected bars (98.72 %), 1 gap" in table
     extended = call("data", "check", "--symbols", "A", "--hours", "04:00-20:00", "--json").json
     assert extended["quality"]["A"]["2024-07-02"]["1m"]["expected"] == 960
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from mismartera.bars.instants import to_datetime
+from mismartera.report.console import percentage
 from mismartera.report.document.about import About
 from mismartera.report.document.coverage import CELL_US, Coverage
 from mismartera.report.document.digest import Digest, Entry
@@ -155,8 +156,8 @@ def _quality_card(digest: Digest, about: About) -> Markup:
 
 
 def percent(present: int, expected: int) -> str:
-    """Rounded down: 100 % means that nothing is missing."""
-    return f"{int(10_000 * present / expected) / 100:g} %" if expected else "-"
+    """100 % means that nothing is missing."""
+    return f"{percentage(present, expected):g} %" if expected else "-"
 
 
 def _balance(symbol: str, one: dict[str, int]) -> Sequence[object]:
