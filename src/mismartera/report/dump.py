@@ -9,7 +9,9 @@ run that this one does not write stay as they are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +75,12 @@ def to_frame(bars: Bars) -> pl.DataFrame:
 
 
 def _write(folder: Path, interval: str, bars: Bars) -> None:
-    partial = folder / f".{interval}.parquet.partial"
-    to_frame(bars).write_parquet(partial, compression="lz4", statistics=False)
-    partial.replace(folder / f"{interval}.parquet")
+    partial, content = folder / f".{interval}.parquet.partial", BytesIO()
+    to_frame(bars).write_parquet(content, compression="lz4", statistics=False)
+    try:
+        partial.write_bytes(content.getbuffer())  # of a disk that is full Polars says "out of specification"
+        partial.replace(folder / f"{interval}.parquet")
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise

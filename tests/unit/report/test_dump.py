@@ -85,6 +85,17 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         SessionDump(tmp_path / "file" / "dump").prepare()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here is always full")
+def test_a_disk_that_is_full_is_named_with_the_folder_and_no_half_file_is_left(tmp_path: Path) -> None:
+    data = store(tmp_path / "data", {"A": range(12)})
+    folder = tmp_path / "dump" / "2024-07-02" / "A"
+    folder.mkdir(parents=True)
+    (folder / ".1m.parquet.partial").symlink_to("/dev/full")
+    with pytest.raises(RunFailedError, match=r"dump of 2024-07-02 cannot be written to .*dump: No space left"):
+        run(data, config(["A"]), recorders=[SessionDump(tmp_path / "dump")])
+    assert list(folder.iterdir()) == []
+
+
 def test_a_write_that_fails_ends_the_run_and_leaves_no_half_file(tmp_path: Path) -> None:
     data = store(tmp_path / "data", {"A": range(5)})
     dump = SessionDump(tmp_path / "dump")
