@@ -62,7 +62,9 @@ class HistoricalIndicator(ConfigModel):
     type: Literal["trailing_average", "trailing_max", "trailing_min"]
     """What is made of the values of the period."""
     period: Period
-    """Length of the past: "10d" is ten sessions, "2w" two weeks of sessions."""
+    """Length of the past: "10d" is ten sessions, "2w" two weeks of sessions; of a symbol whose own windows are
+    shorter, what they hold.
+    """
     granularity: Literal["daily", "minute"] = "daily"
     """"daily": of daily bars; "minute": for each minute of the day by itself."""
     field: Literal["open", "high", "low", "close", "volume"] = "close"

@@ -85,14 +85,10 @@ class HistoryLoader:
         ]
         for name, indicator in self._config.indicators.items():
             interval = _DAILY if indicator.granularity == "daily" else _MINUTE
-            if _days_for(interval, windows):
-                days = self._sessions(indicator.period)
+            if known := _days_for(interval, windows):  # a longer period is that of a symbol with a longer window
+                days = min(known, indicator.period_sessions(self._sessions_per_week))
                 plans.append(HistoryPlan("value", interval, days, complete_only=False, name=name))
         return plans
-
-    def _sessions(self, period: str) -> int:
-        count, unit = int(period[:-1]), period[-1]
-        return count * (self._sessions_per_week if unit == "w" else 1)
 
     def _load_plan(
         self, plan: Sequence[HistoryPlan], symbols: tuple[str, ...], session: TradingSession

@@ -113,6 +113,29 @@ def test_a_period_without_any_bar_has_no_value(make_system: MakeSystem, store: D
     assert historian.read["2024-07-01", "A", "v"] is not None
 
 
+@pytest.mark.parametrize("granularity", ["daily", "minute"])
+@pytest.mark.parametrize("period", ["2d", "3d"])
+def test_a_period_reaches_no_further_than_the_windows_of_its_symbol(
+    make_system: MakeSystem, store: DataManager, granularity: str, period: str
+) -> None:
+    own = [
+        {"trailing_days": 3, "intervals": ["1m"], "apply_to": ["B"]},
+        {"trailing_days": 3, "intervals": ["5m"], "apply_to": ["NONE"]},
+        {"trailing_days": 1, "intervals": ["1m"]},
+    ]
+    wanted = {"v": {"type": "trailing_max", "period": period, "granularity": granularity, "field": "volume"}}
+    historian = Historian("v")
+    make_system(config("A", "B", historical={"data": own, "indicators": wanted}), historian, data=store).run()
+    for symbol, past in (("A", PAST[-1:]), ("B", PAST[-int(period[0]) :])):
+        days = stored(store, symbol, *past)
+        minutes = {bar.timestamp.hour * 60 + bar.timestamp.minute for day in days for bar in day}
+        value = historian.read[TODAY, symbol, "v"]
+        if granularity == "daily":
+            assert value == max(added([bar.volume for bar in day]) for day in days)
+        else:
+            assert set(value) == minutes
+
+
 def test_an_indicator_per_minute_uses_the_sessions_that_have_that_minute(
     make_system: MakeSystem, store: DataManager
 ) -> None:
