@@ -149,10 +149,10 @@ class Intake:
             if int(message.start_us.max()) >= session.open_us:
                 self._take_bars(message)
 
-    def open(self, taken: frozenset[str], *, is_late: bool) -> None:
-        """The session has opened, with the symbols ``taken``, which were prepared."""
+    def open(self, taken: frozenset[str], waited: frozenset[str], *, is_late: bool) -> None:
+        """The session has opened with the symbols ``taken``, which were prepared, and waits for ``waited``."""
         assert self._today is not None, "a session that opens was expected"
-        self._today.open(taken, is_late=is_late)
+        self._today.open(taken, waited, is_late=is_late)
         self._timers.at(self._clock.now_us() + _FLUSH_US, self._flush_in_turn)
         self._look_after()
 

@@ -74,20 +74,28 @@ class Splices:
         self._feed.subscribe([entry.symbol for entry in entries])
         self._deadlines.begin(entries)
 
-    def open(self, taken: frozenset[str], *, is_late: bool) -> None:
+    def open(self, taken: frozenset[str], waited: frozenset[str], *, is_late: bool) -> None:
         """The session has opened; the engine has taken these symbols, which were prepared, and none besides.
 
-        ``is_late``: it begins with a backlog, which all others belong to.
+        It is stale until those of ``waited`` are there: at once if ``is_late``, else when its first minute ends.
         """
         self.is_open = True
+        entries = [entry for symbol, entry in self._ledger.entries.items() if symbol in waited]
         if is_late:
-            self._starting = {entry for symbol, entry in self._ledger.entries.items() if symbol not in taken}
+            self._starting.update(entries)
+        else:
+            self._timers.at(int(self._ledger.windows.end[0]), lambda: self._wait_for(entries))
         late = {entry: self._ledger.data(entry) for entry in self.prepared if entry.symbol not in taken}
         self.prepared = {}
         if late:
             self._engine.joined(late, Update())
             self._deadlines.joined(late)
         self._ask()
+
+    def _wait_for(self, entries: Iterable[Entry]) -> None:
+        """Nothing can be said of the session while these are not there."""
+        self._starting |= {e for e in entries if self._ledger.entries.get(e.symbol) is e and not e.has_joined}
+        self._flow.reflect()
 
     def confirmed(self, symbols: Sequence[str]) -> None:
         """The vendor has confirmed them, on the present connection."""

@@ -69,7 +69,10 @@ class LiveSupply:
         self._do(lambda: intake.expect(session, members))
 
     def begin(self, members: Sequence[Member], session: TradingSession, *, is_late: bool) -> tuple[Tape, Loading]:
-        """The symbols that are prepared are there at the open; the others join."""
+        """The symbols that are prepared are there at the open; the others join.
+
+        The session waits for all of them if it begins with a backlog, and for those that the one before it had.
+        """
         del session  # the intake knows it
         intake = self._intake
         ready, failed = self._desk.open(members)
@@ -77,7 +80,9 @@ class LiveSupply:
         refused = [member for member, _ in failed]
         new = [member for member in members if member not in refused]
         self._do(lambda: intake.add(new))  # those that nobody had told it of
-        self._do(lambda: intake.open(taken, is_late=is_late))
+        late = [member for member in new if member.symbol not in taken]
+        waited = frozenset(m.symbol for m in late if is_late or m.state is SymbolState.LOADED)
+        self._do(lambda: intake.open(taken, waited, is_late=is_late))
         return self._desk.tape, Loading(None, tuple(ready), tuple(failed))
 
     def join(self, members: Sequence[Member], session: TradingSession) -> Loading:

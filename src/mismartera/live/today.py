@@ -52,10 +52,10 @@ class Today:
         self._newest = self._on_time = NOWHERE
         """The newest window that came of any symbol, and the newest that came by its end + grace."""
 
-    def open(self, taken: frozenset[str], *, is_late: bool) -> None:
+    def open(self, taken: frozenset[str], waited: frozenset[str], *, is_late: bool) -> None:
         """The session has opened."""
         self.checks.begin()
-        self.splices.open(taken, is_late=is_late)
+        self.splices.open(taken, waited, is_late=is_late)
         self._flow.reflect()
         self._flow.watch()
         self.end_windows()
