@@ -21,7 +21,7 @@ from mismartera.live.entry import Entry, Mark, Rows
 from mismartera.live.ledger import DayLedger
 from mismartera.live.rejections import book_rejected
 from mismartera.live.requests import Requests
-from mismartera.live.sifting import Merge, SymbolRows
+from mismartera.live.sifting import NOWHERE, Merge, SymbolRows
 from mismartera.live.timers import Timers
 from mismartera.timing import WallClock
 
@@ -249,11 +249,12 @@ class Checks:
     ) -> None:  # fmt: skip
         """Fill in what was missing, correct what differs, and confirm that the rest was quiet.
 
-        ``only``: minutes that were asked for; None: all that had ended + grace when the request was made.
+        ``only``: minutes that were asked for; None: all that had ended + grace when the request was made. What the
+        stream has not come to, it may still bring: only silence is noted of that.
         """
         ledger = self._ledger
         changes: dict[Entry, Rows] = {}
-        can_fill = only is None or self._can_fill()
+        newest = len(ledger.windows) if only is None else ledger.heard if self._can_fill() else NOWHERE
         first = int(ledger.windows.start.searchsorted(first_us))
         due = int(ledger.windows.end.searchsorted(asked_us - self._settings.grace_us, side="right"))
         entries = [e for e in entries if ledger.entries.get(e.symbol) is e and e.has_joined and e.held is None]
@@ -268,9 +269,9 @@ class Checks:
                 windows = windows[windows < due]
             if len(windows) and entry.is_halted(int(ledger.windows.start[windows[-1]])):
                 self.resume(entry, "it trades")
-            if can_fill and len(windows):
+            if len(missed := windows[windows <= newest]):
                 merge = Merge(ledger, entry)
-                merge.backfilled(windows, prices[:, : len(windows)], counts_duplicates=False)
+                merge.backfilled(missed, prices[:, : len(missed)], counts_duplicates=False)
                 if len(rows := merge.rows()):
                     changes[entry] = rows
                 if merge.filled:

@@ -49,8 +49,8 @@ class Today:
         self._next_end_us: int | None = None
         self._ends: list[int] = ledger.windows.end.tolist()
         self._at = {us: window for window, us in enumerate(ledger.windows.start.tolist())}
-        self._newest = self._on_time = NOWHERE
-        """The newest window that came of any symbol, and the newest that came by its end + grace."""
+        self._on_time = NOWHERE
+        """The newest window that came of any symbol by its end + grace."""
 
     def open(self, taken: frozenset[str], waited: frozenset[str], *, is_late: bool) -> None:
         """The session has opened."""
@@ -109,9 +109,9 @@ class Today:
         newest = int(windows[ours].max(initial=NOWHERE))
         if newest == NOWHERE:
             return self._take_each(found, windows, prices, message, now_us)
-        is_news = newest >= self._newest
+        is_news = newest >= self.ledger.heard
         is_fresh = now_us - self._ends[newest] <= self._threshold_us
-        self._newest = max(self._newest, newest)
+        self.ledger.heard = max(self.ledger.heard, newest)
         if is_fresh and not self._flow.is_good and self.splices.is_open:
             self.splices.recover(newest)  # the first data after the stream was away
         if is_news and not is_fresh:
@@ -133,7 +133,7 @@ class Today:
             return False
         first_us, *others_us = message.start_us.tolist()
         window = self._at.get(first_us, NOWHERE)
-        if message.corrections or window < max(self._newest, self.ledger.ended) or self._is_over:
+        if message.corrections or window < max(self.ledger.heard, self.ledger.ended) or self._is_over:
             return False
         if others_us and (any(us != first_us for us in others_us) or len(set(symbols)) < len(symbols)):
             return False
@@ -147,7 +147,7 @@ class Today:
             if entry is None or not entry.is_plain or newest.item(entry.index) >= window:
                 return False
             entries.append(entry)
-        self._newest = self._on_time = window
+        self.ledger.heard = self._on_time = window
         self._append(window, entries, message.prices)
         self._flow.on_data()
         self._flow.set_behind(is_behind=False)
