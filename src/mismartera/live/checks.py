@@ -181,7 +181,6 @@ class Checks:
 
     def _again(self, wanted: dict[Entry, list[int]]) -> None:
         """Nobody could tell: later, unless it was asked often enough. What is left of a halt was quiet."""
-        starts = self._ledger.windows.start
         again_us = self._clock.now_us() + self._settings.retry_us
         is_left = False
         for entry, windows in wanted.items():
@@ -192,7 +191,7 @@ class Checks:
                 question.due_us = None if is_spent else again_us  # spent: a gap, unless a comparison finds it
                 is_left = is_left or not is_spent
             spent = [window for window, question in questions.items() if question.due_us is None]
-            self.confirm_quiet(entry, [window for window in spent if entry.is_halted(starts[window])])
+            self.confirm_quiet(entry, [w for w in spent if entry.is_halted(self._ledger.windows.start[w])])
             self.drop_settled(entry)
         if is_left:
             self._timers.at(again_us, self._ask)
@@ -249,12 +248,13 @@ class Checks:
     ) -> None:  # fmt: skip
         """Fill in what was missing, correct what differs, and confirm that the rest was quiet.
 
-        ``only``: minutes that were asked for; None: all that had ended + grace when the request was made. What the
-        stream has not come to, it may still bring: only silence is noted of that.
+        ``only``: minutes that were asked for; None: all that had ended + grace when the request was made.
         """
         ledger = self._ledger
         changes: dict[Entry, Rows] = {}
-        newest = len(ledger.windows) if only is None else ledger.heard if self._can_fill() else NOWHERE
+        newest = len(ledger.windows) if only is None or self._can_fill() else NOWHERE
+        if only is not None and ledger.heard > ledger.on_time:  # the stream is behind: it will bring the rest
+            newest = min(newest, ledger.heard)
         first = int(ledger.windows.start.searchsorted(first_us))
         due = int(ledger.windows.end.searchsorted(asked_us - self._settings.grace_us, side="right"))
         entries = [e for e in entries if ledger.entries.get(e.symbol) is e and e.has_joined and e.held is None]

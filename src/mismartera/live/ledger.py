@@ -35,7 +35,7 @@ _BATCHES_MAX = 24
 
 class DayLedger:
     """The symbols of one session. ``ended``: nothing more is waited for of the base windows before this one;
-    ``heard``: the newest of which the stream has sent a bar.
+    ``heard``: the newest of which the stream has sent a bar, ``on_time``: one by its end + grace.
 
     ``last_us``: what ends later is not of the run; the end of its last whole window, by ``until_us`` or the close.
     """
@@ -48,7 +48,7 @@ class DayLedger:
             self.end_by(until_us)
         self.entries: dict[str, Entry] = {}
         self.ended = 0
-        self.heard = -1
+        self.heard = self.on_time = -1
         self.unflushed: list[Accepted] = []
         self.batches: list[LiveBatch] = []
         self._joined: tuple[list[Entry], Ints] | None = None

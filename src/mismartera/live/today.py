@@ -49,8 +49,6 @@ class Today:
         self._next_end_us: int | None = None
         self._ends: list[int] = ledger.windows.end.tolist()
         self._at = {us: window for window, us in enumerate(ledger.windows.start.tolist())}
-        self._on_time = NOWHERE
-        """The newest window that came of any symbol by its end + grace."""
 
     def open(self, taken: frozenset[str], waited: frozenset[str], *, is_late: bool) -> None:
         """The session has opened."""
@@ -118,7 +116,7 @@ class Today:
             self._flow.set_behind(is_behind=True, lag_us=now_us - self._ends[newest])
         strangers = self._take_known(found, windows, prices, message, now_us)
         on_time = ours & (windows != NOWHERE) & (now_us <= self.ledger.windows.end[windows] + self._grace_us)
-        self._on_time = max(self._on_time, int(windows[on_time].max(initial=NOWHERE)))
+        self.ledger.on_time = max(self.ledger.on_time, int(windows[on_time].max(initial=NOWHERE)))
         if is_fresh:
             self._flow.on_data()
         if is_news and is_fresh:
@@ -147,7 +145,7 @@ class Today:
             if entry is None or not entry.is_plain or newest.item(entry.index) >= window:
                 return False
             entries.append(entry)
-        self.ledger.heard = self._on_time = window
+        self.ledger.heard = self.ledger.on_time = window
         self._append(window, entries, message.prices)
         self._flow.on_data()
         self._flow.set_behind(is_behind=False)
@@ -176,7 +174,7 @@ class Today:
 
     def _is_late(self, window: int, now_us: int) -> bool:
         """True after its end + grace, if as new a bar of any symbol was on time: else the stream is behind."""
-        return now_us > self._ends[window] + self._grace_us and window <= self._on_time
+        return now_us > self._ends[window] + self._grace_us and window <= self.ledger.on_time
 
     def _take_each(
         self, found: Sequence[Entry | None], windows: Ints, prices: NDArray[np.float64], message: BarsArrived,

@@ -239,8 +239,8 @@ def test_a_run_goes_on_without_a_damaged_file_and_says_so(call: Call, tmp_path: 
 
 
 def test_what_we_refuse_is_told_with_the_line_of_the_strategy_that_asked(call: Call, tmp_path: Path) -> None:
-    done = call("run", with_strategy(tmp_path, "self.session.emit(5)", "numbers"), "--quiet")
-    assert f"raised at {tmp_path / 'conf' / 'numbers.py'}:6 in on_bar" in done.err
+    done = call("run", with_strategy(tmp_path, "self.session.emit(5)", "amounts"), "--quiet")
+    assert f"raised at {tmp_path / 'conf' / 'amounts.py'}:6 in on_bar" in done.err
 
 
 def test_a_speed_beyond_all_clocks_is_refused_with_what_is_allowed(call: Call, tmp_path: Path) -> None:
