@@ -92,7 +92,7 @@ class Stage:
         infos = dict.fromkeys(symbols, SeriesInfo(1, session.zone))
         arrivals = Arrivals(processor, tape, self.state, infos, {symbol: k for k, symbol in enumerate(symbols)})
         self.streamer.begin(tape)
-        self.streamer.open(is_late=False)
+        self.streamer.open(session.close_us, is_late=False)
         ends = processor.base.block.windows.end.tolist()
         for window, owners, prices in instants:
             end_us = ends[window]

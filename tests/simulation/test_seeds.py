@@ -153,7 +153,7 @@ _BACKFILLED, _UNKNOWN = Merge.backfilled, DayLedger.unknown
 
 BREACHES: dict[str, tuple[object, str, object]] = {
     "I1 stale bars are delivered": (wiring, "Gate", lambda threshold_us, every: Gate(5 * threshold_us, every)),
-    "I1 a held session tells of bars": (Causes, "any", property(_never)),
+    "I1 a held session tells of bars": (Causes, "hide", property(_never)),
     "I2 a stream that is away holds nothing": (Causes, "hold", lambda *_, **__: None),
     "I3 a bar is received and has no fate": (DayLedger, "count_each", _only_received),
     "I3 bars of some minutes are kept, and never shown": (ArrivingTape, "add", _unseen),

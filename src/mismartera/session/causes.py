@@ -23,9 +23,19 @@ class Causes:
         return bool(self._reasons)
 
     @property
+    def hide(self) -> bool:
+        """True if nobody is told of bars: the session is held, or was inactive when it ended."""
+        return not self._gate.active
+
+    @property
     def keep_from_loading(self) -> bool:
         """True if nobody can tell whether a symbol is caught up. In a pause one can."""
         return bool(self._reasons.keys() - {GateState.PAUSED})
+
+    def allow(self, now_us: int) -> bool:
+        """True if nothing keeps a session that is inactive from being active. After its end it stays inactive."""
+        is_inactive = self._gate.state not in (GateState.ACTIVE, GateState.CLOSED)
+        return is_inactive and not self.any and not self._gate.is_over(now_us)
 
     def hold(self, cause: GateState, reason: str, lag_us: int = 0) -> None:
         """Keep the session from being active until :meth:`lift`; ``lag_us`` is told with it."""

@@ -169,7 +169,7 @@ class SessionCoordinator(SymbolLifecycle):
         if first and loading.failed and not is_any_left:
             raise self._all_failed()
         self.time.clock.resume()
-        parts.streamer.open(is_late=is_late)
+        parts.streamer.open(min(session.close_us, self._until_us), is_late=is_late)
 
     def _reach_open(self, session: TradingSession) -> bool:
         """Put the clock at the open, unless it is past it: in a backtest the night takes no time."""
@@ -195,7 +195,7 @@ class SessionCoordinator(SymbolLifecycle):
             self._notify("on_session_close")
         self._is_open = False
         self._take_commands()
-        parts.streamer.close(reason)
+        parts.streamer.close(reason, end_us)
         if end_us is not None:
             self._complete(end_us)
         members = self._of_session()

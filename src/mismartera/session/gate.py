@@ -36,7 +36,7 @@ class Gate:
         self.check_interval = check_interval
         self.state = GateState.CLOSED
         self.lag_evaluations = 0
-        self._bars = 0
+        self._bars = self._end_us = 0
 
     @property
     def active(self) -> bool:
@@ -47,9 +47,13 @@ class Gate:
         """True for a lag that deactivates."""
         return lag_us > self.threshold_us
 
-    def open(self) -> None:
-        """A session opens: the cadence starts anew."""
-        self._bars = 0
+    def open(self, end_us: int) -> None:
+        """A session opens that ends then: the cadence starts anew."""
+        self._bars, self._end_us = 0, end_us
+
+    def is_over(self, now_us: int) -> bool:
+        """True after the session's end, or the run's: what is not active then stays so."""
+        return now_us > self._end_us
 
     def move(self, state: GateState) -> GateState:
         """Enter ``state``; returns the one before. Moving to where it stands is a fault of ours."""

@@ -135,14 +135,14 @@ class Streamer:
 
         The first one is shown in any case: whatever came before it was attended to just now.
         """
-        tape, clock, inbox = self.tape, self._clock, self._inbox
+        tape, clock, inbox, causes = self.tape, self._clock, self._inbox, self._causes
         ends, threshold_us = tape.ends, self._gate.threshold_us
-        if self._causes.any:
+        if causes.hide:
             self.look()
             return
         self._deliver_due()
         with self._delivery.running():
-            while tape.position < len(ends):
+            while tape.position < len(ends) and not causes.hide:
                 end_us = ends[tape.position]
                 if end_us > limit_us:
                     return
@@ -235,11 +235,15 @@ class Streamer:
         elif self._gate.active:
             head = tape.head(tape.position)
             self._tell.deactivate("lag", now_us - head.end_us, head.symbol)
+        self._pass_over(fresh_us - 1)
+
+    def _pass_over(self, last_us: int) -> None:
+        """Let all bars go by that end by ``last_us``, which is past: only internal readers see them."""
         self.shown.book()
-        tape.skip_before(fresh_us)
-        self.shown.begin(tape)
-        self._state.pin(fresh_us - 1)
-        self._state.watermark_us = max(self._state.watermark_us, min(fresh_us - 1, now_us))
+        self.tape.skip_before(last_us + 1)
+        self.shown.begin(self.tape)
+        self._state.pin(last_us)
+        self._state.watermark_us = max(self._state.watermark_us, last_us)
 
     def _caught_up(self, now_us: int) -> None:
         """Nothing stale is due: activate what was deactivated, and let those that join be loaded."""
@@ -247,7 +251,7 @@ class Streamer:
         due = head_us is not None and head_us <= now_us
         if self._causes.keep_from_loading:
             return
-        if not self._causes.any and self._gate.state not in (GateState.ACTIVE, GateState.CLOSED):
+        if self._causes.allow(now_us) and not self._inbox.stopping:
             head = self.tape.head(self.tape.position) if due else None
             self._tell.activate("caught_up", now_us - head.end_us if head else 0, head.symbol if head else None)
         oldest = self.tape.oldest_by_symbol(self.tape.position, self.tape.due(now_us)) if self._by_symbol else {}
@@ -264,12 +268,12 @@ class Streamer:
         if self._state.behind_us:
             self._unpin()
 
-    def open(self, *, is_late: bool) -> None:
-        """The session is open and everything that it starts with is loaded.
+    def open(self, end_us: int, *, is_late: bool) -> None:
+        """The session is open until ``end_us``, and everything that it starts with is loaded.
 
         A start after the open begins deactivated, with what has ended since as its backlog.
         """
-        self._gate.open()
+        self._gate.open(end_us)
         now_us = self._clock.now_us()
         if is_late:
             head = self.tape.head(self.tape.position) if self.tape.due(now_us) else None
@@ -278,11 +282,12 @@ class Streamer:
         else:
             self._causes.open()
 
-    def close(self, reason: str) -> None:
-        """The session has ended: no more notifications; what it showed stays readable."""
+    def close(self, reason: str, end_us: int | None = None) -> None:
+        """The session has ended, at ``end_us`` if not in its middle: no more notifications, and reads go on."""
         if self._gate.active:
             self._tell.deactivate(reason, 0, None, GateState.CLOSED)
-        elif self._gate.state is not GateState.CLOSED:  # stopped in the middle of a catch-up
+        elif self._gate.state is not GateState.CLOSED:  # in the middle of a catch-up
+            self._pass_over(end_us or 0)  # what waits, and nobody is told of
             self._tell.cause(GateState.CLOSED, reason)
 
     def _unpin(self) -> None:

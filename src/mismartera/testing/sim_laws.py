@@ -33,11 +33,12 @@ def check_events(simulation: Simulation) -> None:
     must("I4", all(a["time"] <= b["time"] for a, b in pairwise(lines)), "the log's time goes back")
     gate = [line["event"] for line in lines if line["event"] in {"session_activated", "session_deactivated"}]
     must("I2", all(a != b for a, b in pairwise(gate)), f"two equal transitions in a row: {gate}")
-    threshold = simulation.threshold_us / 1e6
+    threshold, until = simulation.threshold_us / 1e6, to_iso(simulation.until_us)
     active, seen = False, set()
     for line in lines:
         if line["event"] in {"session_activated", "session_deactivated"}:
             active = line["event"] == "session_activated"
+            must("I2", not active or line["time"] <= until, f"activated after the end, at {line['time']}")
         if line["event"] == "bar":
             key = (line["symbol"], line["interval"], line["start"], line["generation"])
             must("I3", key not in seen, f"{key} is shown twice")

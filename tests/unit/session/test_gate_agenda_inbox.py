@@ -25,7 +25,7 @@ def test_one_evaluation_is_due_at_each_instant_that_holds_a_multiple_of_the_inte
     interval: int, stretches: list[list[int]], before: int
 ) -> None:
     gate = Gate(threshold_us=60, check_interval=interval)
-    gate.open()
+    gate.open(0)
     first, expected = 0, 0
     for instants in stretches:  # however the instants are counted together
         for bars in instants:
@@ -41,7 +41,7 @@ def test_a_new_session_begins_the_cadence_anew_and_keeps_the_count() -> None:
     gate = Gate(threshold_us=60, check_interval=10)
     gate.count(np.arange(6))
     assert gate.lag_evaluations == 1
-    gate.open()
+    gate.open(0)
     gate.count(np.arange(2))
     assert gate.lag_evaluations == 2
 
