@@ -11,7 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars import BarBlock, Interval, parse_interval
-from mismartera.bars.instants import to_datetime
+from mismartera.bars.instants import DAY_US, to_datetime
 from mismartera.catalog.manager import DataManager
 from mismartera.timing import TimeManager, TradingSession
 
@@ -129,8 +129,10 @@ class _IntervalCheck:
                     outside[low + first : low + last] = False
                     self._inside[symbol, session.date] = start[first:last]
         starts = pl.Series(block.start[outside]).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        days = starts.dt.convert_time_zone(time_manager.zone.key).dt.date().to_list()
-        for owner, day in zip(block.row_symbols()[outside].tolist(), days, strict=True):
+        days = starts.dt.convert_time_zone(time_manager.zone.key).dt.date()
+        if self.interval.is_daily:  # as in a session: midnight UTC names the UTC date
+            days = starts.dt.date().zip_with(starts.to_physical() % DAY_US == 0, days)
+        for owner, day in zip(block.row_symbols()[outside].tolist(), days.to_list(), strict=True):
             key = (block.symbols[owner], day)
             self._outside[key] = self._outside.get(key, 0) + 1
 

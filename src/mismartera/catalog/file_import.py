@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,7 @@ from mismartera.catalog.layout import LATEST_US, PRICES
 from mismartera.catalog.report import EXAMPLES_PER_RULE, Rejections
 from mismartera.catalog.sources import PathFacts
 from mismartera.catalog.spacing import interval_of_spacing
-from mismartera.catalog.stamps import to_instants
+from mismartera.catalog.stamps import are_dates, to_instants
 from mismartera.catalog.tabular import Table, read_table
 from mismartera.catalog.upsert import valid_rows
 from mismartera.errors import DataError
@@ -75,11 +75,15 @@ def read_bars(path: Path, facts: PathFacts, layout_given: bool, options: ImportO
     rows = _refuse(rows.with_columns(stamps.us.alias("us")), table.unread, stamps.refused, result.rejections)
     for interval, found in _by_interval(rows, options.zone, result.notes):
         kept = found if interval.is_daily else _with_times(found, table, result.rejections)
-        starts = _starts(kept["us"], interval, options)
+        if interval.is_daily and are_dates(table.frame["timestamp"]):
+            starts = _midnights(kept["us"], options.zone)
+        else:
+            starts = _starts(kept["us"], interval, options)
+            result.notes += _doubts(kept["us"], interval, options)
         frame = kept.select(
             "symbol", starts.cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("timestamp"), *PRICES
         )
-        _remark(frame, interval, facts, options, result.notes)
+        result.notes += _remarks(frame["timestamp"], facts, options.zone)
         result.frames.append((interval.canonical, valid_rows(interval.canonical, frame, result.rejections)))
     return result
 
@@ -174,6 +178,22 @@ def _by_interval(table: pl.DataFrame, zone: str, notes: list[str]) -> list[tuple
     return [(interval, table.filter(labels.is_in(names))) for interval, names in by_length.items()]
 
 
+def _midnights(us: pl.Series, zone: str) -> pl.Series:
+    """Dates without a time name sessions, whatever the zone and whichever end labels are of: midnight UTC does."""
+    local = us.cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    return local.dt.date().cast(pl.Datetime("us")).to_physical()
+
+
+def _doubts(us: pl.Series, interval: Interval, options: ImportOptions) -> list[str]:
+    """A remark on daily bars whose end labels look like dates: they would be shown a session too early."""
+    if not interval.is_daily or options.timestamps == "start" or not us.len():
+        return []
+    local = us.cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.convert_time_zone(options.zone)
+    if not (local.dt.time() == time(0)).all():
+        return []
+    return [f"daily labels at midnight ({options.zone}) were taken for the end of the day before: are they dates?"]
+
+
 def _starts(us: pl.Series, interval: Interval, options: ImportOptions) -> pl.Series:
     """Starts of the bars. A daily bar labelled by its end starts at midnight (of the zone) of the day it ends."""
     if options.timestamps == "start":
@@ -186,18 +206,11 @@ def _starts(us: pl.Series, interval: Interval, options: ImportOptions) -> pl.Ser
     return zoned.dt.convert_time_zone("UTC").to_physical()
 
 
-def _remark(
-    frame: pl.DataFrame, interval: Interval, facts: PathFacts, options: ImportOptions, notes: list[str]
-) -> None:
-    us = frame["timestamp"].to_physical()
-    if facts.day is not None:
-        plausible = frame["timestamp"].filter(us.is_between(0, LATEST_US, closed="left"))
-        notes += _other_days(plausible, facts.day, options.zone)
-    first = us.min()
-    if not isinstance(first, int) or not 0 <= first < LATEST_US:
-        return
-    if interval.is_daily and options.zone == "UTC" and (us % DAY_US).max() == 0:
-        notes.append("daily bars start at midnight UTC: if their dates are an exchange's, give its zone with --tz")
+def _remarks(starts: pl.Series, facts: PathFacts, zone: str) -> list[str]:
+    if facts.day is None:
+        return []
+    plausible = starts.filter(starts.to_physical().is_between(0, LATEST_US, closed="left"))
+    return _other_days(plausible, facts.day, zone)
 
 
 def _other_days(starts: pl.Series, named: date, zone: str) -> list[str]:

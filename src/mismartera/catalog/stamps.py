@@ -27,6 +27,7 @@ _MINUTES = "%Y%m%d%H%M"
 """In 1976 milliseconds since 1970 look like that too: only if each of the numbers is such a date they are."""
 _NUMERALS = (("%Y%m%d", 1), (_MINUTES, 10_000), ("%Y%m%d%H%M%S", 1_000_000))
 """Dates that are written as numbers: the form, and what a date without a time is multiplied by."""
+_DATE_ALONE = r"^\s*(\d{8}|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4})\s*$"
 _SECONDS_MIN = 365 * 86_400
 """Less than a year since 1970: a smaller unit than seconds was meant, or days."""
 
@@ -65,6 +66,16 @@ def to_instants(column: pl.Series, zone: str) -> Stamps:
     if kind == pl.Null:
         return _finish(column, column.cast(pl.Int64), {}, [])
     raise DataError(f"column {column.name!r} is {kind}: needed are timestamps, numbers since 1970, or text")
+
+
+def are_dates(column: pl.Series) -> bool:
+    """True if :func:`to_instants` finds dates without a time of day in all of ``column``."""
+    kind, filled = column.dtype, column.drop_nulls()
+    if kind.is_integer():
+        return bool(len(filled) and filled.is_between(19_700_101, 21_000_101).all())
+    if kind == pl.String:
+        return bool(len(filled) and filled.str.contains(_DATE_ALONE).all())
+    return kind == pl.Date
 
 
 def _finish(column: pl.Series, us: pl.Series, refused: dict[str, pl.Series], notes: list[str]) -> Stamps:

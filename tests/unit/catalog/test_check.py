@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -83,8 +83,9 @@ def test_the_last_short_slot_ends_at_the_close(store: DataManager, time_manager:
     assert row.gaps == ((us(60), us(390), 6),)
 
 
-def test_daily_bars_count_by_date(store: DataManager, time_manager: TimeManager) -> None:
-    midnight = datetime(2024, 7, 2, tzinfo=NEW_YORK)
+@pytest.mark.parametrize("zone", [NEW_YORK, UTC], ids=str)
+def test_daily_bars_count_by_date(store: DataManager, time_manager: TimeManager, zone: tzinfo) -> None:
+    midnight = datetime(2024, 7, 2, tzinfo=zone)
     daily = [
         {"timestamp": midnight + timedelta(days=n), "open": 1, "high": 1, "low": 1, "close": 1, "volume": 1}
         for n in (0, 2, 3)

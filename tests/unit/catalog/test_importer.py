@@ -178,14 +178,6 @@ def test_daily_end_labels_name_the_day_that_ends(store: DataManager, tmp_path: P
     ]
 
 
-def test_dates_at_midnight_utc_are_remarked(store: DataManager, tmp_path: Path) -> None:
-    text = "date,open,high,low,close,volume\n2024-07-02,10,11,9,10,1\n2024-07-03,10,11,9,10,1\n"
-    report = import_files(store, [put(tmp_path / "x.csv", text)], symbol="AAPL")
-    assert report.accepted == 2
-    assert any("give its zone with --tz" in note for note in report.notes)
-    assert any("the interval 1d was told" in note for note in report.notes)
-
-
 def test_bad_rows_are_charged_to_one_rule_with_file_and_values(store: DataManager, tmp_path: Path) -> None:
     """F13, F14"""
     broken = [

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from tests.unit.catalog.helpers import frame
+from tests.unit.catalog.helpers import OPEN, frame
 
+from mismartera.bars.instants import to_datetime
 from mismartera.catalog import DataManager, ImportReport, import_files
 
 MIDNIGHT = 14 * 60 + 30
@@ -65,3 +68,31 @@ def test_rows_of_an_impossible_time_do_not_count_for_the_day(tmp_path: Path) -> 
     report = imported(tmp_path, "AAPL/1m/2024-07-03.parquet", [-(10**9), 0, 10**9])
     assert (report.accepted, report.reasons) == (1, {"out_of_range": 2})
     assert "the path names 2024-07-03, but its bars are of 2024-07-02 (UTC)" in report.notes[0]
+
+
+def daily(folder: Path, labels: list[str]) -> Path:
+    file = folder / "daily.csv"
+    file.write_text("date,open,high,low,close,volume\n" + "".join(f"{label},10,11,9,10,1\n" for label in labels))
+    return file
+
+
+@pytest.mark.parametrize("timestamps", ["start", "end"])
+@pytest.mark.parametrize("tz", ["UTC", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("form", ["{}-{:02}-{:02}", "{}{:02}{:02}", "{1}/{2}/{0}", "{2:02}.{1:02}.{0}"])
+def test_dates_without_a_time_name_the_same_sessions_whatever_is_said_of_labels_and_zone(
+    tmp_path: Path, timestamps: Literal["start", "end"], tz: str, form: str
+) -> None:
+    """R9: a date is no end of the day before, whose bar would be shown a session too early."""
+    store, days = DataManager(tmp_path / "store"), (2, 3, 5, 8, 31)
+    file = daily(tmp_path, [form.format(2024, 7, day) for day in days])
+    report = import_files(store, [file], symbol="AAPL", interval="1d", timestamps=timestamps, tz=tz)
+    assert report.accepted == len(days)
+    view = store.get_bars("AAPL", "1d", OPEN - timedelta(days=9), OPEN + timedelta(days=90))
+    assert [to_datetime(one.start_us).isoformat()[5:16] for one in view] == [f"07-{day:02}T00:00" for day in days]
+
+
+def test_daily_end_labels_that_may_be_dates_are_remarked(tmp_path: Path) -> None:
+    store, file = DataManager(tmp_path / "store"), daily(tmp_path, ["2024-07-02 00:00", "2024-07-03 00:00"])
+    ends = import_files(store, [file], symbol="AAPL", interval="1d", timestamps="end", tz="America/New_York")
+    assert any("taken for the end of the day before: are they dates?" in note for note in ends.notes)
+    assert not import_files(store, [file], symbol="AAPL", interval="1d", tz="America/New_York").notes
