@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from mismartera.bars.instants import SECOND_US, to_iso
@@ -19,6 +18,7 @@ from mismartera.feeds.port import BackfillResult, Feed
 from mismartera.live.engine_end import EngineEnd
 from mismartera.live.entry import Entry, Mark, Rows
 from mismartera.live.ledger import DayLedger
+from mismartera.live.questions import CheckSettings, Question, SecondLooks
 from mismartera.live.rejections import book_rejected
 from mismartera.live.requests import Requests
 from mismartera.live.sifting import NOWHERE, Merge, SymbolRows
@@ -29,22 +29,6 @@ Ints = NDArray[np.int64]
 _AGAIN_US = 10 * SECOND_US
 _WHOLE_DAY_BARS = 1_000_000
 """Up to so many bars the last comparison is about the whole session; beyond, about what no earlier one covered."""
-
-
-class CheckSettings(Struct, frozen=True):
-    """``gap_filler``'s and ``feed.reconcile_minutes`` (microseconds)."""
-
-    max_retries: int
-    retry_us: int
-    reconcile_us: int
-    grace_us: int
-
-
-class _Question(Struct, eq=False):
-    """A minute of which nothing is known: how often that was asked, and when it is next (None: often enough)."""
-
-    attempts: int = 0
-    due_us: int | None = 0
 
 
 class Checks:
@@ -66,7 +50,8 @@ class Checks:
         self._clock = clock
         self._engine = engine
         self._can_fill = can_fill
-        self._wanted: dict[Entry, dict[int, _Question]] = {}
+        self._wanted: dict[Entry, dict[int, Question]] = {}
+        self._second = SecondLooks()
         self._starts = [to_iso(us) for us in ledger.windows.start.tolist()]
         self._ends = [to_iso(us) for us in ledger.windows.end.tolist()]
         self._is_asking = False
@@ -91,7 +76,7 @@ class Checks:
             known = self._wanted.setdefault(entry, {})
             for window in windows:
                 if window not in known:
-                    known[window] = _Question(0, int(ends[window]) + self._settings.grace_us)
+                    known[window] = Question(0, int(ends[window]) + self._settings.grace_us)
                     due_us = max(due_us, int(ends[window]) + self._settings.grace_us)
         if due_us > self._clock.now_us():
             self._timers.at(due_us, self._ask)
@@ -102,14 +87,15 @@ class Checks:
         """The symbol has left."""
         self._wanted.pop(entry, None)
 
-    def confirm_quiet(self, entry: Entry, windows: Iterable[int]) -> None:
-        """There were no trades in these minutes, as far as nothing else is known."""
+    def confirm_quiet(self, entry: Entry, windows: Iterable[int]) -> list[int]:
+        """There were no trades in these minutes, as far as nothing else is known; which of them is news."""
         marks = self._ledger.marks[entry.index]
-        for window in windows:
-            if marks[window] == Mark.UNKNOWN:
-                marks[window] = Mark.QUIET
-                self._engine.event_of(entry, "quiet", start=self._starts[window])
+        news = [window for window in windows if marks[window] == Mark.UNKNOWN]
+        for window in news:
+            marks[window] = Mark.QUIET
+            self._engine.event_of(entry, "quiet", start=self._starts[window])
         self.drop_settled(entry)
+        return news
 
     def resume(self, entry: Entry, reason: str) -> None:
         """A halt is over."""
@@ -145,13 +131,13 @@ class Checks:
         if self._is_asking or self._is_over:
             return
         now_us = self._clock.now_us()
-        wanted: dict[Entry, list[int]] = {}
+        wanted = self._second.due(now_us, self._ledger.entries)
         for entry, questions in self._wanted.items():
             due = [
                 w for w, question in questions.items() if question.due_us is not None and question.due_us <= now_us
             ]
             if due and entry.held is None:
-                wanted[entry] = due
+                wanted[entry] = [*wanted.get(entry, ()), *due]
         if not wanted:
             return
         self._is_asking = True
@@ -252,6 +238,7 @@ class Checks:
         """
         ledger = self._ledger
         changes: dict[Entry, Rows] = {}
+        silent: dict[Entry, list[int]] = {}
         newest = len(ledger.windows) if only is None or self._can_fill() else NOWHERE
         if only is not None and ledger.heard > ledger.on_time:  # the stream is behind: it will bring the rest
             newest = min(newest, ledger.heard)
@@ -279,7 +266,10 @@ class Checks:
             filled = frozenset(windows.tolist())
             asked = only[entry] if only is not None else range(first, due)
             quiet = [w for w in asked if w not in filled and w < due]
-            self.confirm_quiet(entry, doubts.without(entry, quiet))
+            if news := self.confirm_quiet(entry, doubts.without(entry, quiet)):
+                silent[entry] = news
+        if silent and only is not None:
+            self._timers.at(self._second.put(silent, self._clock.now_us()), self._ask)
         if changes:
             update, data = ledger.put(changes, as_backlog=False)
             self._engine.replaced(data)

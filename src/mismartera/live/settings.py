@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from mismartera.bars import Interval
 from mismartera.indicators import IndicatorSpec
-from mismartera.live.checks import CheckSettings
 from mismartera.live.flow import FlowSettings
+from mismartera.live.questions import CheckSettings
 
 
 class IntakeSettings(Struct, frozen=True):

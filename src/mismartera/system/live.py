@@ -15,7 +15,6 @@ from mismartera.config import SessionConfig
 from mismartera.errors import CalendarError, ConfigError
 from mismartera.feeds.port import Feed
 from mismartera.indicators import IndicatorSpec
-from mismartera.live.checks import CheckSettings
 from mismartera.live.desk import EngineDesk
 from mismartera.live.door import IntakeDoor, Order
 from mismartera.live.flow import FlowSettings
@@ -23,6 +22,7 @@ from mismartera.live.intake import Intake
 from mismartera.live.keeping import Keeper
 from mismartera.live.past import VendorPast
 from mismartera.live.quality import LiveQuality
+from mismartera.live.questions import CheckSettings
 from mismartera.live.requests import PooledRequests, Requests
 from mismartera.live.settings import IntakeSettings
 from mismartera.live.supply import Driver, LiveSupply

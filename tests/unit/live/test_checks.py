@@ -16,9 +16,10 @@ from mismartera.bars.instants import MINUTE_US, SECOND_US
 from mismartera.errors import FeedUnavailableError
 from mismartera.feeds.port import BackfillResult
 from mismartera.live.batch import Processing
-from mismartera.live.checks import Checks, CheckSettings
+from mismartera.live.checks import Checks
 from mismartera.live.entry import Entry, Rows
 from mismartera.live.ledger import DayLedger
+from mismartera.live.questions import CheckSettings
 from mismartera.live.timers import Timers
 from mismartera.session.symbols import Member
 from mismartera.testing.sim_market import SimFeed, SimMarket
