@@ -1,8 +1,9 @@
-"""A user's own modules: imported from the folders that a run was given, as if it had been started there.
+"""A user's own modules: imported from the folders that a run was given.
 
-The folders stand at the head of the path of imports for as long as they are those of the last run that was made in
-this process, so that a callback can import, too. The next run begins anew: it sees files as they are then, and its
-own ones where two folders have modules of one name.
+The folders stand at the end of the path of imports for as long as they are those of the last run that was made in
+this process, so that a callback can import, too. At the end: a file of a user's that happens to be called like a
+library takes nobody's place. The next run begins anew: it sees files as they are then, and its own ones where two
+folders have modules of one name.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class UserCode:
 
     def _find_in(self, folder: str) -> None:
         if folder not in {str(Path(entry).resolve()) for entry in sys.path}:  # "" is the current one
-            sys.path.insert(len(self._folders), folder)
+            sys.path.append(folder)
             self._folders.append(folder)
 
 
