@@ -102,6 +102,14 @@ class Checks:
         entry.halted_us, entry.is_told_halted = None, False
         self._engine.event_of(entry, "resumed", reason=reason)
 
+    def _doubt(self, entry: Entry, windows: Iterable[int]) -> None:
+        """There are bars of these, which the stream is to bring, or its backlog: what was quiet was not."""
+        marks = self._ledger.marks[entry.index]
+        for window in windows:
+            if marks[window] == Mark.QUIET:
+                marks[window] = Mark.UNKNOWN
+                self._wanted.setdefault(entry, {}).setdefault(window, Question())
+
     def tell_backfilled(self, entry: Entry, windows: Sequence[int]) -> None:
         """Bars of these minutes came from the vendor's store."""
         first, last = self._starts[windows[0]], self._ends[windows[-1]]
@@ -263,6 +271,7 @@ class Checks:
                     changes[entry] = rows
                 if merge.filled:
                     self.tell_backfilled(entry, merge.filled)
+            self._doubt(entry, windows[windows > newest].tolist())
             filled = frozenset(windows.tolist())
             asked = only[entry] if only is not None else range(first, due)
             quiet = [w for w in asked if w not in filled and w < due]
