@@ -164,14 +164,11 @@ class Checks:
                 self._again(wanted)
                 return
             self._settle(result, list(wanted), int(span.start[first]), asked_us, only=wanted)
-            self._again({entry: self._open_of(entry, windows) for entry, windows in wanted.items()})
+            marks = self._ledger.marks
+            self._again({e: [w for w in ws if marks[e.index, w] == Mark.UNKNOWN] for e, ws in wanted.items()})
             self._ask()
 
         self._fetch(list(wanted), int(span.start[first]), int(span.end[last]), answered)
-
-    def _open_of(self, entry: Entry, windows: Sequence[int]) -> list[int]:
-        marks = self._ledger.marks[entry.index]
-        return [window for window in windows if marks[window] == Mark.UNKNOWN]
 
     def _again(self, wanted: dict[Entry, list[int]]) -> None:
         """Nobody could tell: later, unless it was asked often enough. What is left of a halt was quiet."""
@@ -191,9 +188,13 @@ class Checks:
             self._timers.at(again_us, self._ask)
 
     def _reconcile_in_turn(self) -> None:
-        if not self._is_over:
+        if self._is_over:
+            return
+        again_us = _AGAIN_US
+        if self._can_fill():  # what is missing while the stream is away is its backlog, and no difference
             self.reconcile(lambda: None, is_last=False)
-            self._timers.at(self._clock.now_us() + self._settings.reconcile_us, self._reconcile_in_turn)
+            again_us = self._settings.reconcile_us
+        self._timers.at(self._clock.now_us() + again_us, self._reconcile_in_turn)
 
     def reconcile(self, then: Callable[[], None], *, is_last: bool) -> None:
         """Compare the session's bars with the vendor's store; ``then`` is called when that is done, or failed."""

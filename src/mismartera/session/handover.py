@@ -74,6 +74,11 @@ class HandOver:
             self._analysis.deliver_while(replace(bar, lag_seconds=lag_us / SECOND_US), is_fresh)
         return True
 
+    def drop(self) -> None:
+        """Nobody is told of what has not been delivered."""
+        if self.slices is not None:
+            self.slices.clear()
+
     def deliver_due(self, head_us: int | None) -> None:
         """Notify of the instants that are complete, and of which nothing waits to be shown."""
         due = self.slices.due if self.slices is not None else None

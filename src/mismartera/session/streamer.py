@@ -288,6 +288,7 @@ class Streamer:
             self._tell.deactivate(reason, 0, None, GateState.CLOSED)
         elif self._gate.state is not GateState.CLOSED:  # in the middle of a catch-up
             self._pass_over(end_us or 0)  # what waits, and nobody is told of
+            self.handover.drop()
             self._tell.cause(GateState.CLOSED, reason)
 
     def _unpin(self) -> None:
