@@ -27,3 +27,12 @@ def late_day(*symbols: str, start: str = "10:00:00.5", strategies: Sequence[Stra
 def moments(day: Day, *names: str) -> list[tuple[str, str, str]]:
     """Minute, name and what it is about, of each event of these names."""
     return [(time[:5], name, about.partition(";")[0]) for time, name, about in day.events(*names)]
+
+
+class Unanswered(Strategy):
+    """Has the vendor's store go away at the open of a session of March 10th."""
+
+    day: Day
+
+    def on_session_open(self) -> None:
+        self.day.feed.state.rest_down = f"{self.session.now:%d}" == "10"

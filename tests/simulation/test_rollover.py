@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 from tests.simulation.day import Day, minutes
-
-from mismartera import Strategy
+from tests.simulation.late import Unanswered
 
 NAMES = ("session_activated", "session_deactivated", "symbol_failed", "symbol_loaded", "symbol_pending")
-
-
-class Unanswered(Strategy):
-    """Has the vendor's store go away at the second session's open."""
-
-    day: Day
-
-    def on_session_open(self) -> None:
-        self.day.feed.state.rest_down = f"{self.session.now:%d}" == "10"
 
 
 def test_a_session_without_the_symbols_that_it_goes_on_with_is_stale_from_its_first_minutes_end() -> None:
