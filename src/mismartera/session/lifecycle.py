@@ -9,6 +9,7 @@ from mismartera.errors import RunFailedError
 from mismartera.session.commands import SymbolCommands
 from mismartera.session.gate import GateState
 from mismartera.session.parts import SessionParts
+from mismartera.session.sights import SightedMeasures
 from mismartera.session.state import SymbolData
 from mismartera.session.symbols import Member, SymbolState
 from mismartera.timing import TimeManager, TradingSession
@@ -84,7 +85,8 @@ class SymbolLifecycle(SymbolCommands):
     def _book_out(self, member: Member, data: SymbolData | None) -> None:
         parts, symbol = self._parts, member.symbol
         if self._session is not None and member.state is SymbolState.LOADED:
-            parts.tally.add(member, self._session.date, parts.quality, self.time.now_us())
+            measures = SightedMeasures(parts.quality, parts.sights)
+            parts.tally.add(member, self._session.date, measures, self.time.now_us())
         if self._session is not None and parts.gate.state is not GateState.CLOSED:
             self._book_derived(symbol, data, self._session)
         parts.quality.forget(symbol)

@@ -41,7 +41,19 @@ class Quality(Struct, frozen=True):
         return 100.0 * self.present / self.expected if self.expected else None
 
 
-class Measures(Protocol):
+class MeasuresOfOne(Protocol):
+    """What is known of the bars of one symbol, whoever measures it."""
+
+    def quality(self, symbol: str, until_us: int) -> Quality | None:
+        """Quality of ``symbol`` over the slots that have ended by ``until_us``; None if it is not measured."""
+        ...
+
+    def counts(self, symbol: str, until_us: int | None) -> dict[str, int] | None:
+        """R1's counts of ``symbol`` over the rows that have ended by ``until_us`` (None: the whole day)."""
+        ...
+
+
+class Measures(MeasuresOfOne, Protocol):
     """What is known of the quality of a session's bars, whoever measures it."""
 
     def clear(self) -> None:
@@ -52,16 +64,8 @@ class Measures(Protocol):
         """Stop measuring ``symbol``."""
         ...
 
-    def quality(self, symbol: str, until_us: int) -> Quality | None:
-        """Quality of ``symbol`` over the slots that have ended by ``until_us``; None if it is not measured."""
-        ...
-
     def whole_day(self) -> Iterator[tuple[str, dict[str, int], Quality | None, int]]:
         """Counts, quality and number of gaps over the whole session of every symbol that is measured."""
-        ...
-
-    def counts(self, symbol: str, until_us: int | None) -> dict[str, int] | None:
-        """R1's counts of ``symbol`` over the rows that have ended by ``until_us`` (None: the whole day)."""
         ...
 
     def gaps(self, symbol: str) -> list[Gap]:

@@ -6,12 +6,12 @@ Whoever records a session notes it there, whoever plays it again brings it about
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from mismartera.bars import Bars
 from mismartera.session.history import MinuteValues
-from mismartera.session.quality import Quality
+from mismartera.session.quality import MeasuresOfOne, Quality
 from mismartera.session.session_data import SessionData
 from mismartera.session.state import SessionState
 
@@ -29,9 +29,17 @@ class Sights(Protocol):
         """What ``measure`` says of the bars that have come so far."""
         ...
 
+    def numbers(self, found: Sequence[int]) -> list[int]:
+        """``found``, which was counted of the bars that have come so far."""
+        ...
+
 
 class PlainSights:
     """Nobody takes notes."""
+
+    def numbers(self, found: Sequence[int]) -> list[int]:
+        """See the port."""
+        return list(found)
 
     def look(self, state: SessionState) -> None:
         """Nothing."""
@@ -39,6 +47,23 @@ class PlainSights:
     def quality(self, measure: Measure) -> Quality | None:
         """See the port."""
         return measure()
+
+
+class SightedMeasures:
+    """What is measured of a symbol in mid-session, while bars come."""
+
+    def __init__(self, measures: MeasuresOfOne, sights: Sights) -> None:
+        self._measures = measures
+        self._sights = sights
+
+    def counts(self, symbol: str, until_us: int | None) -> dict[str, int] | None:
+        """See :meth:`MeasuresOfOne.counts`."""
+        found = self._measures.counts(symbol, until_us)
+        return None if found is None else dict(zip(found, self._sights.numbers([*found.values()]), strict=True))
+
+    def quality(self, symbol: str, until_us: int) -> Quality | None:
+        """See :meth:`MeasuresOfOne.quality`."""
+        return self._sights.quality(lambda: self._measures.quality(symbol, until_us))
 
 
 class SightedData(SessionData):

@@ -8,7 +8,7 @@ from datetime import date
 
 from msgspec import Struct
 
-from mismartera.session.quality import Measures, Quality
+from mismartera.session.quality import Measures, MeasuresOfOne, Quality
 from mismartera.session.symbols import Member
 
 
@@ -53,7 +53,7 @@ class Tally:
                 self._book(loaded[symbol], day, counts, quality)
                 self.gaps[symbol] += gaps
 
-    def add(self, member: Member, day: date, measured: Measures, now_us: int) -> None:
+    def add(self, member: Member, day: date, measured: MeasuresOfOne, now_us: int) -> None:
         """Book what a member's session came to when it was removed, or when the run was stopped."""
         counts = measured.counts(member.symbol, now_us)
         if counts is not None:

@@ -23,6 +23,7 @@ from mismartera.sweeps.pool import PoolRunner, processors
 from mismartera.sweeps.table import make_table, names_of, write_table
 from mismartera.sweeps.tasks import Base, Task, plan_tasks, read_base
 from mismartera.sweeps.work import Job, TaskResult
+from mismartera.system.strategies import forget_strategies
 from mismartera.timing import SystemClock
 
 RESULTS_NAME = "results.parquet"
@@ -109,6 +110,7 @@ def make_plan(
 
 def runner_of(workers: int | None, dask: str | None, *, is_quiet: bool = False) -> AbstractContextManager[Runner]:
     """Where the tasks run: a cluster if ``dask`` names one, else a pool of processes."""
+    forget_strategies()  # of a run in this process: workers would inherit their folders
     if dask is not None:
         return dask_runner(dask, is_quiet=is_quiet)
     return nullcontext(PoolRunner(workers or processors()))

@@ -36,6 +36,11 @@ def load_strategies(configs: Sequence[StrategyConfig], folders: Sequence[Path]) 
     return strategies
 
 
+def forget_strategies() -> None:
+    """Take the folders of the last run off the path of imports, which child processes inherit."""
+    _USER_CODE.begin()
+
+
 class _UnusableError(Exception):
     """Says below which key, and why, a strategy cannot be used."""
 

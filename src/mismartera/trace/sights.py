@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mismartera.session.quality import Quality
 from mismartera.session.sights import Measure
@@ -44,6 +44,13 @@ class RecordedSights:
                 self._log.note(Kind.QUALITY, number)
         return found
 
+    def numbers(self, found: Sequence[int]) -> list[int]:
+        """See the port."""
+        if self._is_engine():
+            for number in found:
+                self._log.note(Kind.QUALITY, number)
+        return list(found)
+
 
 class PlayedSights:
     """Callbacks see what they saw."""
@@ -66,3 +73,9 @@ class PlayedSights:
             return measure()
         expected = self._script.engine_item(Kind.QUALITY)
         return None if expected < 0 else Quality(FEED_INTERVAL, expected, self._script.engine_item(Kind.QUALITY))
+
+    def numbers(self, found: Sequence[int]) -> list[int]:
+        """See the port."""
+        if not self._script.is_asking():
+            return list(found)
+        return [self._script.engine_item(Kind.QUALITY) for _ in found]
