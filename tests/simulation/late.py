@@ -36,3 +36,14 @@ class Unanswered(Strategy):
 
     def on_session_open(self) -> None:
         self.day.feed.state.rest_down = f"{self.session.now:%d}" == "10"
+
+
+def unanswered_day(until: str, answered: str) -> Day:
+    """Two sessions around the clock; at the second one's open the vendor's store goes away, until ``answered``."""
+    traded = {"BTC/USD": minutes("2024-03-09T23:30+00:00", f"2024-03-10T{until}+00:00")}
+    config = {"calendar": "24/7", "session_data_config": {"symbols": ["BTC/USD"], "streams": ["1m"]}}
+    strategy = Unanswered()
+    strategy.day = Day(config, "2024-03-09T23:50:30+00:00", f"2024-03-10T{until}:00+00:00", traded, [strategy])
+    feed = strategy.day.feed
+    strategy.day.at(f"2024-03-10T{answered}+00:00", lambda: setattr(feed.state, "rest_down", False))
+    return strategy.day

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.simulation.day import Day, minutes, us
-from tests.simulation.late import SYMBOLS, Unanswered, late_day, moments
+from tests.simulation.late import SYMBOLS, late_day, moments, unanswered_day
 
 from mismartera.errors import RunFailedError
 from mismartera.session.inbox import Command
@@ -131,12 +131,7 @@ def test_the_others_are_not_kept_by_one_that_cannot_be_loaded() -> None:
 
 
 def test_a_symbol_that_the_session_before_had_and_that_fails_for_a_while_is_loaded_again_and_told() -> None:
-    traded, strategy = {"BTC/USD": minutes("2024-03-09T23:30+00:00", "2024-03-10T00:20+00:00")}, Unanswered()
-    strategy.day = day = Day(
-        {"calendar": "24/7", "session_data_config": {"symbols": ["BTC/USD"], "streams": ["1m"]}},
-        "2024-03-09T23:50:30+00:00", "2024-03-10T00:20:00+00:00", traded, [strategy],
-    )  # fmt: skip
-    day.at("2024-03-10T00:05:00+00:00", lambda: setattr(day.feed.state, "rest_down", False))
+    day = unanswered_day("00:20", answered="00:05:00")
     day.coordinator.run()
     assert moments(day, *SYMBOLS, "session_opened")[2:] == [
         ("23:51", "symbol_loaded", "caught_up"),

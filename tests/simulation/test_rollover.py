@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from tests.simulation.day import Day, minutes
-from tests.simulation.late import Unanswered
+from tests.simulation.late import unanswered_day
 
 NAMES = ("session_activated", "session_deactivated", "symbol_failed", "symbol_loaded", "symbol_pending")
 
 
 def test_a_session_without_the_symbols_that_it_goes_on_with_is_stale_from_its_first_minutes_end() -> None:
     """R5: while the vendor's store cannot tell what has ended since midnight, nobody knows what is missing."""
-    traded, strategy = {"BTC/USD": minutes("2024-03-09T23:30+00:00", "2024-03-10T00:10+00:00")}, Unanswered()
-    strategy.day = day = Day(
-        {"calendar": "24/7", "session_data_config": {"symbols": ["BTC/USD"], "streams": ["1m"]}},
-        "2024-03-09T23:50:30+00:00", "2024-03-10T00:10:00+00:00", traded, [strategy],
-    )  # fmt: skip
-    day.at("2024-03-10T00:01:40+00:00", lambda: setattr(day.feed.state, "rest_down", False))
+    day = unanswered_day("00:10", answered="00:01:40")
     day.coordinator.run()
     found = [(at[:5], name, about) for at, name, about in day.events(*NAMES) if at < "12"]
     assert found == [

@@ -19,8 +19,6 @@ _RECENT = 8
 """So many base bars of all symbols are put together before they enter the open windows: a pass over a table costs
 what it costs, however little is done in it.
 """
-
-
 _MANY = 8
 """Bars of at least one in so many symbols are laid over all columns; the columns of fewer are picked."""
 
