@@ -1,6 +1,6 @@
 """F0: bars, intervals, symbols, instants and the rules that make a bar valid."""
 
-from mismartera.bars.bar import SOURCES, Bar, SeriesInfo, Span, make_bar, make_bars
+from mismartera.bars.bar import SOURCES, Bar, SeriesInfo, Span, make_bar, make_bars, make_bars_of_instants
 from mismartera.bars.block import BarBlock
 from mismartera.bars.interval import BASE_INTERVALS, Interval, parse_interval
 from mismartera.bars.symbol import check_symbol, decode_symbol, encode_symbol
@@ -8,5 +8,6 @@ from mismartera.bars.view import Bars
 
 __all__ = [
     "BASE_INTERVALS", "SOURCES", "Bar", "BarBlock", "Bars", "Interval", "SeriesInfo", "Span",
-    "check_symbol", "decode_symbol", "encode_symbol", "make_bar", "make_bars", "parse_interval",
+    "check_symbol", "decode_symbol", "encode_symbol", "make_bar", "make_bars",
+    "make_bars_of_instants", "parse_interval",
 ]  # fmt: skip

@@ -170,7 +170,32 @@ def make_bars(
 
     ``prices``: open, high, low, close, volume. What is at its default in all bars is left out, which is faster.
     """
-    fields: list[Iterable[object]] = [symbols, intervals, spans, *prices]
+    more = _more_fields(counts, lag_seconds, generations, sources)
+    return map(make_bar, symbols, intervals, spans, *prices, *more)
+
+
+def make_bars_of_instants(
+    symbols: Iterable[Iterable[str]],
+    intervals: Iterable[str],
+    spans: Iterable[Iterable[Span]],
+    prices: Iterable[Iterable[float]],
+    counts: Iterable[int] | None = None,
+    lag_seconds: float = 0.0,
+    generations: Iterable[int] | None = None,
+) -> Iterator[Iterator[Bar]]:
+    """The same for one instant after the other: ``symbols`` and ``spans`` are those of each, the rest goes on."""
+    fields = (*prices, *_more_fields(counts, lag_seconds, generations, None))
+    return map(map, repeat(make_bar), symbols, repeat(intervals), spans, *(repeat(iter(f)) for f in fields))
+
+
+def _more_fields(
+    counts: Iterable[int] | None,
+    lag_seconds: float,
+    generations: Iterable[int] | None,
+    sources: Iterable[str] | None,
+) -> list[Iterable[object]]:
+    """The last fields, up to the last one that is not at its default in all bars."""
+    fields: list[Iterable[object]] = []
     if counts is not None or lag_seconds or generations is not None or sources is not None:
         fields.append(repeat(1) if counts is None else counts)
     if lag_seconds or generations is not None or sources is not None:
@@ -179,4 +204,4 @@ def make_bars(
         fields.append(repeat(1) if generations is None else generations)
     if sources is not None:
         fields.append(sources)
-    return map(make_bar, *fields)
+    return fields

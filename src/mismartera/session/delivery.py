@@ -11,13 +11,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Protocol
 
 from mismartera.bars import Bar
 from mismartera.session.part import Part
 
 OnBar = Callable[[Bar], object]
 Call = tuple[OnBar, Bar]
+
+
+class Walk(Protocol):
+    """What the engine goes through, and a fence empties: a list, or a chunk of bars that are still to be made."""
+
+    def clear(self) -> None:
+        """End it."""
+        ...
 
 
 class CallbackError(Exception):
@@ -74,7 +82,7 @@ class Delivery:
         self._purged = 0
         self._acknowledged = 0
         self._fenced: dict[str, int] = {}
-        self._published: list[Any] = []
+        self._published: Walk = []
         self._depth = 0
         self._rested: list[int] = []
         self._waiting = 0
@@ -103,7 +111,7 @@ class Delivery:
         """The tape holds nothing of the first ``fences`` fenced symbols any more."""
         self._purged = fences
 
-    def publish(self, walk: list[Any]) -> None:
+    def publish(self, walk: Walk) -> None:
         """``walk`` is what the engine goes through from now on: a fence empties it, and so ends the walk."""
         self._published = walk
 

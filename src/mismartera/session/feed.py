@@ -2,7 +2,7 @@
 
 Making bars is the cost of streaming. They are made by ``map`` over lists of their fields, in chunks of some rows
 of whole instants; a bar that nobody keeps is gone before the next one is made, so that the next one finds its
-memory warm. Clearing ``names``, one of the lists, ends whatever walks over the chunk: that is how a fence cuts in.
+memory warm. Clearing a chunk ends whatever walks over it: that is how a fence cuts in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Bar
-from mismartera.session.fields import Fields
+from mismartera.session.fields import Chunk, Fields
 from mismartera.session.strip import Strip
 
 Ints = NDArray[np.int64]
@@ -29,38 +29,35 @@ class BarFeed:
     """The rows of ``strips`` (by interval length), by (end, rank, interval length).
 
     ``cuts[k]`` is where the rows of the tape's instant ``k`` begin; ``strip_cuts`` the same strip by strip. Only
-    the engine's thread walks; ``names`` may be cleared by any.
+    the engine's thread walks.
     """
 
     def __init__(self, strips: Sequence[Strip], strip_cuts: Sequence[Ints]) -> None:
         cuts = sum(strip_cuts[1:], start=strip_cuts[0])
         self.cuts: list[int] = cuts.tolist()
-        self.names: list[str] = []
         self._fields = Fields(strips, strip_cuts)
-        self._bars: Iterator[Bar] = iter(())
+        self._ahead: Iterator[Iterator[Bar]] = iter(())
         self._next = self._stop = 0
         self._rows = _ROWS_FIRST
 
-    def chunk(self, k: int, last: int) -> tuple[Iterator[Bar], int]:
-        """An iterator over the bars of the instants ``k:stop``, and ``stop``, at most ``last``."""
-        bars, stop = self._made(k, last)
+    def chunk(self, k: int, last: int) -> tuple[Chunk, int]:
+        """The bars of the instants ``k:stop``, and ``stop``, at most ``last``."""
+        chunk, stop = self._made(k, last)
         self._next = self._stop = stop  # all of it is given away
-        return bars, stop
+        return chunk, stop
 
     def bars(self, k: int, lag_seconds: float = 0.0) -> list[Bar]:
         """The bars of instant ``k`` as a fresh list."""
         if lag_seconds:
-            return list(self._fields.bars(k, k + 1, lag_seconds)[1])
-        size = self.cuts[k + 1] - self.cuts[k]
-        if k != self._next or k >= self._stop or len(self.names) < size:
-            self._bars, self._stop = self._made(k, len(self.cuts) - 1)
+            return list(next(self._fields.chunk(k, k + 1, lag_seconds).instants))
+        if k != self._next or k >= self._stop:
+            chunk, self._stop = self._made(k, len(self.cuts) - 1)
+            self._ahead = chunk.instants
         self._next = k + 1
-        bars = self._bars
-        return [next(bars) for _ in range(size)]
+        return list(next(self._ahead))
 
-    def _made(self, k: int, last: int) -> tuple[Iterator[Bar], int]:
+    def _made(self, k: int, last: int) -> tuple[Chunk, int]:
         """The bars of the next chunk, which begins with instant ``k``, and the instant after it."""
         stop = min(max(bisect_right(self.cuts, self.cuts[k] + self._rows) - 1, k + 1), last)
         self._rows = min(4 * self._rows, _ROWS_LAST)
-        self.names, bars = self._fields.bars(k, stop)
-        return bars, stop
+        return self._fields.chunk(k, stop), stop

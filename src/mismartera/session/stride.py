@@ -7,8 +7,6 @@ ends after the instant in which it was seen. The rules are those of :meth:`Strea
 
 from __future__ import annotations
 
-from itertools import islice
-
 from mismartera.bars import Bar
 from mismartera.session.delivery import CallbackError, Delivery, OnBar
 from mismartera.session.feed import BarFeed
@@ -35,17 +33,16 @@ class Stride:
         ``rest`` are the calls of that instant that were not made.
         """
         step_to, state, delivery, inbox = self._clock.step_to, self._state, self._delivery, self._inbox
-        ends, cuts = tape.ends, feed.cuts
-        first = tape.position
+        ends, first = tape.ends, tape.position
         while first < last:
             fences = delivery.fences
             if delivery.has_fences:
                 return 0
-            bars, stop = feed.chunk(first, last)
-            delivery.publish(feed.names)
+            chunk, stop = feed.chunk(first, last)
+            delivery.publish(chunk)
             if fences != delivery.fences:  # raised while nothing was published
-                feed.names.clear()
-            for k in range(first, stop):
+                chunk.clear()
+            for k, bars in zip(range(first, stop), chunk.instants, strict=False):
                 end_us = ends[k]
                 if not step_to(end_us):  # a callback has moved the clock
                     return 0
@@ -53,7 +50,7 @@ class Stride:
                 tape.position = k + 1
                 bar: Bar | None = None
                 try:
-                    for bar in islice(bars, cuts[k + 1] - cuts[k]):
+                    for bar in bars:
                         callback(bar)
                 except BaseException as error:
                     raise CallbackError(callback, error, [(callback, b) for b in _after(feed, k, bar)]) from error

@@ -72,11 +72,21 @@ class Strip:
     def _gathered(self, name: str, rows: Rows) -> NDArray[Any]:
         if name in self._by_owner:
             return cast("Ints", self._by_owner[name][self.column("owner", rows)])
-        at, block = self.order[rows], self.block
-        column: NDArray[Any] = block.indicators[name] if name in block.indicators else getattr(block, name)
-        found = column[at]
+        found = self.values(name, self.order[rows])
         found.flags.writeable = False
         return found
+
+    def values(self, name: str, rows: Ints) -> NDArray[Any]:
+        """The same of these rows of the block, which are in order; also their ``symbol`` and ``span``."""
+        block = self.block
+        if name == "symbol":
+            return cast("Objects", self._symbols[block.owner[rows]])
+        if name == "span":
+            return self._all_spans()[block.window[rows]]
+        if name in self._by_owner:
+            return self._by_owner[name][block.owner[rows]]
+        column: NDArray[Any] = block.indicators[name] if name in block.indicators else getattr(block, name)
+        return column[rows]
 
     def symbols_of(self, rows: Rows) -> Objects:
         """The symbols at these places."""
@@ -85,10 +95,13 @@ class Strip:
 
     def spans_of(self, rows: Rows) -> Objects:
         """The spans of the bars at these places."""
+        spans: Objects = self._all_spans()[self.column("window", rows)]
+        return spans
+
+    def _all_spans(self) -> Objects:
         if self._spans is None:
             self._spans = session_spans(self.block.session, self.interval)
-        spans: Objects = self._spans[self.column("window", rows)]
-        return spans
+        return self._spans
 
     def generations_of(self, rows: Rows) -> Ints:
         """The generations of the symbols at these places."""
@@ -124,10 +137,6 @@ class Strip:
         chosen = np.bincount(self.block.owner[self.order], minlength=len(self.block.symbols)) > 0
         symbols = tuple(symbol for symbol, has in zip(self.block.symbols, chosen.tolist(), strict=True) if has)
         return self.block.select(symbols, chosen, rows)
-
-    def ranks(self) -> list[tuple[str, int]]:
-        """The strip's symbols with their ranks."""
-        return list(zip(self.block.symbols, self._by_owner["rank"].tolist(), strict=True))
 
     def infos(self) -> list[tuple[str, SeriesInfo]]:
         """The strip's symbols with what their bars share."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,5 @@ def session_spans(session: TradingSession, interval: Interval) -> NDArray[np.obj
     """The windows' spans, which all bars of a window share."""
     windows = session_windows(session, interval)
     spans = np.empty(len(windows), dtype=object)
-    spans[:] = [
-        Span(*ends, session.zone) for ends in zip(windows.start.tolist(), windows.end.tolist(), strict=True)
-    ]
+    spans[:] = list(map(Span, windows.start.tolist(), windows.end.tolist(), repeat(session.zone)))
     return spans

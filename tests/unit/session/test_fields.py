@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import chain, islice
 
 import numpy as np
 from hypothesis import given
@@ -71,8 +72,9 @@ def test_a_chunk_has_the_bars_of_its_instants_one_by_one(
     at = 0
     while at < len(tape.ends):
         last = data.draw(st.integers(at + 1, len(tape.ends)))
-        bars, stop = feed.chunk(at, last)
-        shown += bars
+        chunk, stop = feed.chunk(at, last)
+        shown += chain.from_iterable(islice(chunk.instants, stop - at))
+        assert list(chain.from_iterable(islice(chunk.instants, 1))) == []
         assert at < stop <= last
         at = stop
     assert shown == wanted
@@ -87,8 +89,10 @@ def test_a_chunk_ends_when_its_symbols_are_taken_away() -> None:
     tape = Tape([Lane(blocks, dict.fromkeys(names, SeriesInfo()), {name: k for k, name in enumerate(names)})])
     feed = tape.lanes[0].feed
     assert feed is not None
-    bars, _ = feed.chunk(0, len(tape.ends))
-    first = [next(bars) for _ in range(8)]
-    feed.names.clear()
-    assert [bar.symbol for bar in first] == [*names, "S0", "S1"]
-    assert list(bars) == []
+    chunk, stop = feed.chunk(0, len(tape.ends))
+    sources = list(islice(chunk.instants, stop))
+    first = [*islice(sources[0], 7), *islice(sources[4], 2)]
+    chunk.clear()
+    shown = [(bar.symbol, bar.interval) for bar in first]
+    assert shown == [*((name, "1m") for name in names), ("S0", "1m"), ("S0", "5m")]
+    assert [list(source) for source in sources] == [[]] * stop
