@@ -93,6 +93,10 @@ def column_of(block: SeriesBlock, name: str) -> np.ndarray[tuple[int, ...], np.d
     return found
 
 
+def of_no_source(bar: Bar) -> Bar:
+    return replace(bar, span=replace(bar.span, source=""))
+
+
 class Teller:
     """Keeps what each instant shows, as bars and as a slice."""
 
@@ -102,9 +106,9 @@ class Teller:
         self.slices: list[dict[str, tuple[Bar, ...]]] = []
 
     def __call__(self, tape: Tape, k: int, state: SessionState) -> None:
-        self.bars.append((tape.ends[k], [replace(bar, source="") for bar in tape.bars(k)]))
+        self.bars.append((tape.ends[k], [of_no_source(bar) for bar in tape.bars(k)]))
         shown = Slice(tape.parts(k), tape.ends[k], self.zone, 0.0)
-        self.slices.append({s: tuple(replace(bar, source="") for bar in bars) for s, bars in shown.items()})
+        self.slices.append({s: tuple(of_no_source(bar) for bar in bars) for s, bars in shown.items()})
 
 
 @given(worlds(with_schedule=False))

@@ -8,12 +8,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 from tests.property.helpers import EngineResult, Lines, make_engine
 from tests.property.watching import Notes
 from tests.property.worlds import World, time_of, worlds
 
-from mismartera.bars import Bar
+from mismartera.bars import Bar, with_lag
 from mismartera.bars.instants import MINUTE_US, SECOND_US
 
 Told = tuple[EngineResult, Notes]
@@ -87,7 +86,7 @@ def of(run: Told, symbol: str) -> list[Bar]:
 
 
 def as_if_prompt(bar: Bar) -> Bar:
-    return replace(bar, lag_seconds=0.0)
+    return with_lag(bar, 0.0)
 
 
 def indicators(run: Told, symbol: str, keys: set[tuple[str, int]]) -> list[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ collector) that the engine makes positionally, by the thousand; instants become 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
@@ -31,17 +31,21 @@ class SeriesInfo(msgspec.Struct, frozen=True, gc=False):
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
-    """``[start_us, end_us)`` in microseconds since the epoch, UTC, shown in ``zone``: all bars of a window share
-    one.
+    """What bars share: ``[start_us, end_us)`` in microseconds since the epoch, UTC, shown in ``zone``, and what is
+    nearly always the same. So a bar has few fields of its own, and is made that much faster.
     """
 
     start_us: int
     end_us: int
     zone: tzinfo = UTC
+    bar_count: int = 1
+    lag_seconds: float = 0.0
+    generation: int = 1
+    source: str = ""
 
 
 class BarRow(msgspec.Struct, frozen=True, gc=False):
-    """The fields of a bar in the engine's order: those that most bars leave at their defaults come last."""
+    """The fields of a bar in the engine's order."""
 
     symbol: str
     interval: str
@@ -51,10 +55,26 @@ class BarRow(msgspec.Struct, frozen=True, gc=False):
     low: float
     close: float
     volume: float
-    bar_count: int = 1
-    lag_seconds: float = 0.0
-    generation: int = 1
-    source: str = ""
+
+    @property
+    def bar_count(self) -> int:
+        """How many base bars are in it."""
+        return self.span.bar_count
+
+    @property
+    def lag_seconds(self) -> float:
+        """How far behind the clock it was when it was handed over."""
+        return self.span.lag_seconds
+
+    @property
+    def generation(self) -> int:
+        """1 for a symbol's first stay in the run, one more for each time it was added again."""
+        return self.span.generation
+
+    @property
+    def source(self) -> str:
+        """Where a live bar comes from; empty in a backtest."""
+        return self.span.source
 
     @property
     def start_us(self) -> int:
@@ -111,10 +131,10 @@ class _BarFace(msgspec.StructMeta):
         start = to_us(timestamp)
         length = parse_interval(interval).length_us
         zone = timestamp.tzinfo or UTC
+        end_us = start + length if end is None else to_us(end)
         return BarRow(
-            symbol, interval, Span(start, start + length if end is None else to_us(end), zone),
-            float(open), float(high), float(low), float(close), float(volume), bar_count, lag_seconds, generation,
-            source,
+            symbol, interval, Span(start, end_us, zone, bar_count, lag_seconds, generation, source),
+            float(open), float(high), float(low), float(close), float(volume),
         )  # fmt: skip
 
 
@@ -156,22 +176,24 @@ make_bar = cast("Callable[..., Bar]", BarRow)
 """The engine's way to make bars: fields of :class:`BarRow` in order, unchecked."""
 
 
+def with_lag(bar: Bar, lag_seconds: float) -> Bar:
+    """The same bar, handed over so far behind the clock."""
+    s = bar.span
+    span = Span(s.start_us, s.end_us, s.zone, s.bar_count, lag_seconds, s.generation, s.source)
+    return make_bar(bar.symbol, bar.interval, span, bar.open, bar.high, bar.low, bar.close, bar.volume)
+
+
 def make_bars(
     symbols: Iterable[str],
     intervals: Iterable[str],
     spans: Iterable[Span],
     prices: Iterable[Iterable[float]],
-    counts: Iterable[int] | None = None,
-    lag_seconds: float = 0.0,
-    generations: Iterable[int] | None = None,
-    sources: Iterable[str] | None = None,
 ) -> Iterator[Bar]:
     """Bars, each made when it is asked for, as long as ``symbols`` lasts, which is asked first.
 
-    ``prices``: open, high, low, close, volume. What is at its default in all bars is left out, which is faster.
+    ``prices``: open, high, low, close, volume.
     """
-    more = _more_fields(counts, lag_seconds, generations, sources)
-    return map(make_bar, symbols, intervals, spans, *prices, *more)
+    return map(make_bar, symbols, intervals, spans, *prices)
 
 
 def make_bars_of_instants(
@@ -179,29 +201,30 @@ def make_bars_of_instants(
     intervals: Iterable[str],
     spans: Iterable[Iterable[Span]],
     prices: Iterable[Iterable[float]],
-    counts: Iterable[int] | None = None,
-    lag_seconds: float = 0.0,
-    generations: Iterable[int] | None = None,
 ) -> Iterator[Iterator[Bar]]:
     """The same for one instant after the other: ``symbols`` and ``spans`` are those of each, the rest goes on."""
-    fields = (*prices, *_more_fields(counts, lag_seconds, generations, None))
-    return map(map, repeat(make_bar), symbols, repeat(intervals), spans, *(repeat(iter(f)) for f in fields))
+    fields = (repeat(iter(column)) for column in prices)
+    return map(map, repeat(make_bar), symbols, repeat(intervals), spans, *fields)
 
 
-def _more_fields(
-    counts: Iterable[int] | None,
-    lag_seconds: float,
-    generations: Iterable[int] | None,
-    sources: Iterable[str] | None,
-) -> list[Iterable[object]]:
-    """The last fields, up to the last one that is not at its default in all bars."""
-    fields: list[Iterable[object]] = []
-    if counts is not None or lag_seconds or generations is not None or sources is not None:
-        fields.append(repeat(1) if counts is None else counts)
-    if lag_seconds or generations is not None or sources is not None:
-        fields.append(repeat(lag_seconds))
-    if generations is not None or sources is not None:
-        fields.append(repeat(1) if generations is None else generations)
-    if sources is not None:
-        fields.append(sources)
-    return fields
+def marked(
+    spans: Iterable[Span],
+    counts: Sequence[int] | None = None,
+    lag_seconds: float = 0.0,
+    generations: Sequence[int] | None = None,
+    sources: Sequence[str] | None = None,
+) -> Iterable[Span]:
+    """``spans``, whose other fields are at their defaults, with these; None: at their defaults."""
+    if counts is not None and counts.count(1) == len(counts):
+        counts = None
+    if generations is not None and generations.count(1) == len(generations):
+        generations = None
+    if counts is None and generations is None and sources is None and not lag_seconds:
+        return spans
+    return map(
+        _marked, spans, counts or repeat(1), repeat(lag_seconds), generations or repeat(1), sources or repeat("")
+    )
+
+
+def _marked(span: Span, bar_count: int, lag_seconds: float, generation: int, source: str) -> Span:
+    return Span(span.start_us, span.end_us, span.zone, bar_count, lag_seconds, generation, source)

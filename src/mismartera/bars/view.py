@@ -193,14 +193,13 @@ class Bars(Sequence[Bar]):
 
     def __iter__(self) -> Iterator[Bar]:
         c = self._columns
-        spans = map(Span, self.start_us.tolist(), self.end_us.tolist(), repeat(c.info.zone))
         prices = [self._part(column).tolist() for column in (c.open, c.high, c.low, c.close, c.volume)]
-        generations = repeat(c.info.generation)
-        symbols = repeat(c.symbol, len(self))
-        sources = None if c.source is None else [SOURCES[code] for code in self._part(c.source).tolist()]
-        yield from make_bars(
-            symbols, repeat(c.interval), spans, prices, self.bar_count.tolist(), 0.0, generations, sources
-        )
+        sources = repeat("") if c.source is None else map(SOURCES.__getitem__, self._part(c.source).tolist())
+        spans = map(
+            Span, self.start_us.tolist(), self.end_us.tolist(), repeat(c.info.zone), self.bar_count.tolist(),
+            repeat(0.0), repeat(c.info.generation), sources,
+        )  # fmt: skip
+        yield from make_bars(repeat(c.symbol, len(self)), repeat(c.interval), spans, prices)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Bars):
@@ -249,10 +248,13 @@ class Bars(Sequence[Bar]):
 
     def _bar(self, row: int) -> Bar:
         c = self._columns
+        span = Span(
+            int(c.start[row]), int(c.end[row]), c.info.zone, int(c.bar_count[row]), 0.0, c.info.generation,
+            "" if c.source is None else SOURCES[c.source[row]],
+        )  # fmt: skip
         return make_bar(
-            c.symbol, c.interval, Span(int(c.start[row]), int(c.end[row]), c.info.zone),
+            c.symbol, c.interval, span,
             float(c.open[row]), float(c.high[row]), float(c.low[row]), float(c.close[row]), float(c.volume[row]),
-            int(c.bar_count[row]), 0.0, c.info.generation, "" if c.source is None else SOURCES[c.source[row]],
         )  # fmt: skip
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import SOURCES, Bar, Interval, SeriesInfo, make_bars
+from mismartera.bars import SOURCES, Bar, Interval, SeriesInfo, Span, make_bars, marked
 from mismartera.bars.view import freeze
 from mismartera.session.growing import GrowingBlock
 from mismartera.session.increment import Grown
@@ -105,14 +105,18 @@ class ArrivedStrip:
         grown, batch = self._grown, self._batch
         owners = self._owners.tolist()
         span = self.block.spans[grown.window]
-        return list(
-            make_bars(
-                [batch.names[owner] for owner in owners], repeat(self.interval.label), repeat(span),
-                grown.prices.tolist(), None if grown.counts is None else grown.counts.tolist(), lag_seconds,
+        spans: Iterable[Span]
+        if grown.counts is None and grown.sources is None and batch.is_first_stay:
+            shared = Span(span.start_us, span.end_us, span.zone, lag_seconds=lag_seconds, source=SOURCES[0])
+            spans = repeat(shared)
+        else:
+            spans = marked(
+                repeat(span), None if grown.counts is None else grown.counts.tolist(), lag_seconds,
                 None if batch.is_first_stay else batch.generations[self._owners].tolist(),
-                repeat(SOURCES[0]) if grown.sources is None else self.sources_of(slice(None)),
-            )
-        )  # fmt: skip
+                self.sources_of(slice(None)),
+            )  # fmt: skip
+        names = [batch.names[owner] for owner in owners]
+        return list(make_bars(names, repeat(self.interval.label), spans, grown.prices.tolist()))
 
     def without(self, symbol: str) -> ArrivedStrip:
         """The strip without the bar of ``symbol``; itself if it has none."""

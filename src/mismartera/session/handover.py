@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
+from mismartera.bars import with_lag
 from mismartera.bars.instants import SECOND_US
 from mismartera.session.analysis import AnalysisEngine
 from mismartera.session.delivery import Delivery
@@ -71,7 +70,7 @@ class HandOver:
                 continue
             self._tell.open_again()
             shown.add(1)
-            self._analysis.deliver_while(replace(bar, lag_seconds=lag_us / SECOND_US), is_fresh)
+            self._analysis.deliver_while(with_lag(bar, lag_us / SECOND_US), is_fresh)
         return True
 
     def drop(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import Bar, Interval, SeriesInfo, make_bars
+from mismartera.bars import Bar, Interval, SeriesInfo, make_bars, marked
 from mismartera.session.series import PRICE_COLUMNS
 
 Ints = NDArray[np.int64]
@@ -101,13 +101,11 @@ class Part:
         """The bars, in order."""
         rows, strip = self.rows, self.strip
         prices = [self.column(name).tolist() for name in PRICE_COLUMNS]
-        return list(
-            make_bars(
-                strip.symbols_of(rows).tolist(), repeat(strip.interval.label), strip.spans_of(rows).tolist(),
-                prices, self.column("bar_count").tolist(), lag_seconds, strip.generations_of(rows).tolist(),
-                strip.sources_of(rows),
-            )
+        spans = marked(
+            strip.spans_of(rows).tolist(), self.column("bar_count").tolist(), lag_seconds,
+            strip.generations_of(rows).tolist(), strip.sources_of(rows),
         )  # fmt: skip
+        return list(make_bars(strip.symbols_of(rows).tolist(), repeat(strip.interval.label), spans, prices))
 
     @property
     def rows(self) -> Ints | slice:

@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from msgspec.structs import replace
-
-from mismartera.bars import Bar
+from mismartera.bars import Bar, with_lag
 from mismartera.bars.instants import SECOND_US
 from mismartera.errors import TraceEndedError
 from mismartera.session.part import Part
@@ -135,7 +133,7 @@ class StrategyDesk:
 
         def deliver(lag_seconds: float) -> None:
             if self.turn(Turn.CHECK, lambda: self._is_wanted(bar)):
-                self._calls.on_bar(replace(bar, lag_seconds=lag_seconds))
+                self._calls.on_bar(with_lag(bar, lag_seconds))
 
         self._put(_Item(deliver, bar.end_us))
 

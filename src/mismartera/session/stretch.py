@@ -9,7 +9,7 @@ from itertools import chain, repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import Bar, Span, make_bars, make_bars_of_instants
+from mismartera.bars import Bar, Span, make_bars, make_bars_of_instants, marked
 from mismartera.session.series import PRICE_COLUMNS
 from mismartera.session.strip import Strip
 
@@ -43,38 +43,45 @@ class Stretch:
         """All bars."""
         strip = self.strip
         self.names = strip.values("symbol", self.rows).tolist()
-        return make_bars(
-            self.names, repeat(strip.interval.label), self._spans(), self._prices(),
-            self._counts(), lag_seconds, self._generations(),
-        )  # fmt: skip
+        spans: Iterable[Span]
+        if strip.is_base and strip.is_first_stay and len(self.rows) >= _DENSE * len(self.sizes):
+            has = self.sizes > 0
+            firsts = self._cuts[:-1][has] - self._cuts[0]
+            spans = chain.from_iterable(
+                map(repeat, self._spans(self.rows[firsts], lag_seconds), self.sizes[has].tolist())
+            )
+        elif strip.is_first_stay and not lag_seconds:
+            spans = strip.spans_by_count(self.rows).tolist()
+        else:
+            spans = self._spans(self.rows, lag_seconds)
+        return make_bars(self.names, repeat(strip.interval.label), spans, self._prices())
 
     def bars_by_instant(self, lag_seconds: float) -> Iterator[Iterator[Bar]]:
         """The bars of each instant that has any, one after the other. The stretch is full."""
-        strip, self.names = self.strip, list(self.symbols)
-        spans = strip.values("span", self.rows[:: len(self.names)]).tolist()
-        return make_bars_of_instants(
-            repeat(self.names), repeat(strip.interval.label), map(repeat, spans),
-            self._prices(), self._counts(), lag_seconds, self._generations(),
-        )  # fmt: skip
+        self.names = list(self.symbols)
+        spans: Iterable[Iterable[Span]]
+        if self._shares_spans:
+            spans = map(repeat, self._spans(self.rows[:: len(self.names)], lag_seconds))
+        else:
+            spans = repeat(iter(self._spans(self.rows, lag_seconds)))
+        return make_bars_of_instants(repeat(self.names), repeat(self.strip.interval.label), spans, self._prices())
 
-    def _spans(self) -> Iterable[Span]:
-        if len(self.rows) < _DENSE * len(self.sizes):
-            spans: list[Span] = self.strip.values("span", self.rows).tolist()
-            return spans
-        sizes = self.sizes[self.sizes > 0]
-        firsts = self._cuts[:-1][self.sizes > 0] - self._cuts[0]
-        return chain.from_iterable(
-            map(repeat, self.strip.values("span", self.rows[firsts]).tolist(), sizes.tolist())
-        )
+    @property
+    def _shares_spans(self) -> bool:
+        """True if all bars of an instant have the same span. The stretch is full."""
+        strip = self.strip
+        if strip.is_base or not strip.is_first_stay:
+            return strip.is_first_stay
+        counts = strip.values("bar_count", self.rows).reshape(-1, len(self.symbols))
+        return bool((counts == counts[:, :1]).all())
+
+    def _spans(self, rows: Ints, lag_seconds: float) -> Iterable[Span]:
+        strip = self.strip
+        counts, generations = (strip.values(name, rows).tolist() for name in ("bar_count", "generation"))
+        return marked(strip.values("span", rows).tolist(), counts, lag_seconds, generations)
 
     def _prices(self) -> list[array[float]]:
         return [_numbers(getattr(self.strip.block, name), self.rows) for name in PRICE_COLUMNS]
-
-    def _counts(self) -> list[int] | None:
-        return None if self.strip.is_base else self.strip.values("bar_count", self.rows).tolist()
-
-    def _generations(self) -> list[int] | None:
-        return None if self.strip.is_first_stay else self.strip.values("generation", self.rows).tolist()
 
 
 def _numbers(column: NDArray[np.float64], rows: Ints) -> array[float]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mismartera.bars import SeriesInfo
 from mismartera.session.part import Objects, Rows
 from mismartera.session.series import SeriesBlock
-from mismartera.session.windows import session_spans
+from mismartera.session.windows import CountedSpans, session_spans
 
 Ints = NDArray[np.int64]
 _ROWS_AHEAD = 8192
@@ -40,6 +40,7 @@ class Strip:
         self._symbols = np.array(block.symbols, dtype=object)
         self._ahead: tuple[int, int, dict[str, NDArray[Any]]] = (0, 0, {})
         self._spans: Objects | None = None
+        self._counted: CountedSpans | None = None
         self._by_owner = {
             "rank": np.array([ranks[symbol] for symbol in block.symbols], dtype=np.int64),
             "generation": np.array(generations, dtype=np.int64),
@@ -102,6 +103,15 @@ class Strip:
         if self._spans is None:
             self._spans = session_spans(self.block.session, self.interval)
         return self._spans
+
+    def spans_by_count(self, rows: Ints) -> Objects:
+        """The spans of these rows of the block, with the number of base bars in each."""
+        block = self.block
+        if self.is_base:
+            return self._all_spans()[block.window[rows]]
+        if self._counted is None:
+            self._counted = CountedSpans(self._all_spans(), int(block.bar_count.max(initial=0)))
+        return self._counted.of(block.window[rows], block.bar_count[rows])
 
     def generations_of(self, rows: Rows) -> Ints:
         """The generations of the symbols at these places."""

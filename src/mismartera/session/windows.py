@@ -75,3 +75,28 @@ def session_spans(session: TradingSession, interval: Interval) -> NDArray[np.obj
     spans = np.empty(len(windows), dtype=object)
     spans[:] = list(map(Span, windows.start.tolist(), windows.end.tolist(), repeat(session.zone)))
     return spans
+
+
+class CountedSpans:
+    """``spans`` with up to ``most`` base bars in each, one object for all bars of a window that have as many. Each
+    is made when it is asked for first.
+    """
+
+    def __init__(self, spans: NDArray[np.object_], most: int) -> None:
+        self._spans = spans
+        self._width = most + 1
+        self._made = np.zeros(len(spans) * self._width, dtype=np.bool_)
+        self._table = np.empty(len(self._made), dtype=object)
+
+    def of(self, windows: Index, counts: Ints) -> NDArray[np.object_]:
+        """The spans of these windows with these counts."""
+        keys = windows.astype(np.int64) * self._width + counts
+        missing = keys[~self._made[keys]]
+        if len(missing):
+            for key in set(missing.tolist()):
+                window, count = divmod(key, self._width)
+                span = self._spans[window]
+                self._table[key] = Span(span.start_us, span.end_us, span.zone, count)
+            self._made[missing] = True
+        found: NDArray[np.object_] = self._table[keys]
+        return found

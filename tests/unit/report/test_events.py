@@ -23,7 +23,8 @@ MINUTE_US = 60_000_000
 def bar(symbol: str = "AAPL", prices: tuple[float, ...] = (10.0, 11.5, 9.25, 10.1), volume: float = 700.0,
         lag_seconds: float = 0.0, minute: int = 0) -> Bar:  # fmt: skip
     start = OPEN_US + minute * MINUTE_US
-    return make_bar(symbol, "1m", Span(start, start + MINUTE_US), *prices, volume, 1, lag_seconds, 2)
+    span = Span(start, start + MINUTE_US, lag_seconds=lag_seconds, generation=2)
+    return make_bar(symbol, "1m", span, *prices, volume)
 
 
 def written(path: Path, bars: list[Bar]) -> list[bytes]:

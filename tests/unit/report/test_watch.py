@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from msgspec import structs
 from tests.unit.report.sessions import NEW_YORK, bars
 
+from mismartera.bars import with_lag
 from mismartera.report.progress import StatusLine
 from mismartera.report.watch import SessionWatch
 
@@ -21,7 +21,7 @@ def test_the_line_has_clock_state_symbols_bars_and_lag() -> None:
     assert watch.text(NOW).split("  ")[1:3] == ["open", "1 symbol"]
     watch.event("session_activated", 0, {"reason": "open", "lag_seconds": 0.0, "symbol": None})
     for bar in bars("A", range(3)):
-        watch.bar(structs.replace(bar, lag_seconds=1.25))
+        watch.bar(with_lag(bar, 1.25))
     assert watch.text(NOW) == "2024-07-02 10:00:05 EDT  active  1 symbol  3 bars  lag 1.2 s"
 
 

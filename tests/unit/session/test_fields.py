@@ -41,12 +41,12 @@ def one_by_one(blocks: list[SeriesBlock], infos: dict[str, SeriesInfo], ranks: d
     for block in blocks:
         for row in range(len(block)):
             symbol, window = block.symbols[block.owner[row]], block.window[row]
-            span = Span(int(block.windows.start[window]), int(block.windows.end[window]), SESSION.zone)
-            prices = [float(getattr(block, name)[row]) for name in ("open", "high", "low", "close", "volume")]
-            bar = make_bar(
-                symbol, block.interval.label, span, *prices, int(block.bar_count[row]), 0.0,
-                infos[symbol].generation,
+            span = Span(
+                int(block.windows.start[window]), int(block.windows.end[window]), SESSION.zone,
+                int(block.bar_count[row]), 0.0, infos[symbol].generation,
             )  # fmt: skip
+            prices = [float(getattr(block, name)[row]) for name in ("open", "high", "low", "close", "volume")]
+            bar = make_bar(symbol, block.interval.label, span, *prices)
             found.append(((bar.end_us, ranks[symbol], block.interval.length_us), bar))
     return [bar for _, bar in sorted(found, key=lambda entry: entry[0])]
 

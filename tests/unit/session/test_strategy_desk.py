@@ -18,8 +18,8 @@ WAIT = 10.0
 
 
 def bar(minute: int, symbol: str = "AAA", generation: int = 1) -> Bar:
-    span = Span(minute * MINUTE_US, (minute + 1) * MINUTE_US)
-    return make_bar(symbol, "1m", span, 1.0, 1.0, 1.0, 1.0, 1.0, 1, 0.0, generation)
+    span = Span(minute * MINUTE_US, (minute + 1) * MINUTE_US, generation=generation)
+    return make_bar(symbol, "1m", span, 1.0, 1.0, 1.0, 1.0, 1.0)
 
 
 class Stage:
