@@ -9,7 +9,7 @@ from itertools import chain, repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from mismartera.bars import Bar, Span, make_bars, make_bars_of_instants, marked
+from mismartera.bars import Bar, Span, make_bars, make_bars_of_instants
 from mismartera.session.series import PRICE_COLUMNS
 from mismartera.session.strip import Strip
 
@@ -41,19 +41,19 @@ class Stretch:
 
     def bars(self, lag_seconds: float) -> Iterator[Bar]:
         """All bars."""
-        strip = self.strip
-        self.names = strip.values("symbol", self.rows).tolist()
+        strip, rows = self.strip, self.rows
+        self.names = strip.values("symbol", rows).tolist()
         spans: Iterable[Span]
-        if strip.is_base and strip.is_first_stay and len(self.rows) >= _DENSE * len(self.sizes):
+        if len(rows) < _DENSE * len(self.sizes) or not strip.is_first_stay or (lag_seconds and not strip.is_base):
+            spans = self._spans(rows, lag_seconds)
+        elif strip.is_base:
             has = self.sizes > 0
             firsts = self._cuts[:-1][has] - self._cuts[0]
             spans = chain.from_iterable(
-                map(repeat, self._spans(self.rows[firsts], lag_seconds), self.sizes[has].tolist())
+                map(repeat, self._spans(rows[firsts], lag_seconds), self.sizes[has].tolist())
             )
-        elif strip.is_first_stay and not lag_seconds:
-            spans = strip.spans_by_count(self.rows).tolist()
         else:
-            spans = self._spans(self.rows, lag_seconds)
+            spans = strip.spans_by_count(rows).tolist()
         return make_bars(self.names, repeat(strip.interval.label), spans, self._prices())
 
     def bars_by_instant(self, lag_seconds: float) -> Iterator[Iterator[Bar]]:
@@ -76,9 +76,17 @@ class Stretch:
         return bool((counts == counts[:, :1]).all())
 
     def _spans(self, rows: Ints, lag_seconds: float) -> Iterable[Span]:
-        strip = self.strip
+        """The span of each of these rows of the block."""
+        strip, block = self.strip, self.strip.block
+        if strip.is_base and strip.is_first_stay and not lag_seconds:
+            shared: list[Span] = strip.values("span", rows).tolist()
+            return shared
+        windows, places = block.windows, block.window[rows]
         counts, generations = (strip.values(name, rows).tolist() for name in ("bar_count", "generation"))
-        return marked(strip.values("span", rows).tolist(), counts, lag_seconds, generations)
+        return map(
+            Span, windows.start[places].tolist(), windows.end[places].tolist(), repeat(block.session.zone), counts,
+            repeat(lag_seconds), generations,
+        )  # fmt: skip
 
     def _prices(self) -> list[array[float]]:
         return [_numbers(getattr(self.strip.block, name), self.rows) for name in PRICE_COLUMNS]
