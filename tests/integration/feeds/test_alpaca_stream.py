@@ -158,7 +158,9 @@ def test_halts_and_resumptions_are_told_and_other_statuses_change_nothing() -> N
     """F21: a halt is a status, not a silence."""
     at = [("A", "H", "Trading Halt"), ("A", "Q", "Quotation Resumption"), ("A", "T", "Trading Resumption"),
           ("A", "2", "Trading Halt"), ("A", "3", "Resume"), ("A", "%", "Odd")]  # fmt: skip
-    script = [MarketStatus(s, OPEN_US + (k + 1) * SECOND_US, code, words) for k, (s, code, words) in enumerate(at)]
+    script = [
+        MarketStatus(s, OPEN_US + (k + 50) * SECOND_US, code, words) for k, (s, code, words) in enumerate(at)
+    ]
     with talk(minutes(["A"], 1), script, speed=60) as t:
         t.start("A")
         t.listener.wait_for(BarsArrived)
