@@ -93,7 +93,7 @@ class CountedSpans:
         keys = windows.astype(np.int64) * self._width + counts
         missing = keys[~self._made[keys]]
         if len(missing):
-            for key in set(missing.tolist()):
+            for key in dict.fromkeys(missing.tolist()):
                 window, count = divmod(key, self._width)
                 span = self._spans[window]
                 self._table[key] = Span(span.start_us, span.end_us, span.zone, count)
