@@ -138,10 +138,8 @@ def symbol_runs(column: pl.Series) -> tuple[list[str], Ints]:
     if len(column) <= FEW_ROWS:  # an expression of Polars costs more than the loop
         runs = [(name, sum(1 for _ in run)) for name, run in groupby(column.to_list())]
         return [name for name, _ in runs], np.array([size for _, size in runs], dtype=np.int64)
-    column = column.rechunk()
-    changes = (column[1:] != column[:-1]).arg_true().to_numpy().astype(np.int64) + 1
-    firsts = np.concatenate((np.zeros(1, dtype=np.int64), changes))
-    return column.gather(firsts).to_list(), np.diff(np.append(firsts, len(column)))
+    found = column.rle().struct
+    return found.field("value").to_list(), found.field("len").to_numpy().astype(np.int64)
 
 
 def explain(files: Sequence[DataFile], error: BaseException) -> StoreError:

@@ -142,8 +142,7 @@ class SessionCoordinator(SymbolLifecycle):
         if not self._reach_open(session):
             return
         self.time.clock.pause()  # what is done before the first bar takes no time
-        parts.state.clear(session.open_us)
-        parts.quality.clear()
+        parts.clear(session.open_us)
         parts.tally.sessions += 1
         self._take_commands()
         arriving, self._early = [*self._early, *self._take_arriving()], []

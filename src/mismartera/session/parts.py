@@ -23,6 +23,7 @@ from mismartera.session.streamer import Streamer
 from mismartera.session.supply import Supply
 from mismartera.session.symbols import SymbolRegistry
 from mismartera.session.tally import Tally
+from mismartera.session.tape import Tape
 from mismartera.timing import TimeManager
 
 
@@ -50,3 +51,12 @@ class SessionParts(Struct, frozen=True, eq=False):
     """Where strategies run on threads of their own."""
     sights: Sights = field(default_factory=PlainSights)
     """Whoever notes what callbacks see."""
+
+    def clear(self, open_us: int) -> None:
+        """Forget the bars of the session before: nobody can read them from now on, and the next one, which opens
+        at ``open_us``, finds their memory warm.
+        """
+        self.state.clear(open_us)
+        self.quality.clear()
+        self.streamer.begin(Tape())
+        self.delivery.publish([])

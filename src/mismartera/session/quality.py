@@ -113,12 +113,14 @@ class DataQualityManager:
             expected = len(block.windows)
             present = np.diff(block.offsets).tolist()
             gaps = _gap_counts(group).tolist()
+            label = block.interval.label
+            by_present = {bars: Quality(label, expected, bars) for bars in dict.fromkeys(present)}  # few differ
             rows = zip(group.symbols, group.admitted.all_counts(), present, gaps, strict=True)
             for symbol, counts, bars, runs in rows:
                 if self._groups.get(symbol, (None,))[0] is not group:
                     continue  # removed, or loaded again in another group
                 if self._enabled:
-                    yield symbol, counts, Quality(block.interval.label, expected, bars), runs
+                    yield symbol, counts, by_present[bars], runs
                 else:
                     yield symbol, counts, None, 0
 

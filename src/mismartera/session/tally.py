@@ -63,9 +63,11 @@ class Tally:
         symbol = member.symbol
         if self._generations.get(symbol) != member.generation:
             self._generations[symbol] = member.generation
-            self.counts[symbol] = dict.fromkeys(counts, 0)
-        totals = self.counts[symbol]
-        for name, count in counts.items():
-            totals[name] += count
+            self.counts[symbol] = counts.copy()
+        else:
+            totals = self.counts[symbol]
+            for name, count in counts.items():
+                if count:
+                    totals[name] += count
         if quality is not None:
             self.quality.setdefault(symbol, {})[day] = quality
