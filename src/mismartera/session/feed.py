@@ -19,7 +19,7 @@ from mismartera.session.strip import Strip
 
 Ints = NDArray[np.int64]
 
-_ROWS_FIRST = 256
+_ROWS_FIRST = 1024
 """After a change the first chunk is small, so that the change takes effect quickly."""
 _ROWS_LAST = 8192
 """Enough to share the fixed cost of a chunk, few enough for the cache (measured: 500 to 8,000 are alike)."""
@@ -59,5 +59,5 @@ class BarFeed:
     def _made(self, k: int, last: int) -> tuple[Chunk, int]:
         """The bars of the next chunk, which begins with instant ``k``, and the instant after it."""
         stop = min(max(bisect_right(self.cuts, self.cuts[k] + self._rows) - 1, k + 1), last)
-        self._rows = min(4 * self._rows, _ROWS_LAST)
+        self._rows = _ROWS_LAST
         return self._fields.chunk(k, stop), stop

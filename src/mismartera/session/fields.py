@@ -69,8 +69,9 @@ class Fields:
 def _in_step(stretches: Sequence[Stretch], lag_seconds: float) -> Iterator[Iterator[Bar]]:
     """The bars of each instant where all have bars of the same symbols."""
     bars = [stretch.bars_by_instant(lag_seconds) for stretch in stretches]
-    has = np.array([stretch.sizes > 0 for stretch in stretches])
-    return bars[0] if len(bars) == 1 and has.all() else _by_turns(bars, has.T.tolist())
+    if len(bars) == 1 and stretches[0].instants == len(stretches[0].sizes):
+        return bars[0]
+    return _by_turns(bars, np.array([stretch.sizes > 0 for stretch in stretches]).T.tolist())
 
 
 def _by_turns(bars: Sequence[Iterator[Iterator[Bar]]], has: list[list[bool]]) -> Iterator[Iterator[Bar]]:

@@ -23,21 +23,23 @@ _ZERO = array("d", [0.0])
 class Stretch:
     """The rows of ``strip`` between ``cuts``: those of the k-th instant begin at ``cuts[k]``, the last is the end.
 
-    ``sizes``: how many each instant has. ``names``, there once bars are made: clearing it ends them.
+    ``sizes``: how many each instant has, and ``instants``, how many have any. ``names``, there once bars are made:
+    clearing it ends them.
     """
 
     def __init__(self, strip: Strip, cuts: Ints) -> None:
         self.strip = strip
         self.symbols = strip.block.symbols
         self.rows: Ints = strip.order[cuts[0] : cuts[-1]]
-        self.sizes = np.diff(cuts)
+        self.sizes = cuts[1:] - cuts[:-1]
+        self.instants = np.count_nonzero(self.sizes)
         self._cuts = cuts
         self.names: list[str] = []
 
     @property
     def is_full(self) -> bool:
         """True if each of the strip's symbols has a bar in each instant that has any: it has one at most."""
-        return len(self.rows) == len(self.symbols) * np.count_nonzero(self.sizes)
+        return len(self.rows) == len(self.symbols) * self.instants
 
     def bars(self, lag_seconds: float) -> Iterator[Bar]:
         """All bars."""
