@@ -30,6 +30,7 @@ class Lane:
         self.ranks = ranks
         self.cuts: list[list[int]] = []
         self._arrays: list[Ints] = []
+        self._public: list[tuple[Strip, list[int]]] = []
         self._feed: BarFeed | None = None
 
     @classmethod
@@ -61,6 +62,7 @@ class Lane:
         """Where the rows of each of the tape's instants begin, strip by strip."""
         self._arrays = cuts
         self.cuts = [array.tolist() for array in cuts]
+        self._public = [pair for pair in zip(self.strips, self.cuts, strict=True) if pair[0].public]
         self._feed = None
 
     def drop_shown(self, k: int) -> None:
@@ -78,11 +80,7 @@ class Lane:
 
     def parts(self, k: int) -> list[Part]:
         """The rows of instant ``k`` that are shown, strip by strip."""
-        return [
-            Part(strip, cuts[k], cuts[k + 1])
-            for strip, cuts in zip(self.strips, self.cuts, strict=True)
-            if cuts[k] < cuts[k + 1] and strip.public
-        ]
+        return [Part(strip, cuts[k], cuts[k + 1]) for strip, cuts in self._public if cuts[k] < cuts[k + 1]]
 
     def first_bar(self, k: int) -> tuple[str, str] | None:
         """Symbol and interval of the first bar of instant ``k``, hidden ones included; None if it has none

@@ -74,7 +74,8 @@ class SliceColumns:
         return self._column(name)
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts))
+        parts = self._parts
+        return len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
 
     def _column(self, name: str, dtype: type = np.float64) -> NDArray[Any]:
         """The parts' columns as one, in rank order."""
@@ -124,8 +125,8 @@ class Slice(Mapping[str, tuple[Bar, ...]]):
 
     def columns(self, interval: str) -> SliceColumns:
         """The bars of one interval as columns (without rows if none of them ended now)."""
-        wanted = parse_interval(interval)
-        return SliceColumns([part for part in self._parts if part.strip.interval == wanted])
+        length_us = parse_interval(interval).length_us
+        return SliceColumns([part for part in self._parts if part.strip.interval.length_us == length_us])
 
     def __getitem__(self, symbol: str) -> tuple[Bar, ...]:
         return self._bars()[symbol]

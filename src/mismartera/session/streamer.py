@@ -135,21 +135,21 @@ class Streamer:
 
         The first one is shown in any case: whatever came before it was attended to just now.
         """
-        tape, clock, inbox, causes = self.tape, self._clock, self._inbox, self._causes
-        ends, threshold_us = tape.ends, self._gate.threshold_us
-        if causes.hide:
+        tape, clock, inbox, gate = self.tape, self._clock, self._inbox, self._gate
+        ends, threshold_us, may_stride = tape.ends, gate.threshold_us, not self._analysis.wants_slices
+        if self._causes.hide:
             self.look()
             return
         self._deliver_due()
         with self._delivery.running():
-            while tape.position < len(ends) and not causes.hide:
+            while tape.position < len(ends) and gate.active:
                 end_us = ends[tape.position]
                 if end_us > limit_us:
                     return
                 if self._is_stepped:
                     now_us = clock.now_us()
                     if end_us >= now_us:
-                        if self._has_strode(limit_us):
+                        if may_stride and self._has_strode(limit_us):
                             if inbox.attention:
                                 return
                             continue
@@ -175,10 +175,7 @@ class Streamer:
         """Show what ends by ``limit_us`` to the only listener; False if it is not as simple as that."""
         tape, analysis = self.tape, self._analysis
         callback = analysis.sole_listener
-        if (
-            self._stride is None or callback is None or analysis.wants_slices
-            or self._state.behind_us or self._delivery.has_fences
-        ):  # fmt: skip
+        if self._stride is None or callback is None or self._state.behind_us or self._delivery.has_fences:
             return False
         if (feed := tape.sole_feed()) is None:
             return False

@@ -66,7 +66,9 @@ class Stretch:
             spans = map(repeat, self._spans(self.rows[:: len(self.names)], lag_seconds))
         else:
             spans = repeat(iter(self._spans(self.rows, lag_seconds)))
-        return make_bars_of_instants(repeat(self.names), repeat(self.strip.interval.label), spans, self._prices())
+        return make_bars_of_instants(
+            repeat(self.names), repeat(self.strip.interval.label), spans, self._prices_of_grid()
+        )
 
     @property
     def _shares_spans(self) -> bool:
@@ -92,6 +94,14 @@ class Stretch:
 
     def _prices(self) -> list[array[float]]:
         return [_numbers(getattr(self.strip.block, name), self.rows) for name in PRICE_COLUMNS]
+
+    def _prices_of_grid(self) -> list[array[float]]:
+        """The same of a full stretch: where symbols have as many rows each, theirs lie as a grid in the block."""
+        strip, size, first = self.strip, len(self.symbols), int(self.rows[0])
+        if strip.rows_each is None or (self.rows[:size] - strip.block.offsets[:-1] != first).any():
+            return self._prices()
+        columns = [getattr(strip.block, name).reshape(size, strip.rows_each) for name in PRICE_COLUMNS]
+        return [array("d", column[:, first : first + self.instants].T.tobytes()) for column in columns]
 
 
 def _numbers(column: NDArray[np.float64], rows: Ints) -> array[float]:

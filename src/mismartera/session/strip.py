@@ -26,13 +26,18 @@ _ROWS_AHEAD = 8192
 
 
 class Strip:
-    """The rows of ``block`` that have not been shown yet: ``order``, by end, then by rank of their symbols."""
+    """The rows of ``block`` that have not been shown yet: ``order``, by end, then by rank of their symbols.
+
+    ``rows_each``: how many rows of the block each symbol has, None if not all have as many.
+    """
 
     def __init__(self, block: SeriesBlock, infos: Mapping[str, SeriesInfo], ranks: Mapping[str, int]) -> None:
         self.block = block
         self.interval = block.interval
         self.public = block.public
         self.is_base = block.is_base
+        sizes = block.offsets[1:] - block.offsets[:-1]
+        self.rows_each = int(sizes[0]) if len(sizes) and (sizes == sizes[0]).all() else None
         self.order: Ints = block.window.argsort(kind="stable")
         self._infos = [infos[symbol] for symbol in block.symbols]
         generations = [info.generation for info in self._infos]

@@ -6,6 +6,7 @@ from datetime import date
 from itertools import chain, islice
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,10 @@ from mismartera.timing import TimeManager
 
 SESSION = TimeManager("XNYS").get_trading_session(date(2024, 7, 2))
 MINUTES = st.sets(st.integers(0, 40), min_size=1)
+SOME = st.lists(MINUTES, min_size=1, max_size=12)
+NEARLY_ALL = st.lists(
+    st.sets(st.integers(0, 40), max_size=1).map(set(range(41)).difference), min_size=8, max_size=12
+)
 
 
 def blocks_of(minutes: list[list[int]], labels: list[str]) -> list[SeriesBlock]:
@@ -52,9 +57,9 @@ def one_by_one(blocks: list[SeriesBlock], infos: dict[str, SeriesInfo], ranks: d
 
 
 @given(
-    st.lists(MINUTES, min_size=1, max_size=12),
+    SOME | NEARLY_ALL,
     st.sampled_from([[], ["5m"], ["2m", "5m", "15m"]]),
-    st.lists(st.integers(1, 2), min_size=12, max_size=12),
+    st.just([1] * 12) | st.lists(st.integers(1, 2), min_size=12, max_size=12),
     st.lists(st.integers(0, 2000), min_size=12, max_size=12, unique=True),
     st.data(),
 )
@@ -81,6 +86,22 @@ def test_a_chunk_has_the_bars_of_its_instants_one_by_one(
     assert {type(value) for bar in shown for value in (bar.open, bar.high, bar.low, bar.close, bar.volume)} == {
         float
     }
+
+
+@pytest.mark.parametrize("first", [0, 3, 10])
+def test_of_symbols_that_missed_a_minute_each_bar_is_its_own(first: int) -> None:
+    """What is shown has no gap, but the rows of half of the symbols lie one place nearer to their first."""
+    blocks = blocks_of([sorted(set(range(41)) - {2 if k % 2 else 35}) for k in range(8)], ["5m"])
+    infos = {f"S{k}": SeriesInfo(zone=SESSION.zone) for k in range(8)}
+    ranks = {f"S{k}": k for k in range(8)}
+    tape = Tape([Lane(blocks, infos, ranks)])
+    feed = tape.lanes[0].feed
+    assert feed is not None
+    chunk, stop = feed.chunk(first, 34)
+    shown = list(chain.from_iterable(islice(chunk.instants, stop - first)))
+    ends = tape.ends[first:stop]
+    assert shown == [bar for bar in one_by_one(blocks, infos, ranks) if ends[0] <= bar.end_us <= ends[-1]]
+    assert {bar.bar_count for bar in shown} == ({1, 4, 5} if first < 5 else {1, 5})
 
 
 def test_a_chunk_ends_when_its_symbols_are_taken_away() -> None:
