@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from tests.property.helpers import EngineResult, run_engine, run_reference, without_reasons
 from tests.property.worlds import World, worlds
 
+from mismartera.session import fields
+from mismartera.session.fields import MANY
 from mismartera.testing.reference import ReferenceResult
 
 
-@given(worlds())
-def test_the_engine_says_what_the_reference_model_says(world: World) -> None:
-    assert_equal(run_engine(world.config, world.bars), run_reference(world.config, world.bars))
+@given(worlds(), st.sampled_from([2, MANY]))
+def test_the_engine_says_what_the_reference_model_says(world: World, many: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fields, "MANY", many)
+        engine = run_engine(world.config, world.bars)
+    assert_equal(engine, run_reference(world.config, world.bars))
 
 
 def assert_equal(engine: EngineResult, reference: ReferenceResult) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.property.helpers import Lines, bars_of, make_engine
@@ -12,6 +13,8 @@ from tests.property.worlds import SYMBOLS, World, worlds
 
 from mismartera.bars import Bar
 from mismartera.bars.instants import to_us
+from mismartera.session import fields
+from mismartera.session.fields import MANY
 from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
 from mismartera.testing.invariants import breaches, unbalanced
@@ -95,13 +98,15 @@ def test_nothing_is_told_or_read_of_a_symbol_once_its_removal_has_returned(
     assert unbalanced(summary["counts"]) == []
 
 
-@given(worlds(with_schedule=False), ACTIONS)
+@given(worlds(with_schedule=False), ACTIONS, st.sampled_from([2, MANY]))
 def test_a_strategy_is_told_the_same_with_a_log_and_without_alone_and_in_company(
-    world: World, plan: list[Action]
+    world: World, plan: list[Action], many: int
 ) -> None:
     """The engine delivers to a single listener by a shorter way: it must lead to the same place."""
     alone, company = Meddler(plan, set(), labels(world)), Meddler(plan, set(), labels(world))
-    silent = make_engine(world.config, world.bars, [alone], with_log=False).run()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fields, "MANY", many)
+        silent = make_engine(world.config, world.bars, [alone], with_log=False).run()
     logged = make_engine(world.config, world.bars, [company, Strategy()]).run()
     assert alone.bars == company.bars
     assert alone.slice_bars == company.slice_bars

@@ -19,7 +19,7 @@ from mismartera.session.windows import small
 
 Ints = NDArray[np.int64]
 
-_MANY = 8
+MANY = 8
 """With so many bars per instant it is faster to walk over its own than to take them from those of the chunk."""
 
 
@@ -61,7 +61,7 @@ class Fields:
         if not found:
             return Chunk((), repeat(iter(())))
         symbols = found[0].symbols
-        if len(symbols) >= _MANY and all(stretch.is_full and stretch.symbols == symbols for stretch in found):
+        if len(symbols) >= MANY and all(stretch.is_full and stretch.symbols == symbols for stretch in found):
             return Chunk(found, _in_step(found, lag_seconds))
         return Chunk(found, _in_turn(found, lag_seconds))
 
