@@ -135,14 +135,14 @@ class Streamer:
 
         The first one is shown in any case: whatever came before it was attended to just now.
         """
-        tape, clock, inbox, gate = self.tape, self._clock, self._inbox, self._gate
-        ends, threshold_us, may_stride = tape.ends, gate.threshold_us, not self._analysis.wants_slices
-        if self._causes.hide:
+        tape, clock, inbox, causes = self.tape, self._clock, self._inbox, self._causes
+        ends, threshold_us, may_stride = tape.ends, self._gate.threshold_us, not self._analysis.wants_slices
+        if causes.hide:
             self.look()
             return
         self._deliver_due()
         with self._delivery.running():
-            while tape.position < len(ends) and gate.active:
+            while tape.position < len(ends) and not causes.hide:
                 end_us = ends[tape.position]
                 if end_us > limit_us:
                     return
