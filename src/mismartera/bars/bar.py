@@ -178,8 +178,8 @@ make_bar = cast("Callable[..., Bar]", BarRow)
 
 def with_lag(bar: Bar, lag_seconds: float) -> Bar:
     """The same bar, handed over so far behind the clock."""
-    s = bar.span
-    span = Span(s.start_us, s.end_us, s.zone, s.bar_count, lag_seconds, s.generation, s.source)
+    span = bar.span
+    span = _marked(span, span.bar_count, lag_seconds, span.generation, span.source)
     return make_bar(bar.symbol, bar.interval, span, bar.open, bar.high, bar.low, bar.close, bar.volume)
 
 

@@ -89,7 +89,7 @@ class Part:
 
     def column(self, name: str) -> NDArray[Any]:
         """See :meth:`Showing.column`."""
-        return self.strip.column(name, slice(self.first, self.last) if self.chosen is None else self.chosen)
+        return self.strip.column(name, self.rows)
 
     def symbols(self) -> tuple[str, ...]:
         """Whose bars they are."""

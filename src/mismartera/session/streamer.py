@@ -172,7 +172,10 @@ class Streamer:
             self.handover.deliver_due(self.tape.head_end)
 
     def _has_strode(self, limit_us: int) -> bool:
-        """Show what ends by ``limit_us`` to the only listener; False if it is not as simple as that."""
+        """Show what ends by ``limit_us`` to the only listener; False if it is not as simple as that.
+
+        Nobody wants slices.
+        """
         tape, analysis = self.tape, self._analysis
         callback = analysis.sole_listener
         if self._stride is None or callback is None or self._state.behind_us or self._delivery.has_fences:
