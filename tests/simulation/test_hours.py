@@ -73,6 +73,15 @@ def at(day: Day, moment: str, act: Callable[[], object]) -> None:
     day.at(f"2024-07-03T{moment}-04:00", act)
 
 
+def paused_day(told: Told, paused: str, resumed: str, until: str = "2024-07-03T13:30:00-04:00") -> Day:
+    """A run of it that a user pauses, and resumes."""
+    day = half_day(told, until)
+    at(day, paused, day.coordinator.inbox.pause)
+    at(day, resumed, day.coordinator.inbox.resume)
+    day.coordinator.run()
+    return day
+
+
 def test_what_a_slow_callback_makes_stale_over_the_close_activates_nothing_after_it() -> None:
     told = Told("2024-07-03T12:58:00-04:00", 360.0)
     day = half_day(told)
@@ -87,10 +96,7 @@ def test_what_a_slow_callback_makes_stale_over_the_close_activates_nothing_after
 
 def test_a_pause_over_the_close_ends_without_an_activation() -> None:
     told = Told()
-    day = half_day(told)
-    at(day, "12:57:30", day.coordinator.inbox.pause)
-    at(day, "13:12:00", day.coordinator.inbox.resume)
-    day.coordinator.run()
+    day = paused_day(told, "12:57:30", "13:12:00")
     assert [found[1:] for found in day.events(*MOVES)[1:-1]] == [
         ("session_deactivated", "paused"), ("session_state", "close"),
     ]  # fmt: skip
@@ -100,10 +106,7 @@ def test_a_pause_over_the_close_ends_without_an_activation() -> None:
 
 def test_a_pause_that_ends_just_after_the_run_s_end_tells_of_no_bar_though_the_last_is_fresh() -> None:
     told = Told()
-    day = half_day(told, "2024-07-03T12:50:00-04:00")
-    at(day, "12:47:30", day.coordinator.inbox.pause)
-    at(day, "12:50:04", day.coordinator.inbox.resume)
-    day.coordinator.run()
+    day = paused_day(told, "12:47:30", "12:50:04", until="2024-07-03T12:50:00-04:00")
     assert told.moves[1:] == [(False, "paused")]
     assert told.last_us == us("2024-07-03T12:47:00-04:00")
     assert len(day.dumps.tables["2024-07-03", "A", "1m"]) == 200

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mismartera.bars import Bar, SeriesInfo, Span, parse_interval
 from mismartera.bars.bar import make_bar
 from mismartera.session.derive import derive
+from mismartera.session.fields import MANY
 from mismartera.session.lane import Lane
 from mismartera.session.series import SeriesBlock
 from mismartera.session.tape import Tape
@@ -104,16 +105,18 @@ def test_of_symbols_that_missed_a_minute_each_bar_is_its_own(first: int) -> None
     assert {bar.bar_count for bar in shown} == ({1, 4, 5} if first < 5 else {1, 5})
 
 
-def test_a_chunk_ends_when_its_symbols_are_taken_away() -> None:
-    blocks = blocks_of([list(range(30)) for _ in range(6)], ["5m"])
-    names = [f"S{k}" for k in range(6)]
+@pytest.mark.parametrize("size", [MANY - 1, MANY])
+def test_a_chunk_ends_when_its_symbols_are_taken_away(size: int) -> None:
+    blocks = blocks_of([list(range(30)) for _ in range(size)], ["5m"])
+    names = [f"S{k}" for k in range(size)]
     tape = Tape([Lane(blocks, dict.fromkeys(names, SeriesInfo()), {name: k for k, name in enumerate(names)})])
     feed = tape.lanes[0].feed
     assert feed is not None
     chunk, stop = feed.chunk(0, len(tape.ends))
-    sources = list(islice(chunk.instants, stop))
-    first = [*islice(sources[0], 7), *islice(sources[4], 2)]
+    instants = list(islice(chunk.instants, stop))
+    first = [*instants[0], *islice(instants[1], 3)]
+    between = [*islice(instants[4], 2)]
     chunk.clear()
-    shown = [(bar.symbol, bar.interval) for bar in first]
-    assert shown == [*((name, "1m") for name in names), ("S0", "1m"), ("S0", "5m")]
-    assert [list(source) for source in sources] == [[]] * stop
+    assert [(bar.symbol, bar.interval) for bar in first] == [(name, "1m") for name in [*names, *names[:3]]]
+    assert [bar.interval for bar in between] == ["1m", "5m"]
+    assert [list(bars) for bars in instants] == [[]] * stop
