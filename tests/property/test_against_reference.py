@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from tests.property.helpers import EngineResult, run_engine, run_reference, without_reasons
 from tests.property.worlds import World, worlds
 
-from mismartera.session import fields
-from mismartera.session.fields import MANY
+from mismartera.session import chunk
+from mismartera.session.chunk import MANY
 from mismartera.testing.reference import ReferenceResult
 
 
 @given(worlds(), st.sampled_from([2, MANY]))
 def test_the_engine_says_what_the_reference_model_says(world: World, many: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fields, "MANY", many)
+        patch.setattr(chunk, "MANY", many)
         engine = run_engine(world.config, world.bars)
     assert_equal(engine, run_reference(world.config, world.bars))
 

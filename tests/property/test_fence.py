@@ -13,8 +13,8 @@ from tests.property.worlds import SYMBOLS, World, worlds
 
 from mismartera.bars import Bar
 from mismartera.bars.instants import to_us
-from mismartera.session import fields
-from mismartera.session.fields import MANY
+from mismartera.session import chunk
+from mismartera.session.chunk import MANY
 from mismartera.session.slice import Slice
 from mismartera.session.strategy import Strategy
 from mismartera.testing.invariants import breaches, unbalanced
@@ -105,7 +105,7 @@ def test_a_strategy_is_told_the_same_with_a_log_and_without_alone_and_in_company
     """The engine delivers to a single listener by a shorter way: it must lead to the same place."""
     alone, company = Meddler(plan, set(), labels(world)), Meddler(plan, set(), labels(world))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fields, "MANY", many)
+        patch.setattr(chunk, "MANY", many)
         silent = make_engine(world.config, world.bars, [alone], with_log=False).run()
     logged = make_engine(world.config, world.bars, [company, Strategy()]).run()
     assert alone.bars == company.bars

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mismartera.bars import Bar
-from mismartera.session.fields import Chunk, Fields
+from mismartera.session.chunk import Chunk, make_chunk
 from mismartera.session.strip import Strip
 
 Ints = NDArray[np.int64]
@@ -35,7 +35,8 @@ class BarFeed:
     def __init__(self, strips: Sequence[Strip], strip_cuts: Sequence[Ints]) -> None:
         cuts = sum(strip_cuts[1:], start=strip_cuts[0])
         self.cuts: list[int] = cuts.tolist()
-        self._fields = Fields(strips, strip_cuts)
+        self._strips = strips
+        self._strip_cuts = strip_cuts
         self._ahead: Iterator[Iterator[Bar]] = iter(())
         self._next = self._stop = 0
         self._rows = _ROWS_FIRST
@@ -49,7 +50,7 @@ class BarFeed:
     def bars(self, k: int, lag_seconds: float = 0.0) -> list[Bar]:
         """The bars of instant ``k`` as a fresh list."""
         if lag_seconds:
-            return list(next(self._fields.chunk(k, k + 1, lag_seconds).instants))
+            return list(next(self._chunk(k, k + 1, lag_seconds).instants))
         if k != self._next or k >= self._stop:
             chunk, self._stop = self._made(k, len(self.cuts) - 1)
             self._ahead = chunk.instants
@@ -60,4 +61,7 @@ class BarFeed:
         """The bars of the next chunk, which begins with instant ``k``, and the instant after it."""
         stop = min(max(bisect_right(self.cuts, self.cuts[k] + self._rows) - 1, k + 1), last)
         self._rows = _ROWS_LAST
-        return self._fields.chunk(k, stop), stop
+        return self._chunk(k, stop), stop
+
+    def _chunk(self, k: int, stop: int, lag_seconds: float = 0.0) -> Chunk:
+        return make_chunk(self._strips, self._strip_cuts, k, stop, lag_seconds)

@@ -1,4 +1,4 @@
-"""Fields: the bars of some instants, in the order of showing.
+"""Chunk: the bars of some instants, in the order of showing.
 
 Each strip's bars stand in order. Where several intervals end together their bars take turns: whose turn it is, is
 all that has to be put in order, and where nothing is missing not even that.
@@ -41,29 +41,24 @@ class Chunk:
             stretch.names.clear()
 
 
-class Fields:
-    """The rows of ``strips`` (shortest interval first) by (end, rank, interval length).
+def make_chunk(
+    strips: Sequence[Strip], strip_cuts: Sequence[Ints], k: int, stop: int, lag_seconds: float = 0.0
+) -> Chunk:
+    """The bars of ``strips`` (shortest interval first) in the instants ``k:stop``, by (end, rank, length).
 
     ``strip_cuts[s][k]`` is where the rows of the tape's instant ``k`` begin in strip ``s``.
     """
-
-    def __init__(self, strips: Sequence[Strip], strip_cuts: Sequence[Ints]) -> None:
-        self._strips = strips
-        self._cuts = strip_cuts
-
-    def chunk(self, k: int, stop: int, lag_seconds: float = 0.0) -> Chunk:
-        """The bars of the instants ``k:stop``."""
-        found = [
-            Stretch(strip, cuts[k : stop + 1])
-            for strip, cuts in zip(self._strips, self._cuts, strict=True)
-            if cuts[k] < cuts[stop]
-        ]
-        if not found:
-            return Chunk((), repeat(iter(())))
-        symbols = found[0].symbols
-        if len(symbols) >= MANY and all(stretch.is_full and stretch.symbols == symbols for stretch in found):
-            return Chunk(found, _in_step(found, lag_seconds))
-        return Chunk(found, _in_turn(found, lag_seconds))
+    found = [
+        Stretch(strip, cuts[k : stop + 1])
+        for strip, cuts in zip(strips, strip_cuts, strict=True)
+        if cuts[k] < cuts[stop]
+    ]
+    if not found:
+        return Chunk((), repeat(iter(())))
+    symbols = found[0].symbols
+    if len(symbols) >= MANY and all(stretch.is_full and stretch.symbols == symbols for stretch in found):
+        return Chunk(found, _in_step(found, lag_seconds))
+    return Chunk(found, _in_turn(found, lag_seconds))
 
 
 def _in_step(stretches: Sequence[Stretch], lag_seconds: float) -> Iterator[Iterator[Bar]]:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from mismartera.bars import Bar, SeriesInfo, Span, parse_interval
 from mismartera.bars.bar import make_bar
+from mismartera.session.chunk import MANY
 from mismartera.session.derive import derive
-from mismartera.session.fields import MANY
 from mismartera.session.lane import Lane
 from mismartera.session.series import SeriesBlock
 from mismartera.session.tape import Tape
